@@ -1,0 +1,1 @@
+"""How Millrace runs: the embedded stack, and files for other platforms."""

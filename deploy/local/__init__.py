@@ -1,0 +1,1 @@
+"""The embedded stack: broker, ClickHouse, Redis and PostgreSQL from wheels, no Docker, no root."""

@@ -1,0 +1,89 @@
+"""The errors of the whole product, drawn once, and the closed list of reasons a message may be refused.
+
+    MillraceError
+    +-- ConfigurationError      stop with a clear message; a person must change something
+    |   +-- SchemaDrift         ClickHouse's tables are not the ones this version writes
+    |   +-- MigrationChanged    an applied migration file has another checksum now
+    +-- SinkUnavailable         ClickHouse or the broker is away: hold the shard, back off, try again
+    +-- BlockRefused            ClickHouse looked at the rows and refused them
+    |   +-- BatchAged           refused because the batch is older than the tables accept
+    +-- ShardStopped            this shard must not go on until a person has looked
+    |   +-- LogCut              the log of intents lost records that ClickHouse has seen
+    |   +-- SourceCut           a source topic lost records that no batch has taken
+    |   +-- TooManyRejected     the share of dead letters is above its limit
+    +-- IntentConflict          another owner's record is ahead of ours: let the shard go and recover
+"""
+
+from enum import StrEnum
+
+
+class MillraceError(Exception):
+    """Base of every error that this product raises on purpose. The text says what, which value, what to do."""
+
+
+class ConfigurationError(MillraceError):
+    """A setting, topic or table is wrong. The process stops; the operator changes what the text names."""
+
+
+class SchemaDrift(ConfigurationError):
+    """ClickHouse's tables differ from what this version writes. Run `millrace migrate plan`."""
+
+
+class MigrationChanged(ConfigurationError):
+    """An applied migration file was edited. Restore the file and add a new migration instead."""
+
+
+class SinkUnavailable(MillraceError):
+    """ClickHouse or the broker cannot be reached or is overloaded. The shard holds and retries by itself."""
+
+
+class BlockRefused(MillraceError):
+    """ClickHouse refused the content of an insert; a retry of the same rows cannot succeed."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+        """ClickHouse's exception code."""
+
+
+class BatchAged(BlockRefused):
+    """The constraint `fresh` refused the rows: the batch is aged and may only be counted."""
+
+
+class ShardStopped(MillraceError):
+    """The shard stays stopped until a person has looked; other shards go on."""
+
+
+class LogCut(ShardStopped):
+    """The log of intents was cut or re-created. Run `millrace intents repair`."""
+
+
+class SourceCut(ShardStopped):
+    """A source topic no longer holds records that no batch has taken. Run `millrace intents repair`."""
+
+
+class TooManyRejected(ShardStopped):
+    """The share of dead letters is above `DEAD_LETTER_LIMIT`. Look at `millrace dlq list`, then restart."""
+
+
+class IntentConflict(MillraceError):
+    """Another owner has moved this shard's chain on. The shard is let go and recovered."""
+
+
+class Reject(StrEnum):
+    """Why a message became a dead letter. The same word is header, column, metric label and docs row."""
+
+    MALFORMED = "malformed"
+    """The bytes are not one CloudEvent: no JSON object, bad UTF-8, or an envelope field is missing or wrong."""
+    UNKNOWN_TYPE = "unknown_type"
+    """The event type is declared nowhere in this version."""
+    WRONG_TOPIC = "wrong_topic"
+    """The event type is known, but belongs on another topic."""
+    INVALID = "invalid"
+    """A field of the event's data is missing or wrong."""
+    IN_FUTURE = "in_future"
+    """The event time is more than the allowed skew ahead of the batch's ingestion time."""
+    TOO_OLD = "too_old"
+    """The event time lies before the end of cold storage; the row would be dropped at once."""
+    REFUSED = "refused"
+    """ClickHouse refused this row although validation had let it pass."""

@@ -1,0 +1,127 @@
+"""Every setting of the product: one class, read once by the entry points and passed down."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Seconds = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Settings(BaseSettings):
+    """Environment variables carry the field's name in capitals; a `.env` file in the working directory is read too."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", use_attribute_docstrings=True)
+
+    # Kafka
+    kafka_bootstrap_servers: str | None = None
+    """Brokers as `host:port,host:port`; unset: `millrace up` starts the embedded broker."""
+    kafka_group: str = "millrace"
+    """Consumer group of the workers; it names the pipeline, also in ClickHouse's insert tokens."""
+    kafka_partitions: Count = 2
+    """Partitions of every source topic and of the intents when `millrace` creates them; 2 per core in production."""
+    kafka_replication_factor: Count = 1
+    """Replicas of the topics that `millrace` creates; 3 in production."""
+    kafka_reset: Literal["earliest", "latest"] = "earliest"
+    """Where a shard without any intent begins: at the start or at the end of its source topics."""
+    kafka_session_timeout_seconds: Seconds = 10
+    """A worker silent for so long is taken out of the group."""
+    kafka_heartbeat_seconds: Seconds = 1
+    """How often a worker tells the group that it is alive."""
+    kafka_rebalance_timeout_seconds: Seconds = 4
+    """How long a rebalance waits for members to join; a join waits for it."""
+    kafka_fetch_records: Count = 5000
+    """Records of one chunk at most."""
+    kafka_fetch_bytes: Count = 2097152
+    """Bytes that one fetch asks of a partition."""
+    kafka_intents_topic: str = "intents"
+    """The log of intents, one partition a shard."""
+    kafka_dead_letter_topic: str = "dead-letters"
+    """The topic for refused messages."""
+
+    # ClickHouse
+    clickhouse_url: str | None = None
+    """`http://user:password@host:8123`; unset: `millrace up` starts the embedded server."""
+    clickhouse_user: str | None = None
+    """User, if the URL names none."""
+    clickhouse_password: SecretStr | None = None
+    """Password, if the URL names none."""
+    clickhouse_database: str = "millrace"
+    """The one database of the product; `millrace migrate apply` creates it."""
+    clickhouse_timeout_seconds: Seconds = 30
+    """Longest wait for an answer to an insert; after it the outcome counts as unknown."""
+    clickhouse_insert_quorum: Annotated[int, Field(ge=0)] = 0
+    """Replicas that must have an insert before it is acknowledged; 0: one."""
+    clickhouse_fsync: bool = False
+    """Flush every insert to disk before it is acknowledged: survives the loss of the machine, costs throughput."""
+
+    # Redis and PostgreSQL
+    redis_url: str | None = None
+    """`redis://host:6379/0`; unset: `millrace up` starts the embedded server."""
+    database_url: SecretStr | None = None
+    """PostgreSQL as `postgresql://user:password@host/db`; unset: `millrace up` starts the embedded server."""
+
+    # Delivery (design: batches of one shard)
+    batch_rows: Count = 50000
+    """Rows of one batch at most."""
+    batch_bytes: Count = 16777216
+    """Source bytes of one batch at most."""
+    batch_seconds: Seconds = 0.4
+    """Age at which a batch is sent although it is not full."""
+    batch_parts_soft_limit: Count = 150
+    """Active parts of one partition above which batches are made larger and rarer."""
+    buffer_bytes: Count = 67108864
+    """Source bytes that one shard holds at most before its topics are paused."""
+    shard_idle_close_seconds: Seconds = 60
+    """An idle shard is closed by an empty intent after this time."""
+    shard_closed_repeat_seconds: Seconds = 86400
+    """A closed shard repeats its empty intent so often, so that retention never empties the log."""
+    audit_seconds: Seconds = 1
+    """How often the fetch positions are held against what the shards hold."""
+    retry_first_seconds: Seconds = 0.2
+    """First wait after an outage was met; doubled each time, with jitter."""
+    retry_longest_seconds: Seconds = 10
+    """Longest wait between two tries."""
+    duplicate_memory_events: Count = 2000000
+    """Accepted events whose (source, id) a worker remembers."""
+    duplicate_memory_seconds: Seconds = 600
+    """How long a (source, id) is remembered."""
+    dead_letter_limit: Share = 0.2
+    """Share of dead letters above which a shard stops."""
+    dead_letter_limit_records: Count = 1000
+    """Records over which that share is taken."""
+
+    # Events
+    skew_seconds: Seconds = 300
+    """How far an event's time may lie ahead of its ingestion."""
+    location_sample_rate: Share = 0.2
+    """Share of driver location pings that is kept, by driver and 10-second slot."""
+    event_bytes_limit: Count = 1048576
+    """A longer message is refused as malformed without being parsed."""
+
+    # Retention and caching
+    metrics_retention_days: Count = 90
+    """Days of raw rows in the hot tier."""
+    metrics_cold_days: Count = 730
+    """Days until cold storage ends; an older event is refused as `too_old`."""
+    cache_ttl_closed_seconds: Seconds = 1800
+    """How long the API keeps an answer about a closed period."""
+    cache_ttl_open_seconds: Seconds = 300
+    """How long the API keeps an answer about the running period."""
+
+    # The worker and the machine
+    worker_port: Annotated[int, Field(ge=0, le=65535)] = 9097
+    """Port of the worker's own pages and `/metrics`; 0 takes a free one."""
+    worker_host: str = "127.0.0.1"
+    """Address the worker's pages listen on."""
+    worker_loop: Literal["uvloop", "asyncio"] = "uvloop"
+    """Event loop of the worker."""
+    millrace_home: Path = Path(".millrace")
+    """Folder of the embedded stack's data, logs and sockets."""
+    log_format: Literal["console", "json"] = "console"
+    """How log lines are written."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Log lines below this level are dropped."""
