@@ -1,0 +1,81 @@
+# Millrace. `make help` lists what can be done; nothing but make, python3 and a package registry is needed.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+# The first interpreter that the wheels in the lock exist for.
+PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
+  "$$p" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo "$$p" && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: help up test test-faults check bench docs tools lock clean
+
+help: ## list the targets
+	@echo 'make <target> [ARGS="..."]'; echo
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' $(MAKEFILE_LIST) | column -t -s @ 2>/dev/null \
+	  || sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1  \2/p' $(MAKEFILE_LIST)
+
+up: $(VENV)/.run ## start everything on this machine with a demo; ARGS='--help' shows what can be chosen
+	@exec $(BIN)/millrace up $(ARGS)
+
+test: $(VENV)/.dev tools ## run all tests on real parts but the long ones of test-faults; ARGS go to pytest
+	@$(BIN)/pytest -m 'not faults' $(ARGS)
+
+test-faults: $(VENV)/.dev tools ## kill, pause and cut off parts at random and count the rows; ARGS go to pytest
+	@$(BIN)/pytest -m faults $(ARGS)
+
+check: $(VENV)/.dev ## format, lint, types, architecture and documents; no parts are started
+	@$(BIN)/ruff format --check --quiet . || { echo "run: $(BIN)/ruff format ." >&2; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --strict
+	@$(BIN)/pytest -q -r fE tests/test_architecture.py tests/test_docs.py
+
+bench: $(VENV)/.dev tools ## measure; ARGS name the benchmark and its options
+	@$(BIN)/python -m bench $(ARGS)
+
+docs: $(VENV)/.run ## write the generated documents again
+	@$(BIN)/millrace docs
+
+tools: $(VENV)/.run ## install what tests need beyond Python (apt, Maven); says what it could not get
+	@$(BIN)/python -m deploy.local.tools
+
+lock: | $(BIN)/uv ## resolve the dependencies anew and write the two lock files; ARGS='--upgrade' takes newer ones
+	@$(call compile,requirements.lock)
+	@$(call compile,requirements-dev.lock,--extra dev --constraint requirements.lock)
+
+clean: ## remove the virtual environment, the tools and the data of the embedded stack
+	rm -rf $(VENV) .tools .millrace
+
+# What a lock file names, installed only when the lock changed. pip checks every hash.
+$(VENV)/.run: requirements.lock pyproject.toml | $(BIN)/python
+	@$(call install,requirements.lock)
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock pyproject.toml | $(BIN)/python
+	@$(call install,requirements-dev.lock)
+	@touch $@ $(VENV)/.run
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Millrace needs Python 3.11 or 3.12; found: $$(python3 --version 2>&1). Install one, or: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(BIN)/uv: | $(BIN)/python
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+
+define install
+echo "installing $$(grep -c '==' $(1)) packages of $(1) into $(VENV), one dot each (details: $(VENV)/install.log)"; \
+{ $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --require-hashes -r $(1) \
+  && $(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation -e . ; } 2>&1 \
+  | tee $(VENV)/install.log | while read -r word rest; do case "$$word" in \
+    Collecting) printf . ;; Installing) printf ' installing ' ;; ERROR:) echo "$$word $$rest" >&2 ;; esac; done; echo
+endef
+
+# setuptools is locked too, for the project itself is built without a look at the registry. No address gets into the files.
+define compile
+echo 'setuptools>=77' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --custom-compile-command 'make lock' --output-file $(1) $(2) $(ARGS) pyproject.toml -
+endef
