@@ -1,0 +1,176 @@
+"""One process migrates at a time: a lock made of numbered tables, since ClickHouse has none.
+
+Creating a table is atomic, so of any number of processes that create `migration_lock_<n>` exactly one succeeds.
+The lock is held by whoever created the table with the highest number. It is free when its holder has logged
+`released`, or is stale when the holder has logged nothing for LEASE_SECONDS by ClickHouse's clock and no statement
+of it runs. Both ways the next one takes it by creating number n + 1, never by removing n: a slow contender that
+still believes in n can then take nothing away from its new holder. The table with the highest number stays for ever.
+
+A former holder that wakes up sees the higher number before its next statement and stops. The one statement that it
+may have had on the way is harmless, because every statement of a migration may be executed twice.
+"""
+
+import os
+import secrets
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import DatabaseError
+
+from streams.errors import SinkUnavailable
+
+LEASE_SECONDS = 10.0
+"""A holder silent for longer has lost the lock, unless a statement of it still runs."""
+
+PREFIX = "migration_lock_"
+TABLE_ALREADY_EXISTS = 57
+
+LOG = """
+CREATE TABLE IF NOT EXISTS {database}.migrations
+(
+    `migration` String COMMENT 'name of the file; empty for the lock itself',
+    `statement` UInt16 COMMENT 'number of the statement in the file, from 1',
+    `statements` UInt16 COMMENT 'how many statements the file has',
+    `statement_checksum` String COMMENT 'SHA-256 of the statement without comments',
+    `file_checksum` String COMMENT 'SHA-256 of the file',
+    `state` LowCardinality(String) COMMENT 'started, finished; held, released for the lock',
+    `lock` UInt32 COMMENT 'number of the lock under which this was done',
+    `owner` String COMMENT 'host/process/random word',
+    `at` DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')
+)
+ENGINE = MergeTree
+ORDER BY (migration, statement, at)
+COMMENT 'What was migrated, by whom and when'
+"""
+
+
+def new_owner() -> str:
+    """A name for this process as holder of the lock; it begins the query ids of its statements."""
+    return f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
+
+
+@dataclass
+class Lock:
+    """The lock as held by `owner`; `claim` makes one."""
+
+    client: Client
+    database: str
+    number: int
+    owner: str
+    queries: int = field(default=0)
+
+    def log(self, state: str, *facts: str | int) -> None:
+        """Write a line into the log of steps, which renews the lease too.
+
+        `facts` are migration, statement, statements, statement_checksum and file_checksum, or nothing.
+        """
+        write(self.client, self.database, state, self.number, self.owner, facts or ("", 0, 0, "", ""))
+
+    def execute(self, sql: str) -> None:
+        """Execute one statement, unless another process has taken the lock over; then SinkUnavailable."""
+        if _highest(self.client, self.database) != self.number:
+            raise SinkUnavailable(
+                f"this process ({self.owner}) was silent for so long that another one migrates now; "
+                "run `millrace migrate apply` again to see it finished"
+            )
+        self.queries += 1
+        self.client.command(sql, settings={"query_id": f"{self.owner}/{self.queries}"}, use_database=False)
+
+    def release(self) -> None:
+        """Let the next process have it."""
+        self.log("released")
+
+
+def write(client: Client, database: str, state: str, lock: int, owner: str, facts: Sequence[str | int]) -> None:
+    """Insert one line into the log of steps."""
+    client.insert(
+        f"{database}.migrations",
+        [[*facts, state, lock, owner]],
+        ["migration", "statement", "statements", "statement_checksum", "file_checksum", "state", "lock", "owner"],
+        column_type_names=["String", "UInt16", "UInt16", "String", "String", "String", "UInt32", "String"],
+        settings={"async_insert": 0},
+    )
+
+
+def claim(client: Client, database: str, owner: str, lease_seconds: float = LEASE_SECONDS) -> Lock | None:
+    """Take the lock if it is free or stale; None while another process holds it."""
+    top = _highest(client, database)
+    if top and _is_held(client, database, top, lease_seconds):
+        return None
+    number = top + 1
+    try:
+        client.command(f"CREATE TABLE {database}.{PREFIX}{number} (`owner` String) ENGINE = Null COMMENT '{owner}'")
+    except DatabaseError as error:
+        if error.code == TABLE_ALREADY_EXISTS:
+            return None
+        raise
+    if _highest(client, database) != number:
+        # While we looked, others took and passed on higher numbers: ours was free again, but means nothing.
+        client.command(f"DROP TABLE IF EXISTS {database}.{PREFIX}{number}")
+        return None
+    lock = Lock(client, database, number, owner)
+    lock.log("held")
+    for older in _numbers(client, database):
+        if older < number:
+            client.command(f"DROP TABLE IF EXISTS {database}.{PREFIX}{older}")
+    return lock
+
+
+def holder(client: Client, database: str) -> str:
+    """Who took the lock last, for messages."""
+    rows = _rows(client, f"SELECT owner FROM {database}.migrations WHERE state = 'held' ORDER BY lock DESC LIMIT 1", {})
+    return str(rows[0][0]) if rows else "unknown"
+
+
+def _is_held(client: Client, database: str, number: int, lease_seconds: float) -> bool:
+    [(released, logged_age, owner)] = _rows(
+        client,
+        f"""
+        SELECT countIf(state = 'released'),
+               dateDiff('millisecond', max(at), now64(3, 'UTC')),
+               any(owner)
+        FROM {database}.migrations WHERE lock = {{number:UInt32}}
+        """,
+        {"number": number},
+    )
+    if released:
+        return False
+    created = _rows(
+        client,
+        """
+        SELECT dateDiff('millisecond', toDateTime64(metadata_modification_time, 3), now64(3)), comment
+        FROM system.tables WHERE database = {database:String} AND name = {name:String}
+        """,
+        {"database": database, "name": f"{PREFIX}{number}"},
+    )
+    if not created:
+        return True
+    age = min(logged_age, created[0][0]) if owner else created[0][0]
+    if age < lease_seconds * 1000:
+        return True
+    running = _rows(
+        client,
+        "SELECT count() FROM system.processes WHERE startsWith(query_id, {owner:String})",
+        {"owner": f"{owner or created[0][1]}/"},
+    )
+    return bool(running[0][0])
+
+
+def _highest(client: Client, database: str) -> int:
+    return max(_numbers(client, database), default=0)
+
+
+def _numbers(client: Client, database: str) -> list[int]:
+    rows = _rows(
+        client,
+        "SELECT name FROM system.tables WHERE database = {database:String} AND startsWith(name, {prefix:String})",
+        {"database": database, "prefix": PREFIX},
+    )
+    return [int(name.removeprefix(PREFIX)) for (name,) in rows]
+
+
+def _rows(client: Client, sql: str, parameters: dict[str, Any]) -> Sequence[Sequence[Any]]:
+    return client.query(sql, parameters=parameters).result_rows
