@@ -1,10 +1,14 @@
 """Every setting of the product: one class, read once by the entry points and passed down."""
 
+import fcntl
+import json
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from streams.errors import ConfigurationError
 
 Seconds = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
@@ -14,7 +18,9 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class Settings(BaseSettings):
     """Environment variables carry the field's name in capitals; a `.env` file in the working directory is read too."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", use_attribute_docstrings=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", use_attribute_docstrings=True
+    )
 
     # Kafka
     kafka_bootstrap_servers: str | None = None
@@ -64,7 +70,7 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = None
     """PostgreSQL as `postgresql://user:password@host/db`; unset: `millrace up` starts the embedded server."""
 
-    # Delivery (design: batches of one shard)
+    # Delivery
     batch_rows: Count = 50000
     """Rows of one batch at most."""
     batch_bytes: Count = 16777216
@@ -125,3 +131,43 @@ class Settings(BaseSettings):
     """How log lines are written."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Log lines below this level are dropped."""
+
+
+def load() -> Settings:
+    """The settings in force: the environment, then `.env`, then the embedded stack running in `MILLRACE_HOME`.
+
+    Raises ConfigurationError, which names each setting whose value does not fit.
+    """
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        wrong = [f"{'.'.join(map(str, e['loc'])).upper()}={e['input']!r}: {e['msg']}" for e in error.errors()]
+        raise ConfigurationError(
+            f"{len(wrong)} setting(s) do not fit; change the environment or .env:\n  " + "\n  ".join(wrong)
+        ) from None
+    return with_urls(settings, running_stack(settings.millrace_home))
+
+
+def with_urls(settings: Settings, urls: dict[str, str]) -> Settings:
+    """A copy in which the parts whose URL is unset have the one of `urls` (field name to URL)."""
+    unset = {name: url for name, url in urls.items() if getattr(settings, name) is None}
+    if "database_url" in unset:
+        return settings.model_copy(update=unset | {"database_url": SecretStr(unset["database_url"])})
+    return settings.model_copy(update=unset)
+
+
+def running_stack(home: Path) -> dict[str, str]:
+    """The URLs of the embedded stack in `home` by field name; empty where none is running.
+
+    A running stack holds a lock on `home/lock`, so what a killed one has left behind is never believed.
+    """
+    try:
+        with (home / "lock").open() as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                urls: dict[str, str] = json.loads((home / "stack.json").read_text())["urls"]
+                return urls
+    except FileNotFoundError:
+        pass
+    return {}

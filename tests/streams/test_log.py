@@ -16,7 +16,7 @@ from streams.log import configure
 configure({form!r}, "info")
 structlog.get_logger("ours").info("batch delivered", shard=3, rows=50000)
 structlog.get_logger("ours").debug("not written")
-logging.getLogger("faust.transport.drivers.aiokafka").error("Has not committed %r at all since worker start (started %s).", 1, 2)
+logging.getLogger("faust.transport.drivers.aiokafka").error("Has not committed %r (last commit %s).", 1, 2)
 logging.getLogger("aiokafka").warning("broker %s away", 7)
 try:
     1 / 0

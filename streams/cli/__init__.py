@@ -1,0 +1,88 @@
+"""The command line `millrace`: every command by name; its module is loaded only when it is called."""
+
+import importlib
+import importlib.metadata
+import sys
+from typing import Annotated, Any, NamedTuple
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command, get_group
+
+from streams.errors import MillraceError
+
+
+class Entry(NamedTuple):
+    """Where a command lives (`module` with an `app`, or `module:function`) and its line in `millrace --help`."""
+
+    target: str
+    help: str
+
+
+COMMANDS: dict[str, Entry] = {
+    # "up": Entry("local:up", "Start everything on this machine, with a demo."),
+    "settings": Entry("settings", "Show the settings in force."),
+    "docs": Entry("docs:docs", "Write the generated documents again, or check that they are current."),
+}
+
+
+def load(name: str) -> Any:
+    """Import the module of one command and return it as a click command; `name` is a key of `COMMANDS`."""
+    module_name, _, function = COMMANDS[name].target.partition(":")
+    module = importlib.import_module(f"streams.cli.{module_name}")
+    if not function:
+        return get_group(module.app)
+    single = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
+    single.command(name)(getattr(module, function))
+    return get_command(single)
+
+
+class LazyGroup(TyperGroup):
+    """Lists the commands from `COMMANDS`, so that help and completion import none of them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """A stand-in that carries the name and the line of help only."""
+        if cmd_name not in COMMANDS:
+            return None
+        return typer.core.TyperCommand(cmd_name, help=COMMANDS[cmd_name].help)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The real command for the words on the command line."""
+        if args and args[0] in COMMANDS:
+            return args[0], load(args[0]), args[1:]
+        return super().resolve_command(ctx, args)
+
+
+app = typer.Typer(cls=LazyGroup, no_args_is_help=True, pretty_exceptions_show_locals=False)
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version and stop."""
+    if wanted:
+        typer.echo(f"millrace {importlib.metadata.version('millrace')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Domain events from Kafka into ClickHouse, exactly once.
+
+    Start with `millrace up`. Settings are environment variables or lines of `.env`: see `millrace settings list`.
+    """
+
+
+def main() -> None:
+    """Run the command line; what is raised on purpose becomes one message on stderr and exit code 1."""
+    try:
+        app(prog_name="millrace")
+    except MillraceError as error:
+        typer.secho(f"millrace: {error}", err=True, fg=typer.colors.RED)
+        sys.exit(1)

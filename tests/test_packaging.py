@@ -1,0 +1,59 @@
+"""What `pip install` gives: the console script, `faust -A streams`, and a wheel of product packages only."""
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
+
+
+def run(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command in a folder that is not the checkout, as an installed product would be."""
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_console_script_says_its_version(tmp_path: Path) -> None:
+    done = run(str(BIN / "millrace"), "--version", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("millrace ")
+
+
+def test_help_is_given_without_loading_a_command(tmp_path: Path) -> None:
+    program = """
+import sys
+from streams import cli
+try:
+    cli.app(["--help"])
+except SystemExit:
+    pass
+loaded = [m for m in sys.modules if m.startswith("streams.cli.")]
+heavy = {"faust", "aiokafka", "clickhouse_connect", "chdb"} & set(sys.modules)
+assert not loaded and not heavy, (loaded, heavy)
+"""
+    done = run(sys.executable, "-c", program, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "up" in done.stdout
+
+
+def test_errors_raised_on_purpose_are_one_message_and_exit_code_one(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("KAFKA_PARTITIONS=none\n")
+    done = run(str(BIN / "millrace"), "settings", "list", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "KAFKA_PARTITIONS='none'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_wheel_holds_the_product_and_nothing_else(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir"]
+    source = tmp_path / "source"
+    shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(".*", "*.egg-info", "__pycache__", "build"))
+    done = run(*build, str(tmp_path), str(source), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (wheel,) = tmp_path.glob("millrace-*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    tops = {name.split("/")[0] for name in names if ".dist-info" not in name}
+    assert tops <= {"streams", "agents", "tables", "clickhouse", "api", "metadata", "deploy"}
+    assert "streams/py.typed" in names
