@@ -1,0 +1,189 @@
+"""The embedded stack: every part whose URL is not set, in one home folder, as one context manager."""
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import TextIO
+
+import psutil
+from pydantic import SecretStr
+
+from deploy.local import broker, postgres, redis
+from deploy.local.part import Part, Server
+from streams.errors import ConfigurationError
+from streams.settings import Settings, with_urls
+
+LEFTOVER_SECONDS = 20.0
+PINGS: dict[str, Callable[[str], None]] = {
+    "kafka_bootstrap_servers": broker.ping,
+    "redis_url": redis.ping,
+    "database_url": postgres.ping,
+}
+
+
+def own_time(pid: int) -> float | None:
+    """When this process was started; None if there is none."""
+    try:
+        return float(psutil.Process(pid).create_time())
+    except psutil.Error:
+        return None
+
+
+def lock(home: Path) -> TextIO:
+    """Lock a home folder for this process and its guards. Raises ConfigurationError while another stack runs in it."""
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file = (home / "lock").open("a+")
+    deadline = time.monotonic() + LEFTOVER_SECONDS
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            owner = (home / "lock").read_text().split()
+            # The guards of a killed stack hold the lock until its parts are gone: that is worth waiting for.
+            alive = len(owner) == 2 and own_time(int(owner[0])) == float(owner[1])
+            if alive or time.monotonic() > deadline:
+                file.close()
+                who = f"process {owner[0]}" if owner else "another process"
+                raise ConfigurationError(
+                    f"{home} is in use by {who}: a stack runs there already. Stop it, or choose another folder with "
+                    f"--home or MILLRACE_HOME."
+                ) from None
+            time.sleep(0.1)
+    file.truncate(0)
+    file.write(f"{os.getpid()} {own_time(os.getpid())}\n")
+    file.flush()
+    return file
+
+
+def password(home: Path) -> str:
+    """The password of all parts in this home, made once."""
+    path = home / "password"
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(24))
+    return path.read_text()
+
+
+def without_password(url: str) -> str:
+    """The same URL, fit to be shown."""
+    return re.sub(r"//([^:@/]*):[^@/]*@", r"//\1:***@", url)
+
+
+class Stack:
+    """Parts that belong together. `with Stack(settings, home) as settings:` gives settings with every URL filled in."""
+
+    def __init__(
+        self, settings: Settings, home: Path, on_loss: Callable[[str], None] = lambda _: None, fresh: bool = False
+    ) -> None:
+        """`on_loss`: see Part. `fresh`: delete the data that an earlier stack left in this home."""
+        self.settings = settings
+        self.home = home.resolve()
+        self.logs = self.home / "logs"
+        self.parts: list[Part] = []
+        self.outside: dict[str, str] = {}
+        """The parts that are not ours: field of Settings and URL."""
+        self._on_loss = on_loss
+        self._fresh = fresh
+        self._lock: TextIO | None = None
+        self._hurried = False
+
+    def __enter__(self) -> Settings:
+        """Start all, at the same time, and return when each answers. Raises ConfigurationError; then none is left."""
+        self._lock = lock(self.home)
+        try:
+            if self._fresh:
+                for name in ("clickhouse", "postgres", "redis", "logs"):
+                    shutil.rmtree(self.home / name, ignore_errors=True)
+            self.outside = dict(self._given())
+            for setting, url in self.outside.items():
+                self._reach(setting, url)
+            hold = (self._lock.fileno(),)
+            self.parts = [
+                Part(server, PINGS[server.setting], self.logs, self._on_loss, hold)
+                for server in self._servers()
+                if server.setting not in self.outside
+            ]
+            self._start()
+            urls = {part.server.setting: part.url for part in self.parts}
+            self._publish(urls | self.outside)
+            return with_urls(self.settings, urls)
+        except BaseException:
+            self._stop()
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop all, the last started first."""
+        self._stop()
+
+    def hurry(self) -> None:
+        """Kill what is still running instead of waiting for it."""
+        self._hurried = True
+        for part in self.parts:
+            part.hurry()
+
+    def part(self, name: str) -> Part:
+        """One of our parts by its server's name."""
+        return next(part for part in self.parts if part.server.name == name)
+
+    def _servers(self) -> Iterator[Server]:
+        secret = password(self.home)
+        yield postgres.Postgres(self.home / "postgres", secret, self.logs)
+        yield redis.Redis(self.home / "redis", secret)
+        yield broker.Broker()
+
+    def _given(self) -> Iterator[tuple[str, str]]:
+        for setting in PINGS:
+            value = getattr(self.settings, setting)
+            if value is not None:
+                yield setting, value.get_secret_value() if isinstance(value, SecretStr) else value
+
+    def _reach(self, setting: str, url: str) -> None:
+        """Check that a part which is not ours answers."""
+        try:
+            PINGS[setting](url)
+        except Exception as error:
+            raise ConfigurationError(
+                f"{setting.upper()}={without_password(url)} cannot be used: {error}. Start that server, correct the "
+                f"setting, or unset it to have an embedded one."
+            ) from error
+
+    def _start(self) -> None:
+        with ThreadPoolExecutor(len(self.parts) or 1, "start") as pool:
+            started = [pool.submit(part.start) for part in self.parts]
+            try:
+                for future in started:
+                    future.result()
+            except BaseException:
+                # Leaving the pool waits for the other starts: tell them that they are not wanted any more.
+                self._stop()
+                raise
+
+    def _publish(self, urls: dict[str, str]) -> None:
+        """Let commands in other terminals find this stack (see streams.settings.load)."""
+        path = self.home / "stack.json"
+        path.unlink(missing_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(json.dumps({"pid": os.getpid(), "urls": urls}))
+
+    def _stop(self) -> None:
+        (self.home / "stack.json").unlink(missing_ok=True)
+        for part in reversed(self.parts):
+            if self._hurried:
+                part.hurry()
+            with contextlib.suppress(OSError):
+                part.stop()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
