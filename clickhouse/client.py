@@ -59,6 +59,10 @@ _DATA = frozenset(
     | {467, 469, 632, 675, 676, 691}
 )
 
+# What passes by itself: 3 end of file, 159 time, 202 too many queries, 209 and 210 network, 241 memory, 242 read-only
+# replica, 243 disk, 252 parts, 286 and 319 quorum, 394 killed, 225 and 999 Keeper, 236 shutting down
+_OUTAGE = frozenset({3, 159, 202, 209, 210, 225, 236, 241, 242, 243, 252, 286, 319, 394, 999})
+
 
 class _Target(TypedDict):
     """Where and as whom a client connects; the names are clickhouse-connect's."""
@@ -167,6 +171,12 @@ def classify(error: BaseException) -> MillraceError:
     if code in _DATA:
         return BlockRefused(f"ClickHouse refused the rows: {text}", code)
     return SinkUnavailable(f"ClickHouse answered with error {code}: {text}")
+
+
+def is_outage(error: ClickHouseError) -> bool:
+    """Whether the same statement may succeed later without anybody changing it."""
+    code = error.code if isinstance(error, Error) else None
+    return code is None or code in _OUTAGE
 
 
 def quote(values: Iterable[str]) -> str:

@@ -21,7 +21,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from clickhouse import lock, statements
-from clickhouse.client import classify
+from clickhouse.client import classify, is_outage
 from streams.errors import ConfigurationError, MigrationChanged, SinkUnavailable
 
 FOLDER = Path(__file__).parent / "migrations"
@@ -179,10 +179,10 @@ def _execute(held: lock.Lock, step: Step, on_step: Callable[[Step], None] | None
         held.execute(step.sql)
     except ClickHouseError as error:
         mapped = classify(error)
-        if isinstance(mapped, SinkUnavailable):
+        if is_outage(error):
             raise mapped from error
         raise ConfigurationError(
-            f"migration {migration.name}, statement {step.number}: {mapped}. Correct this statement "
+            f"migration {migration.name}, statement {step.number}: {error}. Correct this statement "
             "and run `millrace migrate apply` again; the statements before it are done"
         ) from error
     held.log("finished", *facts)
