@@ -7,8 +7,8 @@
 -- dead_letters: what was refused, with the original bytes. The partition is the day of ingestion, which all rows of
 --   a batch share: an insert makes one part. Sorted by position in Kafka, which is how a batch is recounted; ZSTD(3)
 --   for the texts, which are read one at a time.
--- repairs: days of a raw table whose view targets must be rebuilt from it, since a batch of unknown outcome was
---   superseded. A log: the newest line of (relation, day, shard, chain, intent) counts.
+-- repairs: days of a raw table whose view targets may lack rows of a batch, since it was superseded with an unknown
+--   outcome. A line with done = 1 replaces the one with 0; read with FINAL, the table is tiny.
 -- The deduplication window of each table that the stream feeds is that of 0001; a view's target without one would
 -- take a batch again that its source has dropped.
 CREATE TABLE IF NOT EXISTS {database}.delivered
@@ -70,18 +70,17 @@ SETTINGS ttl_only_drop_parts = 1,
 
 CREATE TABLE IF NOT EXISTS {database}.repairs
 (
-    `relation` LowCardinality(String),
-    `day` Date,
     `shard` UInt16,
     `chain` String,
     `intent` UInt64,
     `nonce` String,
-    `reason` String,
-    `state` Enum8('wanted' = 1, 'done' = 2),
+    `relation` LowCardinality(String),
+    `day` Date,
+    `done` UInt8,
     `at` DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')
 )
-ENGINE = MergeTree
-ORDER BY (relation, day, shard, chain, intent, at)
+ENGINE = ReplacingMergeTree(done)
+ORDER BY (shard, relation, day, chain, intent, nonce)
 SETTINGS default_compression_codec = 'ZSTD(1)';
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS {database}.delivered_events_raw_mv TO {database}.delivered AS
