@@ -148,9 +148,9 @@ class Part:
         complaint: Exception | None = None
         while process.running and not self._stopping.is_set() and time.monotonic() < deadline:
             try:
-                self.ping(self.url)
                 # Somebody else may answer on a port that our process did not get.
                 if listens(process.pid, self.port):
+                    self.ping(self.url)
                     return process
             except Exception as error:
                 complaint = error

@@ -46,7 +46,7 @@ class Process:
         self.hold = hold
         self._guard: subprocess.Popen[bytes] | None = None
         self._pid = 0
-        self._stopping = threading.Lock()
+        self._closing = threading.Lock()
 
     def start(self) -> None:
         """Start the guard and the process; returns as soon as there is a process id."""
@@ -90,18 +90,24 @@ class Process:
         """Wait for the end and return the exit code, 128 + n after signal n. Raises TimeoutError."""
         assert self._guard is not None
         try:
-            return self._guard.wait(timeout)
+            code = self._guard.wait(timeout)
         except subprocess.TimeoutExpired:
             raise TimeoutError(f"{self.command.argv[0]} still runs after {timeout} s") from None
+        self._let_go()
+        return code
 
     def stop(self) -> int:
         """Ask the process to end, kill it after its grace, and return the exit code. Safe to call twice."""
-        with self._stopping:
-            if self._guard is None:
-                return 0
-            if self._guard.stdin is not None and not self._guard.stdin.closed:
+        if self._guard is None:
+            return 0
+        self._let_go()
+        return self.wait()
+
+    def _let_go(self) -> None:
+        """Close the lifeline; many threads may."""
+        with self._closing:
+            if self._guard is not None and self._guard.stdin is not None:
                 self._guard.stdin.close()
-            return self._guard.wait()
 
     def hurry(self) -> None:
         """Kill the process now, without its grace."""

@@ -79,6 +79,14 @@ def without_password(url: str) -> str:
     return re.sub(r"//([^:@/]*):[^@/]*@", r"//\1:***@", url)
 
 
+def servers(home: Path, logs: Path) -> Iterator[Server]:
+    """Every server of the stack, in the order in which they are stopped last to first."""
+    secret = password(home)
+    yield postgres.Postgres(home / "postgres", secret, logs)
+    yield redis.Redis(home / "redis", secret)
+    yield broker.Broker()
+
+
 class Stack:
     """Parts that belong together. `with Stack(settings, home) as settings:` gives settings with every URL filled in."""
 
@@ -110,7 +118,7 @@ class Stack:
             hold = (self._lock.fileno(),)
             self.parts = [
                 Part(server, PINGS[server.setting], self.logs, self._on_loss, hold)
-                for server in self._servers()
+                for server in servers(self.home, self.logs)
                 if server.setting not in self.outside
             ]
             self._start()
@@ -136,12 +144,6 @@ class Stack:
     def part(self, name: str) -> Part:
         """One of our parts by its server's name."""
         return next(part for part in self.parts if part.server.name == name)
-
-    def _servers(self) -> Iterator[Server]:
-        secret = password(self.home)
-        yield postgres.Postgres(self.home / "postgres", secret, self.logs)
-        yield redis.Redis(self.home / "redis", secret)
-        yield broker.Broker()
 
     def _given(self) -> Iterator[tuple[str, str]]:
         for setting in PINGS:

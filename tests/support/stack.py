@@ -1,0 +1,45 @@
+"""The embedded stack as fixtures: one for the session, and for each test a broker and a database of its own."""
+
+import contextlib
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.local import broker
+from deploy.local.part import Part
+from deploy.local.stack import Stack
+from streams.settings import Settings
+
+
+@contextlib.contextmanager
+def fresh_broker(logs: Path) -> Iterator[str]:
+    """An empty broker; it starts in a twentieth of a second, so every test can have one."""
+    lost: list[str] = []
+    part = Part(broker.Broker(), broker.ping, logs, lost.append)
+    part.start()
+    try:
+        yield part.url
+    finally:
+        part.stop()
+    assert not lost, lost
+
+
+@pytest.fixture(scope="session")
+def stack_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Settings of a stack that lives as long as the session; a part whose URL is set is used as given."""
+    home = tmp_path_factory.mktemp("stack")
+    lost: list[str] = []
+    with Stack(Settings(), home, lost.append) as settings:
+        yield settings.model_copy(update={"millrace_home": home})
+    assert not lost, lost
+
+
+@pytest.fixture
+def settings(stack_settings: Settings, tmp_path: Path) -> Iterator[Settings]:
+    """Settings of a test that shares nothing: an empty broker, a database name and a group nobody else has."""
+    name = f"test_{secrets.token_hex(6)}"
+    with fresh_broker(tmp_path) as servers:
+        own = {"kafka_bootstrap_servers": servers, "clickhouse_database": name, "kafka_group": name}
+        yield stack_settings.model_copy(update=own | {"worker_port": 0})

@@ -1,0 +1,16 @@
+"""Waiting for something that another process does, with a deadline instead of a sleep."""
+
+import threading
+import time
+from collections.abc import Callable
+
+PAUSE = threading.Event()
+
+
+def until(what: str, condition: Callable[[], object], seconds: float = 20) -> None:
+    """Return as soon as the condition holds; fail the test, saying what was waited for, when it never does."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {seconds} s in vain for: {what}")
+        PAUSE.wait(0.02)
