@@ -1,0 +1,88 @@
+"""Rules over several fields of one event; the same functions serve the models and the fast structs."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+
+from streams.events.currencies import MINOR_UNITS, SCALE, scale_of
+
+Rule = Callable[[Any], None]
+"""Takes the data of one event (model or struct), raises RuleBroken."""
+
+FIRST_YEAR: Final = 1901
+LAST_YEAR: Final = 2298
+"""Years that DateTime64(3) holds in every zone: it ends with 1900 and 2299 in UTC."""
+
+_COARSE: Final = {code: scale_of(code) for code in MINOR_UNITS if scale_of(code) < SCALE}
+
+
+class RuleBroken(ValueError):
+    """A rule over an event's fields does not hold; `field` is the field to look at."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+def check_year(name: str, time: datetime) -> None:
+    """Refuse a time that DateTime64(3) cannot hold."""
+    if not FIRST_YEAR <= time.year <= LAST_YEAR:
+        raise RuleBroken(name, f"Year should be between {FIRST_YEAR} and {LAST_YEAR}")
+
+
+def years_fit(*fields: str) -> Rule:
+    """Every given time of these fields fits its column."""
+
+    def rule(data: Any) -> None:
+        for name in fields:
+            time = getattr(data, name)
+            if time is not None and not FIRST_YEAR <= time.year <= LAST_YEAR:
+                check_year(name, time)
+
+    return rule
+
+
+def scale_fits(*fields: str) -> Rule:
+    """No amount of these fields is finer than its currency allows, and none stands without a currency."""
+
+    def rule(data: Any) -> None:
+        currency = data.currency
+        if currency is not None and currency not in _COARSE:
+            return
+        for name in fields:
+            amount = getattr(data, name)
+            if amount is None:
+                continue
+            if currency is None:
+                raise RuleBroken("currency", f"Field required, because {name} is given")
+            if -amount.as_tuple().exponent > _COARSE[currency]:
+                raise RuleBroken(
+                    name, f"Amount in {currency} should have at most {_COARSE[currency]} digits after the point"
+                )
+
+    return rule
+
+
+def somewhere(position: Any) -> None:
+    """A position is a pair of coordinates, a zone or a city."""
+    if position.latitude is not None and position.longitude is not None:
+        return
+    if position.latitude is not None:
+        raise RuleBroken("longitude", "Field required, because latitude is given")
+    if position.longitude is not None:
+        raise RuleBroken("latitude", "Field required, because longitude is given")
+    if position.zone is None and position.city is None:
+        raise RuleBroken("", "Position should have coordinates, a zone or a city")
+
+
+def someone(data: Any) -> None:
+    """A session or a user is behind every interaction."""
+    if data.session_id is None and data.user_id is None:
+        raise RuleBroken("session_id", "Field required, unless user_id is given")
+
+
+def amount_adds_up(data: Any) -> None:
+    """amount = quantity x unit_price + fees - discount."""
+    expected = data.quantity * data.unit_price + data.fees - data.discount
+    if data.amount != expected:
+        raise RuleBroken("amount", f"Amount should be quantity x unit_price + fees - discount = {expected}")
