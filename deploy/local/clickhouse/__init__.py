@@ -1,0 +1,1 @@
+"""The embedded ClickHouse: the chdb engine behind ClickHouse's own HTTP interface, one process a data folder."""
