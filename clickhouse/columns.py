@@ -10,8 +10,8 @@ from typing import Final
 
 from streams.events import registry
 from streams.events.base import Column, EventSpec
-from streams.events.columns import ENVELOPE, base_type, is_nullable
-from streams.events.domains import DOMAINS, RIDES, TICKETING, Domain
+from streams.events.columns import ENVELOPE, LABEL, TIME, base_type, is_nullable
+from streams.events.domains import RIDES, TICKETING, Domain
 
 DEDUPLICATION_WINDOW: Final = 30_000
 """Parts whose tokens a table remembers; the arithmetic is in migrations/0001."""
@@ -112,9 +112,38 @@ FAMILIES: Final = (
 )
 
 
+DEAD_LETTERS: Final = (
+    Column(TIME, "ingested_at", "ClickHouse's clock when the batch was formed."),
+    Column(TIME, "appended_at", "Timestamp of the record in Kafka."),
+    Column("String", "chain", "Chain of intents that delivered it."),
+    Column("UInt16", "shard", "Kafka partition it came from."),
+    Column(LABEL, "topic", "Kafka topic it came from."),
+    Column("UInt16", "partition", "Kafka partition it came from; the same as the shard."),
+    Column("UInt64", "offset", "Kafka offset it came from."),
+    Column("UInt64", "intent", "Sequence number of the intent that delivered it."),
+    Column("String", "nonce", "Nonce of that intent."),
+    Column("UInt64", "intent_offset", "Offset of that intent in the log of intents."),
+    Column(LABEL, "app_version", "Version of the worker that wrote it."),
+    Column(LABEL, "reason", "Why it was refused; one of a closed list."),
+    Column("String", "field", "Path of the refused field; empty where the whole message was refused."),
+    Column("String", "message", "The words of refusal."),
+    Column("String", "event_type", "CloudEvents `type` as far as it could be read."),
+    Column("String", "event_id", "CloudEvents `id` as far as it could be read."),
+    Column("String", "source", "CloudEvents `source` as far as it could be read."),
+    Column("UInt8", "schema_version", "Version of the schema it was held to; 0 if none."),
+    Column("String", "key", "The record's key, byte for byte."),
+    Column("String", "value", "The record's value, byte for byte."),
+    Column("Array(Tuple(String, String))", "headers", "The record's headers, byte for byte."),
+)
+"""Columns of the table `dead_letters`, in order."""
+
+WITNESSED: Final = (*(table.name for table in RAW), "dead_letters")
+"""The tables that a batch is inserted into; each has the constraint `fresh` and a view into `delivered`."""
+
+
 def tables() -> dict[str, tuple[Column, ...]]:
-    """Columns of every table that follows from the event classes, by table name."""
-    return {table.name: table.columns for table in (*RAW, *FAMILIES)}
+    """Columns of every table that takes rows of the stream, by table name."""
+    return {table.name: table.columns for table in (*RAW, *FAMILIES)} | {"dead_letters": DEAD_LETTERS}
 
 
 def codec(table: str, column: Column) -> str:
@@ -175,11 +204,6 @@ def alterations(table: str, have: Mapping[str, str]) -> list[str]:
             )
         before = column.name
     return found
-
-
-def domain_of(table: str) -> Domain | None:
-    """The domain whose raw table this is."""
-    return next((domain for domain in DOMAINS.values() if domain.raw_table == table), None)
 
 
 def _create(name: str, lines: list[str], order_by: str) -> str:

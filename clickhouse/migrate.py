@@ -12,17 +12,19 @@ Rules that make it safe to run from many processes and to resume after a crash a
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from clickhouse import lock, statements
-from clickhouse.client import classify, is_outage
+from clickhouse import lock, policy, statements
+from clickhouse.client import classify, connect_sync, is_outage
 from streams.errors import ConfigurationError, MigrationChanged, SinkUnavailable
+from streams.settings import Settings
 
 FOLDER = Path(__file__).parent / "migrations"
 
@@ -81,7 +83,8 @@ class _Done:
     owner: str
 
 
-_Log = dict[str, dict[int, _Done]]
+Log = dict[str, dict[int, _Done]]
+"""What is done, by migration and statement."""
 
 
 def load(folder: Path = FOLDER) -> list[Migration]:
@@ -102,22 +105,25 @@ def load(folder: Path = FOLDER) -> list[Migration]:
     return migrations
 
 
-def status(client: Client, database: str, migrations: Sequence[Migration]) -> list[State]:
-    """How far each migration is applied.
+def states(log: Log, migrations: Sequence[Migration]) -> list[State]:
+    """How far each migration is applied, by a log that was read.
 
-    Raises MigrationChanged for an edited file, ConfigurationError if the database is ahead of this version, or
-    an error of `clickhouse.client.classify`.
+    Raises MigrationChanged for an edited file, and ConfigurationError if the database is ahead of this version.
     """
-    log = _read_log(client, database)
     _check_unchanged(log, migrations)
-    states = []
+    found = []
     for migration in migrations:
         done = log.get(migration.name, {})
         count = len(migration.statements)
         last = _last(done) if done else None
         finished_at = last.at if last and len(done) == count else None
-        states.append(State(migration.name, count, len(done), finished_at, last.owner if last else ""))
-    return states
+        found.append(State(migration.name, count, len(done), finished_at, last.owner if last else ""))
+    return found
+
+
+def status(client: Client, database: str, migrations: Sequence[Migration]) -> list[State]:
+    """How far each migration is applied. Raises as `states` and `clickhouse.client.classify` do."""
+    return states(_read_log(client, database), migrations)
 
 
 def plan(client: Client, database: str, migrations: Sequence[Migration]) -> list[Step]:
@@ -161,6 +167,21 @@ def apply(
     except ClickHouseError as error:
         raise classify(error) from error
     return len(steps)
+
+
+def run(settings: Settings, *, on_step: Callable[[Step], None] | None = None) -> int:
+    """Connect, apply all that is pending, and let the tables follow the settings; returns the statements executed.
+
+    Raises as `apply` and `clickhouse.client.connect` do.
+    """
+    client = connect_sync(settings, database=False)
+    try:
+        count = apply(client, settings.clickhouse_database, load(), on_step=on_step)
+        return count + len(policy.adjust(client, settings))
+    except ClickHouseError as error:
+        raise classify(error) from error
+    finally:
+        client.close()
 
 
 def _execute(held: lock.Lock, step: Step, on_step: Callable[[Step], None] | None) -> None:
@@ -207,28 +228,35 @@ def _wait(
     return None
 
 
-def _read_log(client: Client, database: str) -> _Log:
-    try:
-        rows = client.query(
-            f"""
-            SELECT migration, statement, argMin(statements, at), argMin(statement_checksum, at),
-                   argMin(file_checksum, at), min(at), argMin(owner, at)
-            FROM {statements.render("{database}", database)}.migrations
-            WHERE state = 'finished' GROUP BY migration, statement
-            """,
-        ).result_rows
-    except ClickHouseError as error:
-        if getattr(error, "code", None) in (UNKNOWN_TABLE, UNKNOWN_DATABASE):
-            return {}
-        raise classify(error) from error
-    log: _Log = {}
+def log_query(database: str) -> str:
+    """The query whose rows `parse_log` reads."""
+    return f"""
+        SELECT migration, statement, argMin(statements, at), argMin(statement_checksum, at),
+               argMin(file_checksum, at), min(at), argMin(owner, at)
+        FROM {statements.render("{database}", database)}.migrations
+        WHERE state = 'finished' GROUP BY migration, statement
+    """
+
+
+def parse_log(rows: Iterable[Sequence[Any]]) -> Log:
+    """The rows of `log_query` by migration and statement."""
+    log: Log = {}
     for migration, *facts in rows:
         done = _Done(*facts)
         log.setdefault(migration, {})[done.number] = done
     return log
 
 
-def _check_unchanged(log: _Log, migrations: Sequence[Migration]) -> None:
+def _read_log(client: Client, database: str) -> Log:
+    try:
+        return parse_log(client.query(log_query(database)).result_rows)
+    except ClickHouseError as error:
+        if getattr(error, "code", None) in (UNKNOWN_TABLE, UNKNOWN_DATABASE):
+            return {}
+        raise classify(error) from error
+
+
+def _check_unchanged(log: Log, migrations: Sequence[Migration]) -> None:
     known = {migration.name: migration for migration in migrations}
     for name, done in sorted(log.items()):
         migration = known.get(name)

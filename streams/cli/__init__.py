@@ -21,6 +21,7 @@ class Entry(NamedTuple):
 
 COMMANDS: dict[str, Entry] = {
     # "up": Entry("local:up", "Start everything on this machine, with a demo."),
+    "migrate": Entry("migrate", "Create and change the tables in ClickHouse."),
     "settings": Entry("settings", "Show the settings in force."),
     "docs": Entry("docs:docs", "Write the generated documents again, or check that they are current."),
 }
