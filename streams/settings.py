@@ -3,7 +3,7 @@
 import fcntl
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -33,6 +33,8 @@ class Settings(BaseSettings):
     """Replicas of the topics that `millrace` creates; 3 in production."""
     kafka_reset: Literal["earliest", "latest"] = "earliest"
     """Where a shard without any intent begins: at the start or at the end of its source topics."""
+    kafka_forgets: bool = False
+    """The broker loses everything when it restarts, as the embedded one does: a new chain may follow an old one."""
     kafka_session_timeout_seconds: Seconds = 10
     """A worker silent for so long is taken out of the group."""
     kafka_heartbeat_seconds: Seconds = 1
@@ -95,6 +97,10 @@ class Settings(BaseSettings):
     """Accepted events whose (source, id) a worker remembers."""
     duplicate_memory_seconds: Seconds = 600
     """How long a (source, id) is remembered."""
+    batch_age_seconds: Seconds = 300
+    """Age at which ClickHouse refuses a batch; the constraint `fresh` of every table says the same."""
+    batch_settle_seconds: Seconds = 30
+    """How much longer the block of a stalled insert may still be on its way when a batch has aged."""
     dead_letter_limit: Share = 0.2
     """Share of dead letters above which a shard stops."""
     dead_letter_limit_records: Count = 1000
@@ -123,6 +129,10 @@ class Settings(BaseSettings):
     """Port of the worker's own pages and `/metrics`; 0 takes a free one."""
     worker_host: str = "127.0.0.1"
     """Address the worker's pages listen on."""
+    worker_stop_seconds: Seconds = 10
+    """How long a stopping worker may finish and close its shards before it is cut off, which is safe."""
+    worker_kill_at: str | None = None
+    """For fault tests: a step of the delivery at which the worker kills itself, as `step:before` or `step:after:3`."""
     worker_loop: Literal["uvloop", "asyncio"] = "uvloop"
     """Event loop of the worker."""
     millrace_home: Path = Path(".millrace")
@@ -145,19 +155,20 @@ def load() -> Settings:
         raise ConfigurationError(
             f"{len(wrong)} setting(s) do not fit; change the environment or .env:\n  " + "\n  ".join(wrong)
         ) from None
-    return with_urls(settings, running_stack(settings.millrace_home))
+    return completed(settings, running_stack(settings.millrace_home))
 
 
-def with_urls(settings: Settings, urls: dict[str, str]) -> Settings:
-    """A copy in which the parts whose URL is unset have the one of `urls` (field name to URL)."""
-    unset = {name: url for name, url in urls.items() if getattr(settings, name) is None}
+def completed(settings: Settings, found: dict[str, Any]) -> Settings:
+    """A copy in which fields that still have their default take the value of `found` (field name to value)."""
+    fields = Settings.model_fields
+    unset = {name: value for name, value in found.items() if getattr(settings, name) == fields[name].default}
     if "database_url" in unset:
-        return settings.model_copy(update=unset | {"database_url": SecretStr(unset["database_url"])})
+        unset["database_url"] = SecretStr(unset["database_url"])
     return settings.model_copy(update=unset)
 
 
-def running_stack(home: Path) -> dict[str, str]:
-    """The URLs of the embedded stack in `home` by field name; empty where none is running.
+def running_stack(home: Path) -> dict[str, Any]:
+    """What to set to use the embedded stack in `home`, by field name; empty where none is running.
 
     A running stack holds a lock on `home/lock`, so what a killed one has left behind is never believed.
     """
@@ -166,8 +177,8 @@ def running_stack(home: Path) -> dict[str, str]:
             try:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                urls: dict[str, str] = json.loads((home / "stack.json").read_text())["urls"]
-                return urls
+                found: dict[str, Any] = json.loads((home / "stack.json").read_text())["settings"]
+                return found
     except FileNotFoundError:
         pass
     return {}

@@ -12,19 +12,20 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import TextIO
+from typing import Any, TextIO
 
 import psutil
 from pydantic import SecretStr
 
-from deploy.local import broker, postgres, redis
+from deploy.local import broker, clickhouse_part, postgres, redis
 from deploy.local.part import Part, Server
 from streams.errors import ConfigurationError
-from streams.settings import Settings, with_urls
+from streams.settings import Settings, completed
 
 LEFTOVER_SECONDS = 20.0
 PINGS: dict[str, Callable[[str], None]] = {
     "kafka_bootstrap_servers": broker.ping,
+    "clickhouse_url": clickhouse_part.ping,
     "redis_url": redis.ping,
     "database_url": postgres.ping,
 }
@@ -84,6 +85,7 @@ def servers(home: Path, logs: Path) -> Iterator[Server]:
     secret = password(home)
     yield postgres.Postgres(home / "postgres", secret, logs)
     yield redis.Redis(home / "redis", secret)
+    yield clickhouse_part.ClickHouse(home / "clickhouse", secret)
     yield broker.Broker()
 
 
@@ -122,9 +124,11 @@ class Stack:
                 if server.setting not in self.outside
             ]
             self._start()
-            urls = {part.server.setting: part.url for part in self.parts}
-            self._publish(urls | self.outside)
-            return with_urls(self.settings, urls)
+            found: dict[str, Any] = {part.server.setting: part.url for part in self.parts}
+            if "kafka_bootstrap_servers" in found:
+                found["kafka_forgets"] = True
+            self._publish(found | self.outside)
+            return completed(self.settings, found)
         except BaseException:
             self._stop()
             raise
@@ -172,12 +176,12 @@ class Stack:
                 self._stop()
                 raise
 
-    def _publish(self, urls: dict[str, str]) -> None:
+    def _publish(self, found: dict[str, Any]) -> None:
         """Let commands in other terminals find this stack (see streams.settings.load)."""
         path = self.home / "stack.json"
         path.unlink(missing_ok=True)
         path.touch(mode=0o600)
-        path.write_text(json.dumps({"pid": os.getpid(), "urls": urls}))
+        path.write_text(json.dumps({"pid": os.getpid(), "settings": found}))
 
     def _stop(self) -> None:
         (self.home / "stack.json").unlink(missing_ok=True)

@@ -15,6 +15,7 @@ import redis
 
 from deploy.local import part as part_module
 from deploy.local import postgres
+from deploy.local.clickhouse_part import ask
 from deploy.local.part import Part, Server, State
 from deploy.local.postgres import Postgres
 from deploy.local.process import free_port
@@ -23,7 +24,7 @@ from streams.errors import ConfigurationError
 from tests.support.processes import alive, on_tmpfs, shared_memory_of, tree
 from tests.support.waiting import until
 
-NAMES = ["postgres", "redis", "broker"]
+NAMES = ["postgres", "redis", "clickhouse", "broker"]
 Make = Callable[[str], Part]
 
 
@@ -112,6 +113,16 @@ def test_postgres_comes_back_with_its_data(make: Make) -> None:
     until("the restart", lambda: part.restarts == 1 and part.state is State.UP)
     with psycopg.connect(part.url) as connection:
         assert connection.execute("SELECT number FROM kept").fetchone() == (42,)
+
+
+def test_clickhouse_comes_back_with_its_data(make: Make) -> None:
+    part = make("clickhouse")
+    part.start()
+    ask(part.url, "CREATE TABLE default.kept (number UInt8) ENGINE = MergeTree ORDER BY number")
+    ask(part.url, "INSERT INTO default.kept VALUES (42)")
+    os.kill(part.pid, signal.SIGKILL)
+    until("the restart", lambda: part.restarts == 1 and part.state is State.UP)
+    assert ask(part.url, "SELECT number FROM default.kept") == "42\n"
 
 
 def test_death_of_the_broker_is_reported_and_not_repaired(tmp_path: Path) -> None:

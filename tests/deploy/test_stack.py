@@ -85,7 +85,7 @@ def test_other_commands_find_a_running_stack_and_no_other(tmp_path: Path, monkey
 def test_killed_owner_leaves_nothing_and_its_home_can_be_used_again(tmp_path: Path, number: int) -> None:
     before = on_tmpfs()
     with owner(tmp_path) as (process, parts):
-        assert {"postgres", "redis", "broker"} <= set(parts)
+        assert set(parts) == {"postgres", "redis", "clickhouse", "broker"}
         pids = tree(process.pid)[1:]
         assert set(parts.values()) <= set(pids)
         process.send_signal(number)
@@ -115,6 +115,7 @@ def test_part_that_is_given_is_used_and_not_started(tmp_path: Path) -> None:
     ("setting", "url"),
     [
         ("kafka_bootstrap_servers", "127.0.0.1:1"),
+        ("clickhouse_url", "http://me:geheim@127.0.0.1:1"),
         ("redis_url", "redis://:geheim@127.0.0.1:1/0"),
         ("database_url", SecretStr("postgresql://me:geheim@127.0.0.1:1/x")),
     ],

@@ -1,0 +1,160 @@
+"""Installs what tests need beyond Python, and finds it: Apache Kafka (Maven), promtool and Chromium (apt).
+
+`python -m deploy.local.tools` is idempotent, says what it could not get and why, and never fails a build: tests that
+need a missing tool are skipped by name, or fail where `CI` is set.
+"""
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+FOLDER = Path(__file__).parent.parent.parent / ".tools"
+KAFKA_VERSION = "4.0.0"
+KAFKA = FOLDER / "kafka" / KAFKA_VERSION
+MINUTES = 60
+POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>millrace</groupId><artifactId>kafka-for-tests</artifactId><version>1</version>
+  <dependencies>
+    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>{KAFKA_VERSION}</version></dependency>
+    <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId><version>1.7.36</version></dependency>
+  </dependencies>
+</project>
+"""
+
+
+class Unavailable(Exception):
+    """A tool could not be installed; the text says why, and what a person can do."""
+
+
+class Tool(NamedTuple):
+    """One tool: how it is found (a path, or None) and how it is installed."""
+
+    find: Callable[[], str | None]
+    install: Callable[[], None]
+    used_for: str
+
+
+def run(*command: str, cwd: Path | None = None, minutes: float = 10) -> None:
+    """Run a command quietly. Raises Unavailable with the end of what it said."""
+    try:
+        done = subprocess.run(
+            command,
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            timeout=minutes * MINUTES,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Unavailable(str(error)) from None
+    if done.returncode:
+        raise Unavailable(f"`{' '.join(command)}` says: {(done.stderr or done.stdout).strip()[-500:]}")
+
+
+def apt(*packages: str) -> None:
+    """Install Debian packages, as root or by sudo without a password."""
+    if not shutil.which("apt-get"):
+        raise Unavailable(f"no apt-get here; install {' '.join(packages)} by hand")
+    root = () if os.geteuid() == 0 else ("sudo", "-n")
+    env = (*root, "env", "DEBIAN_FRONTEND=noninteractive")
+    try:
+        run(*env, "apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages)
+    except Unavailable:
+        run(*root, "apt-get", "update", "-qq")
+        run(*env, "apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages)
+
+
+def java() -> str | None:
+    """The path of a Java that Kafka runs on (17 or later)."""
+    path = shutil.which("java")
+    if path is None:
+        return None
+    said = subprocess.run([path, "-version"], capture_output=True, text=True, check=False).stderr
+    major = said.partition('version "')[2].partition(".")[0].partition('"')[0]
+    return path if major.isdigit() and int(major) >= 17 else None
+
+
+def kafka() -> str | None:
+    """The folder of Kafka's jars."""
+    return str(KAFKA) if java() and (KAFKA / f"kafka_2.13-{KAFKA_VERSION}.jar").exists() else None
+
+
+def install_kafka() -> None:
+    """Copy Kafka's jars and what they need from Maven Central into `.tools`; they appear all or not at all."""
+    missing = [
+        package for package, there in (("openjdk-17-jre-headless", java()), ("maven", shutil.which("mvn"))) if not there
+    ]
+    if missing:
+        apt(*missing)
+    KAFKA.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=KAFKA.parent) as scratch:
+        (Path(scratch) / "pom.xml").write_text(POM)
+        goal = ("dependency:copy-dependencies", "-DoutputDirectory=jars", "-DincludeScope=runtime")
+        run("mvn", "-B", "-q", *goal, cwd=Path(scratch))
+        shutil.rmtree(KAFKA, ignore_errors=True)
+        (Path(scratch) / "jars").rename(KAFKA)
+
+
+def promtool() -> str | None:
+    """The program that checks Prometheus rules, and beside it `prometheus`."""
+    unpacked = FOLDER / "prometheus" / "usr" / "bin" / "promtool"
+    return str(unpacked) if unpacked.exists() else shutil.which("promtool")
+
+
+def install_promtool() -> None:
+    """Unpack Debian's package instead of installing it: installed, it would start a server on this machine."""
+    if not shutil.which("apt-get"):
+        raise Unavailable("no apt-get here; install prometheus by hand")
+    FOLDER.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=FOLDER) as scratch:
+        os.chmod(scratch, 0o777)  # apt downloads as a user of its own
+        try:
+            run("apt-get", "download", "-qq", "prometheus", cwd=Path(scratch))
+        except Unavailable:
+            run(*(() if os.geteuid() == 0 else ("sudo", "-n")), "apt-get", "update", "-qq")
+            run("apt-get", "download", "-qq", "prometheus", cwd=Path(scratch))
+        (package,) = Path(scratch).glob("*.deb")
+        run("dpkg-deb", "-x", str(package), str(FOLDER / "prometheus"))
+
+
+def chromium() -> str | None:
+    """A browser that can be driven without a screen."""
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+TOOLS: dict[str, Tool] = {
+    "kafka": Tool(kafka, install_kafka, "faults and transactions on Apache Kafka"),
+    "promtool": Tool(promtool, install_promtool, "checks of metrics and alert rules"),
+    "chromium": Tool(chromium, lambda: apt("chromium"), "tests of web pages"),
+}
+
+
+def main() -> int:
+    """Install what is missing; one line for each tool."""
+    for name, tool in TOOLS.items():
+        found = tool.find()
+        if found is None:
+            sys.stdout.write(f"{name}: installing ...\n")
+            sys.stdout.flush()
+            try:
+                tool.install()
+            except Unavailable as error:
+                sys.stdout.write(f"{name}: NOT AVAILABLE ({tool.used_for} cannot be tested here). {error}\n")
+                continue
+            found = tool.find()
+        sys.stdout.write(f"{name}: {found or f'NOT AVAILABLE ({tool.used_for} cannot be tested here)'}\n")
+    if platform.machine() != "x86_64":
+        sys.stdout.write(f"note: the wheels of the embedded stack are for x86_64, this is {platform.machine()}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
