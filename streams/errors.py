@@ -1,17 +1,19 @@
 """The errors of the whole product, drawn once, and the closed list of reasons a message may be refused.
 
-    MillraceError
-    +-- ConfigurationError      stop with a clear message; a person must change something
-    |   +-- SchemaDrift         ClickHouse's tables are not the ones this version writes
-    |   +-- MigrationChanged    an applied migration file has another checksum now
-    +-- SinkUnavailable         ClickHouse or the broker is away: hold the shard, back off, try again
-    +-- BlockRefused            ClickHouse looked at the rows and refused them
-    |   +-- BatchAged           refused because the batch is older than the tables accept
-    +-- ShardStopped            this shard must not go on until a person has looked
-    |   +-- LogCut              the log of intents lost records that ClickHouse has seen
-    |   +-- SourceCut           a source topic lost records that no batch has taken
-    |   +-- TooManyRejected     the share of dead letters is above its limit
-    +-- IntentConflict          another owner's record is ahead of ours: let the shard go and recover
+MillraceError
++-- ConfigurationError      stop with a clear message; a person must change something
+|   +-- SchemaDrift         ClickHouse's tables are not the ones this version writes
+|   +-- MigrationChanged    an applied migration file has another checksum now
++-- SinkUnavailable         ClickHouse or the broker is away: hold the shard, back off, try again
++-- BlockRefused            ClickHouse looked at the rows and refused them
+|   +-- BatchAged           refused because the batch is older than the tables accept
++-- ShardStopped            this shard must not go on until a person has looked
+|   +-- LogCut              the log of intents lost records that ClickHouse has seen
+|   +-- SourceCut           a source topic lost records that no batch has taken
+|   +-- TooManyRejected     the share of dead letters is above its limit
+|   +-- UnknownIntentFormat a newer version has written to this shard's log
+|   +-- InvariantBroken     counts that must agree do not; nothing is written any more
++-- IntentConflict          another owner's record is ahead of ours: let the shard go and recover
 """
 
 from enum import StrEnum
@@ -64,6 +66,14 @@ class SourceCut(ShardStopped):
 
 class TooManyRejected(ShardStopped):
     """The share of dead letters is above `DEAD_LETTER_LIMIT`. Look at `millrace dlq list`, then restart."""
+
+
+class UnknownIntentFormat(ShardStopped):
+    """The log holds records of a newer version. Finish the upgrade; this worker does not judge them."""
+
+
+class InvariantBroken(ShardStopped):
+    """Something that must never happen was seen, such as more rows than the record says. Report it."""
 
 
 class IntentConflict(MillraceError):

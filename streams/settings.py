@@ -148,14 +148,19 @@ def load() -> Settings:
 
     Raises ConfigurationError, which names each setting whose value does not fit.
     """
+    settings = given()
+    return completed(settings, running_stack(settings.millrace_home))
+
+
+def given() -> Settings:
+    """The settings that the environment and `.env` give. Raises ConfigurationError as `load` does."""
     try:
-        settings = Settings()
+        return Settings()
     except ValidationError as error:
         wrong = [f"{'.'.join(map(str, e['loc'])).upper()}={e['input']!r}: {e['msg']}" for e in error.errors()]
         raise ConfigurationError(
             f"{len(wrong)} setting(s) do not fit; change the environment or .env:\n  " + "\n  ".join(wrong)
         ) from None
-    return completed(settings, running_stack(settings.millrace_home))
 
 
 def completed(settings: Settings, found: dict[str, Any]) -> Settings:

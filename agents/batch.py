@@ -1,0 +1,58 @@
+"""One batch on its way: the decoded records, the opinion on them, and the rows that follow from it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from agents.judge import DeadLetter, Judged
+from agents.render import Content, Render
+from streams.batch import Decoded, Record, from_runs, runs_by_topic
+from streams.errors import Reject
+from streams.intent import Ranges, Verdict
+
+Offsets = dict[str, set[int]]
+"""Per topic, offsets."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """What the protocol delivers for one range of offsets per topic."""
+
+    ranges: Ranges
+    decoded: Mapping[str, Sequence[Decoded]]
+    judged: Judged
+    content: Content
+
+    @classmethod
+    def of(
+        cls, ranges: Ranges, decoded: Mapping[str, list[Decoded]], judged: Judged, render: Render, rate: float, at: int
+    ) -> "Batch":
+        """Render the rows of a judged batch; `at` is its `ingested_at`."""
+        return cls(ranges, decoded, judged, render(judged, rate, at))
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the record says about the offsets that make no row."""
+        return self.judged.verdict
+
+    def refuse(self, offsets: Offsets, reason: Reject, message: str) -> "Batch":
+        """The batch with the rows of these offsets turned into dead letters."""
+        letters = [
+            DeadLetter(record, reason, message=message)
+            for topic, chosen in offsets.items()
+            for record in self._records(topic)
+            if record.offset in chosen
+        ]
+        verdict = {topic: dict(words) for topic, words in self.verdict.items()}
+        for topic, chosen in offsets.items():
+            words = {word: set(from_runs(runs)) for word, runs in verdict.get(topic, {}).items()}
+            words[reason] = words.get(reason, set()) | chosen
+            verdict[topic] = runs_by_topic(words)
+        tables = {
+            table: [part.only(set(part.offsets) - offsets.get(part.topic, set())) for part in parts]
+            for table, parts in self.content.tables.items()
+        }
+        judged = Judged(self.judged.accepted, self.judged.dead + letters, verdict)
+        return Batch(self.ranges, self.decoded, judged, Content(tables, judged.dead, self.content.days))
+
+    def _records(self, topic: str) -> list[Record]:
+        return [record for decoded in self.decoded.get(topic, ()) for record in decoded.chunk.records]

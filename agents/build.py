@@ -1,0 +1,150 @@
+"""Put the delivery of one worker together from its settings: connections, stages and shards."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from clickhouse_connect.driver.asyncclient import AsyncClient
+
+from agents import places
+from agents.dead_letter import DeadLetterTopic
+from agents.deduplicate import Memory
+from agents.deliver import Limits, Store
+from agents.judge import Policy
+from agents.locate import Locate
+from agents.log import IntentLog
+from agents.pressure import Pressure
+from agents.recover import Beginning
+from agents.render import Render
+from agents.shard import Flow, Sizes, Surroundings
+from agents.shards import Positions, Shards
+from agents.source import Source
+from clickhouse.client import connect
+from clickhouse.repair import Repairs
+from clickhouse.sink import Sink
+from clickhouse.witness import Clock, Witness
+from streams.errors import ConfigurationError, SinkUnavailable
+from streams.settings import Settings
+from streams.topics import source_topics
+from streams.world import zones
+
+SMALLEST_BUFFER = 4 * 1024 * 1024
+"""Source bytes that a shard may always hold, however many there are."""
+
+
+@dataclass(slots=True)
+class Running:
+    """What a worker has open."""
+
+    shards: Shards
+    producer: AIOKafkaProducer
+    client: AsyncClient
+    clock: Clock
+
+    async def close(self, seconds: float) -> None:
+        """Close the shards in order, then the connections."""
+        await self.shards.stop(seconds)
+        await self.producer.stop()
+        await self.client.close()
+
+
+def bootstrap(settings: Settings) -> str:
+    """The brokers' addresses. Raises ConfigurationError if none are set."""
+    if not settings.kafka_bootstrap_servers:
+        raise ConfigurationError(
+            "KAFKA_BOOTSTRAP_SERVERS is not set; set it to host:port of a broker, or run `millrace up`, "
+            "which starts one of its own"
+        )
+    return settings.kafka_bootstrap_servers
+
+
+def groupless(settings: Settings) -> Callable[[], AIOKafkaConsumer]:
+    """Makes consumers that seek by themselves, read what is committed, and never reset a position by policy."""
+    servers = bootstrap(settings)
+
+    def new() -> AIOKafkaConsumer:
+        return AIOKafkaConsumer(
+            bootstrap_servers=servers,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            isolation_level="read_committed",
+            max_partition_fetch_bytes=settings.kafka_fetch_bytes,
+            fetch_max_wait_ms=100,
+            request_timeout_ms=10_000,
+        )
+
+    return new
+
+
+async def open_producer(settings: Settings) -> AIOKafkaProducer:
+    """A producer with acks=all. Raises SinkUnavailable."""
+    producer = AIOKafkaProducer(
+        bootstrap_servers=bootstrap(settings), acks="all", compression_type="lz4", request_timeout_ms=10_000
+    )
+    try:
+        await producer.start()
+    except KafkaError as error:
+        await producer.stop()
+        raise SinkUnavailable(f"the broker cannot be reached: {error!r}. Is KAFKA_BOOTSTRAP_SERVERS right?") from error
+    return producer
+
+
+async def open_worker(
+    settings: Settings, version: str, flow: Flow, positions: Positions, topics: frozenset[str] | None = None
+) -> Running:
+    """Connect and build the shards of one worker; nothing runs until they are assigned.
+
+    Raises ConfigurationError, SinkUnavailable.
+    """
+    client = await connect(settings)
+    try:
+        producer = await open_producer(settings)
+    except SinkUnavailable:
+        await client.close()
+        raise
+    witness = Witness(client)
+    clock = Clock(witness)
+    limits = Limits(
+        age=settings.batch_age_seconds,
+        settle=settings.batch_settle_seconds,
+        retry_first=settings.retry_first_seconds,
+        retry_longest=settings.retry_longest_seconds,
+    )
+    dead = DeadLetterTopic(settings.kafka_dead_letter_topic, producer, limits.backoff())
+    consumer = groupless(settings)
+    names = topics or frozenset(source_topics())
+    pressure = Pressure(client, settings.batch_parts_soft_limit)
+    around = Surroundings(
+        group=settings.kafka_group,
+        version=version,
+        topics=names,
+        flow=flow,
+        store=Store(Sink(client, settings), witness, clock, Repairs(client, settings), dead),
+        memory=Memory(settings.duplicate_memory_events, settings.duplicate_memory_seconds),
+        memory_seconds=settings.duplicate_memory_seconds,
+        render=Render(Locate(zones.points(), places.load())),
+        policy=Policy(settings.skew_seconds, settings.metrics_cold_days, settings.location_sample_rate),
+        sizes=_sizes(settings),
+        limits=limits,
+        beginning=Beginning(settings.kafka_reset, settings.kafka_forgets, version),
+        intent_log=lambda shard: IntentLog(settings.kafka_intents_topic, shard, producer, consumer),
+        source=lambda shard: Source(shard, names, consumer),
+        stretch=pressure.stretch,
+    )
+    return Running(Shards(around, positions, pressure, settings.audit_seconds), producer, client, clock)
+
+
+def _sizes(settings: Settings) -> Sizes:
+    return Sizes(
+        rows=settings.batch_rows,
+        bytes=settings.batch_bytes,
+        seconds=settings.batch_seconds,
+        buffer_bytes=max(SMALLEST_BUFFER, settings.buffer_bytes // settings.kafka_partitions),
+        event_bytes=settings.event_bytes_limit,
+        idle_seconds=settings.shard_idle_close_seconds,
+        repeat_seconds=settings.shard_closed_repeat_seconds,
+        dead_share=settings.dead_letter_limit,
+        dead_records=settings.dead_letter_limit_records,
+        partitions=settings.kafka_partitions,
+    )

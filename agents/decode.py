@@ -1,0 +1,36 @@
+"""From a chunk of raw records to event structs and refusals."""
+
+from streams import codec, metrics
+from streams.batch import Chunk, Decoded, Record
+from streams.codec import EnvelopeStruct, Refusal, spec_of
+from streams.topics import partition_of
+
+
+def decode(chunk: Chunk, bytes_limit: int) -> Decoded:
+    """Decode every record of a chunk; a refused one becomes a Refusal in its place. Never raises for bad input."""
+    records = chunk.records
+    events = codec.decode_values([record.value for record in records], topic=chunk.topic, limit=bytes_limit)
+    for i, record in enumerate(records):
+        if record.headers and codec.is_binary(record.headers):
+            events[i] = codec.decode_binary(record.headers, record.value, chunk.topic, bytes_limit)
+    refused = [i for i, event in enumerate(events) if type(event) is Refusal]
+    return Decoded(chunk, events, refused)
+
+
+def misplaced(decoded: Decoded, partitions: int) -> bool:
+    """Whether the chunk's first event lies on another partition than murmur2 of its key says.
+
+    One look a chunk: a producer with another partitioner (librdkafka's default is one) shows in every chunk.
+    """
+    for record, event in zip(decoded.chunk.records, decoded.events, strict=True):
+        if type(event) is not Refusal:
+            return _is_misplaced(record, event, partitions)
+    return False
+
+
+def _is_misplaced(record: Record, event: EnvelopeStruct, partitions: int) -> bool:
+    expected = spec_of(type(event)).key(event.data)
+    if partition_of(expected, partitions) == record.partition:
+        return False
+    metrics.KEYS_MISPLACED.labels(record.topic).inc()
+    return True

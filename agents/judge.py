@@ -1,0 +1,198 @@
+"""Judge the decoded records of a batch: rows, dead letters, duplicates and samples left out.
+
+`judge` forms the opinion of a new batch; `follow` takes the opinion that a record of the log holds, which is what a
+second delivery does (the record decides, R11).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from agents import sample, skew
+from agents.deduplicate import Draft
+from streams.batch import Decoded, Record, from_runs, runs_by_topic
+from streams.codec import Refusal, spec_of
+from streams.errors import Reject
+from streams.intent import Intent, Verdict
+
+DUPLICATE = "duplicate"
+SAMPLED_OUT = "sampled_out"
+LOST = "lost"
+
+
+@dataclass(slots=True)
+class Accepted:
+    """The records of one topic that become rows; the lists run in parallel, by ascending offset."""
+
+    topic: str
+    partition: int
+    offsets: list[int] = field(default_factory=list)
+    stamps: list[int] = field(default_factory=list)
+    """The records' timestamps, milliseconds since 1970."""
+    events: list[Any] = field(default_factory=list)
+
+    def only(self, offsets: set[int]) -> "Accepted":
+        """The part with these offsets."""
+        kept = [i for i, offset in enumerate(self.offsets) if offset in offsets]
+        return Accepted(
+            self.topic,
+            self.partition,
+            [self.offsets[i] for i in kept],
+            [self.stamps[i] for i in kept],
+            [self.events[i] for i in kept],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record that makes no row, and why."""
+
+    record: Record
+    reason: Reject
+    field: str = ""
+    message: str = ""
+    event_type: str = ""
+    event_id: str = ""
+    source: str = ""
+    schema_version: int = 0
+
+
+@dataclass(slots=True)
+class Judged:
+    """What becomes of every record of a batch."""
+
+    accepted: list[Accepted] = field(default_factory=list)
+    dead: list[DeadLetter] = field(default_factory=list)
+    verdict: Verdict = field(default_factory=dict)
+    unreadable: dict[str, set[int]] = field(default_factory=dict)
+    """Offsets that the record accepts and this version cannot read; only a second delivery has them."""
+
+    @property
+    def records(self) -> int:
+        """Records judged that were not left out by sampling or as duplicates."""
+        return sum(len(part.offsets) for part in self.accepted) + len(self.dead)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The settings that an opinion depends on."""
+
+    skew_seconds: float
+    cold_days: int
+    sample_rate: float
+
+
+def judge(decoded: Mapping[str, list[Decoded]], policy: Policy, ingested_at: int, draft: Draft) -> Judged:
+    """Judge a new batch. `ingested_at` (milliseconds since 1970) is the only clock that is looked at.
+
+    `draft` remembers the accepted events; enter it when the batch's intent is valid.
+    """
+    now = datetime.fromtimestamp(ingested_at / 1000, UTC)
+    too_old_before = now - timedelta(days=policy.cold_days)
+    judged = Judged()
+    for topic, chunks in decoded.items():
+        if not chunks:
+            continue
+        part, dead = _split(topic, chunks)
+        dead += _skewed(part, chunks, skew.verdicts(part.events, now, policy.skew_seconds, too_old_before))
+        words: dict[str, list[int]] = {}
+        for letter in dead:
+            words.setdefault(letter.reason, []).append(letter.record.offset)
+        words[SAMPLED_OUT] = _drop(part, _sampled_out(part, policy.sample_rate))
+        repeated = draft.duplicates(topic, part.partition, part.offsets, part.events, ingested_at / 1000)
+        words[DUPLICATE] = _drop(part, repeated)
+        judged.accepted.append(part)
+        judged.dead += sorted(dead, key=lambda letter: letter.record.offset)
+        if runs := runs_by_topic(words):
+            judged.verdict[topic] = runs
+    return judged
+
+
+def follow(decoded: Mapping[str, list[Decoded]], intent: Intent) -> Judged:
+    """Take the opinion of a record of the log; where this version would think otherwise, the record wins."""
+    judged = Judged(verdict=intent.verdict)
+    for topic, chunks in decoded.items():
+        reasons = {o: word for word, runs in intent.verdict.get(topic, {}).items() for o in from_runs(runs)}
+        part = Accepted(topic, chunks[0].chunk.partition) if chunks else Accepted(topic, 0)
+        for chunk in chunks:
+            for record, event in zip(chunk.chunk.records, chunk.events, strict=True):
+                word = reasons.get(record.offset)
+                if word is None and isinstance(event, Refusal):
+                    judged.unreadable.setdefault(topic, set()).add(record.offset)
+                elif word is None:
+                    part.offsets.append(record.offset)
+                    part.stamps.append(record.timestamp)
+                    part.events.append(event)
+                elif word not in (DUPLICATE, SAMPLED_OUT, LOST):
+                    judged.dead.append(_letter(record, event, Reject(word), f"refused by version {intent.version}"))
+        judged.accepted.append(part)
+    return judged
+
+
+def _split(topic: str, chunks: list[Decoded]) -> tuple[Accepted, list[DeadLetter]]:
+    """Part the records that were read from those that were refused."""
+    part = Accepted(topic, chunks[0].chunk.partition)
+    dead: list[DeadLetter] = []
+    for decoded in chunks:
+        records = decoded.chunk.records
+        if decoded.refused:
+            dead += [_letter(records[i], decoded.events[i]) for i in decoded.refused]
+            refused = set(decoded.refused)
+            kept = [i for i in range(len(records)) if i not in refused]
+            part.events += [decoded.events[i] for i in kept]
+            part.offsets += [records[i].offset for i in kept]
+            part.stamps += [records[i].timestamp for i in kept]
+        else:
+            part.events += decoded.events
+            part.offsets += [record.offset for record in records]
+            part.stamps += [record.timestamp for record in records]
+    return part, dead
+
+
+def _letter(record: Record, event: Any, reason: Reject | None = None, message: str = "") -> DeadLetter:
+    if isinstance(event, Refusal):
+        return DeadLetter(
+            record,
+            reason or event.reason,
+            event.field or "",
+            event.message,
+            event.event_type or "",
+            event.event_id or "",
+            event.source or "",
+        )
+    assert reason is not None
+    spec = spec_of(type(event))
+    return DeadLetter(record, reason, "time", message, spec.name, event.id, event.source, spec.version)
+
+
+def _skewed(part: Accepted, chunks: list[Decoded], verdicts: Mapping[int, Reject]) -> list[DeadLetter]:
+    if not verdicts:
+        return []
+    records = {record.offset: record for decoded in chunks for record in decoded.chunk.records}
+    dead = [
+        _letter(
+            records[part.offsets[i]], part.events[i], reason, f"the event time is {part.events[i].time.isoformat()}"
+        )
+        for i, reason in verdicts.items()
+    ]
+    _drop(part, verdicts.keys())
+    return dead
+
+
+def _sampled_out(part: Accepted, rate: float) -> set[int]:
+    kept = sample.kept(part.events, rate)
+    return set() if kept is None else {i for i, keep in enumerate(kept) if not keep}
+
+
+def _drop(part: Accepted, indexes: Iterable[int]) -> list[int]:
+    """Take these positions out of the part; returns their offsets."""
+    out = set(indexes)
+    if not out:
+        return []
+    offsets = [part.offsets[i] for i in out]
+    kept = [i for i in range(len(part.offsets)) if i not in out]
+    part.offsets = [part.offsets[i] for i in kept]
+    part.stamps = [part.stamps[i] for i in kept]
+    part.events = [part.events[i] for i in kept]
+    return offsets

@@ -1,0 +1,143 @@
+"""Step 1 of the delivery: read the witness, then the log of intents to its end (R4); begin a chain where none is."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import structlog
+
+from agents.log import IntentLog
+from agents.source import Source
+from clickhouse.witness import Delivered, Witness
+from streams import intent as intents
+from streams.errors import ConfigurationError, LogCut, SourceCut
+from streams.intent import Chain, Intent, Ranges
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """Where a chain starts that has no record yet."""
+
+    reset: Literal["earliest", "latest"]
+    forgets: bool
+    """The broker forgets everything when it restarts (embedded profile): a new chain may then follow an old one."""
+    version: str
+
+
+async def read_chain(
+    shard: int, intents_log: IntentLog, source: Source, witness: Witness, beginning: Beginning, topics: frozenset[str]
+) -> Chain:
+    """The chain of the shard up to the log's end, begun if there is none.
+
+    Raises LogCut, SourceCut, ConfigurationError, UnknownIntentFormat, SinkUnavailable.
+    """
+    seen = await witness.highest(shard)
+    begin, end = await intents_log.bounds()
+    if seen is None:
+        chain = Chain()
+        intents_log.seek(begin)
+    else:
+        anchored = await _anchor(shard, seen, intents_log, begin, end)
+        if anchored is None:
+            anchored = await _after_cut(shard, seen, intents_log, source, beginning, begin, end)
+        chain = anchored
+    async for offset, value in intents_log.read_to(end):
+        chain.take(offset, value)
+    if chain.last is None:
+        if begin > 0 and seen is None:
+            raise LogCut(
+                f"shard {shard}: the log of intents starts at {begin} and holds no first record, and ClickHouse has no "
+                "rows to go by: stop the workers and run `millrace intents repair`"
+            )
+        await begin_chain(shard, chain, intents_log, source, beginning, after=seen)
+    last = chain.last
+    assert last is not None
+    if unknown := last.ranges.keys() - topics:
+        raise ConfigurationError(
+            f"shard {shard}: its chain covers topics that this version does not know ({', '.join(sorted(unknown))}); "
+            "finish the upgrade of the workers"
+        )
+    return chain
+
+
+async def _anchor(shard: int, seen: Delivered, intents_log: IntentLog, begin: int, end: int) -> Chain | None:
+    """The chain anchored at the delivered record, positioned after it; None if the log does not hold it."""
+    if not begin <= seen.offset < end:
+        return None
+    intents_log.seek(seen.offset)
+    async for offset, value in intents_log.read_to(seen.offset + 1):
+        record = intents.decode(value)
+        if offset == seen.offset and record is not None and record.nonce == seen.nonce:
+            return Chain(record, offset)
+    return None
+
+
+async def _after_cut(
+    shard: int, seen: Delivered, intents_log: IntentLog, source: Source, beginning: Beginning, begin: int, end: int
+) -> Chain:
+    """The log does not hold what ClickHouse has seen: go on only from a record that begins anew after it (R4)."""
+    intents_log.seek(begin)
+    async for offset, value in intents_log.read_to(end):
+        record = intents.decode(value)
+        if record is not None and record.begins and record.previous == seen.nonce and record.seq == seen.seq + 1:
+            return Chain(record, offset)
+    if beginning.forgets and begin == 0 and all(start == 0 for start, _ in (await source.bounds()).values()):
+        log.info("the broker has forgotten: a new chain begins", shard=shard, after=seen.seq)
+        intents_log.seek(begin)
+        chain = Chain()
+        await begin_chain(shard, chain, intents_log, source, beginning, after=seen)
+        return chain
+    raise LogCut(
+        f"shard {shard}: ClickHouse holds rows of record {seen.seq} (chain {seen.chain}), but the log of intents has "
+        f"another record or none at offset {seen.offset}: it was cut or re-created. Nothing is read until a person has "
+        "looked: stop the workers and run `millrace intents repair`"
+    )
+
+
+async def begin_chain(
+    shard: int, chain: Chain, intents_log: IntentLog, source: Source, beginning: Beginning, after: Delivered | None
+) -> None:
+    """Append the empty record whose starts are the reset policy as numbers, before anything is read.
+
+    Two owners may both do so; the first record of the two is the valid one.
+    """
+    bounds = await source.bounds()
+    at = {topic: begin if beginning.reset == "earliest" else end for topic, (begin, end) in bounds.items()}
+    record = first_record({topic: (offset, offset) for topic, offset in at.items()}, after, beginning.version)
+    while chain.last is None:
+        offset = await intents_log.append(record.encode())
+        end = offset + 1 if offset is not None else (await intents_log.bounds())[1]
+        async for position, value in intents_log.read_to(end):
+            chain.take(position, value)
+
+
+def first_record(ranges: Ranges, after: Delivered | None, version: str) -> Intent:
+    """The record that begins a chain; after a delivered batch of an older chain it names that batch."""
+    return Intent(
+        chain=intents.nonce(),
+        seq=after.seq + 1 if after else 1,
+        previous=after.nonce if after else "",
+        nonce=intents.nonce(),
+        ranges=ranges,
+        version=version,
+        begins=True,
+    )
+
+
+def check_starts(shard: int, chain: Chain, bounds: dict[str, tuple[int, int]]) -> None:
+    """R2: the next offset of every topic must still be there, and not lie beyond the topic's end."""
+    assert chain.last is not None
+    for topic, at in chain.last.ends.items():
+        begin, end = bounds[topic]
+        if at < begin:
+            raise SourceCut(
+                f"shard {shard}: {topic} starts at {begin}, but records from {at} on were never taken: its "
+                "retention has passed them. `millrace intents repair --skip-lost` goes on after them and counts "
+                "them as lost"
+            )
+        if at > end:
+            raise SourceCut(
+                f"shard {shard}: {topic} ends at {end}, but records up to {at} were taken: it was cut or re-created. "
+                "Stop the workers and run `millrace intents repair`"
+            )

@@ -1,0 +1,171 @@
+"""What follows when a batch aged, or ClickHouse refused it: wait, count, supersede (R6 to R8, R11)."""
+
+import asyncio
+
+import structlog
+
+from agents.batch import Batch, Offsets
+from agents.deliver import Delivery, Outcome
+from agents.propose import Proposer
+from agents.render import DEAD_LETTERS, lines, missing_runs
+from streams import metrics
+from streams.errors import BlockRefused, ConfigurationError, Reject
+from streams.intent import Intent
+from streams.topics import raw_table
+
+log = structlog.get_logger(__name__)
+
+Missing = dict[str, Offsets]
+"""Per table and topic, offsets."""
+
+
+class Settler:
+    """Carries one record of a shard to its end, whatever happens on the way."""
+
+    def __init__(self, delivery: Delivery, proposer: Proposer) -> None:
+        self._delivery = delivery
+        self._proposer = proposer
+        self._store = delivery.store
+        self._shard = delivery.shard
+
+    async def finish(self, intent: Intent, offset: int, batch: Batch, *, second: bool = False) -> None:
+        """Deliver the valid record and all that supersedes it, until ClickHouse holds every row of the batch.
+
+        Raises SinkUnavailable, IntentConflict, ConfigurationError, InvariantBroken.
+        """
+        while True:
+            if second and await self._must_wait(intent, batch):
+                outcome = Outcome(aged=True)
+            else:
+                outcome = await self._delivery.deliver(intent, offset, batch, second=second)
+            if outcome.is_done:
+                return
+            following = await self._supersede(intent, batch, outcome)
+            if following is None:
+                await self._store.dead_letters.send(batch.content.dead, intent)
+                return
+            intent, offset, batch = following
+            second = False
+
+    async def _must_wait(self, intent: Intent, batch: Batch) -> bool:
+        """A second delivery under the record's token is not possible: aged, or another version's rows (R11)."""
+        if await self._delivery.is_aged(intent) or batch.judged.unreadable:
+            return True
+        if intent.version == self._delivery.version:
+            return False
+        counts = {table: await self._store.witness.count(table, self._shard, intent) for table in intent.rows}
+        return any(0 < counts[table] < wanted for table, wanted in intent.rows.items())
+
+    async def _supersede(self, intent: Intent, batch: Batch, outcome: Outcome) -> tuple[Intent, int, Batch] | None:
+        """R8: when nothing of the record can arrive any more, propose what is missing; None if nothing is."""
+        metrics.SETTLED.inc()
+        log.warning("a batch is left to age and counted", shard=self._shard, seq=intent.seq, chain=intent.chain)
+        await self._wait_out(intent)
+        missing = await self._missing(intent, batch)
+        if outcome.refused is not None:
+            bad = await self._refused(intent, batch, missing, outcome.refused)
+            batch = batch.refuse(bad, Reject.REFUSED, str(outcome.refused))
+            missing = _moved(missing, bad)
+        elif lost := await self._unreadable(intent, batch):
+            batch = batch.refuse(
+                lost, Reject.INVALID, f"version {self._delivery.version} cannot read what was accepted"
+            )
+            missing = _moved(missing, lost)
+        for table in batch.content.tables:
+            await self._store.repairs.enter(self._shard, intent, table)
+        if not missing:
+            await self._store.repairs.run(self._shard)
+            return None
+        rest = batch.content.only(missing)
+        again = self._proposer.successor(
+            ranges=intent.ranges,
+            rows=rest.rows,
+            days=rest.days,
+            rate=intent.rate,
+            ingested_at=await self._store.clock.now(),
+            verdict=batch.verdict,
+            missing=missing_runs(missing),
+        )
+        metrics.SUPERSEDED.inc()
+        log.warning("a batch is superseded", shard=self._shard, seq=intent.seq, by=again.seq, rows=again.rows)
+        offset = await self._proposer.propose(again)
+        await self._store.repairs.run(self._shard)
+        return again, offset, batch
+
+    async def _wait_out(self, intent: Intent) -> None:
+        """Until the age and the settling time have passed and no query of the record runs on any replica."""
+        limits = self._delivery.limits
+        until = intent.ingested_at + (limits.age + limits.settle) * 1000
+        while True:
+            now = await self._store.clock.now()
+            if now > until and not await self._store.witness.running(self._delivery.token(intent)):
+                return
+            await asyncio.sleep(min(5.0, max(0.05, (until - now) / 1000)))
+
+    async def _missing(self, intent: Intent, batch: Batch) -> Missing:
+        """Per table the offsets of the record's rows that ClickHouse does not hold."""
+        content = batch.content.only(intent.missing) if intent.missing is not None else batch.content
+        missing: Missing = {}
+        for table, topics in content.offsets().items():
+            present = await self._store.witness.present(table, self._shard, intent, batch.content.days.get(table, []))
+            for topic, offsets in topics.items():
+                if lacking := offsets - present.get(topic, set()):
+                    missing.setdefault(table, {})[topic] = lacking
+        return missing
+
+    async def _unreadable(self, intent: Intent, batch: Batch) -> Offsets:
+        """R11: offsets that the record accepts, this version cannot read, and no table holds."""
+        lost: Offsets = {}
+        for topic, offsets in batch.judged.unreadable.items():
+            table = raw_table(topic)
+            present = await self._store.witness.present(table, self._shard, intent, intent.days.get(table, []))
+            if lacking := offsets - present.get(topic, set()):
+                lost[topic] = lacking
+        return lost
+
+    async def _refused(self, intent: Intent, batch: Batch, missing: Missing, error: BlockRefused) -> Offsets:
+        """R7: the offsets whose rows ClickHouse refuses, found on a scratch table without views."""
+        bad: Offsets = {}
+        for table, topics in missing.items():
+            if table == DEAD_LETTERS:
+                continue
+            if sum(map(len, topics.values())) < batch.content.rows.get(table, 0):
+                raise ConfigurationError(
+                    f"a view of {table} refuses rows that the table itself took: {error}. Mend or drop the view and "
+                    "restart the worker; the batch is then completed from its intent"
+                )
+            async with self._store.sink.scratch(table) as scratch:
+                for topic, offsets in topics.items():
+                    if found := await self._bisect(scratch, table, intent, batch, topic, sorted(offsets)):
+                        bad[topic] = found
+        if not bad:
+            raise ConfigurationError(f"ClickHouse refused a batch of which it takes every row alone: {error}")
+        return bad
+
+    async def _bisect(
+        self, scratch: str, table: str, intent: Intent, batch: Batch, topic: str, offsets: list[int]
+    ) -> set[int]:
+        parts = [part.only(set(offsets)) for part in batch.content.tables[table] if part.topic == topic]
+        if not await self._store.sink.refuses(scratch, lines(parts, intent, 0, self._shard)):
+            return set()
+        if len(offsets) == 1:
+            return set(offsets)
+        half = len(offsets) // 2
+        found = [
+            await self._bisect(scratch, table, intent, batch, topic, piece)
+            for piece in (offsets[:half], offsets[half:])
+        ]
+        return found[0] | found[1]
+
+
+def _moved(missing: Missing, bad: Offsets) -> Missing:
+    """What is missing when the rows of `bad` have become dead letters."""
+    rest: Missing = {}
+    for table, topics in missing.items():
+        for topic, offsets in topics.items():
+            if left := offsets - bad.get(topic, set()) if table != DEAD_LETTERS else offsets:
+                rest.setdefault(table, {})[topic] = left
+    for topic, offsets in bad.items():
+        letters = rest.setdefault(DEAD_LETTERS, {})
+        letters[topic] = letters.get(topic, set()) | offsets
+    return rest

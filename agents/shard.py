@@ -1,0 +1,369 @@
+"""One shard: partition n of every source topic, from the first recovery to the empty intent that closes it."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+import structlog
+
+from agents import account
+from agents.batch import Batch
+from agents.buffer import Buffer, by_topic, ranges_of
+from agents.decode import decode, misplaced
+from agents.deduplicate import Memory
+from agents.deliver import Delivery, Limits, Store
+from agents.judge import Policy, follow, judge
+from agents.log import IntentLog
+from agents.propose import Proposer
+from agents.recover import Beginning, check_starts, read_chain
+from agents.remember import remember
+from agents.render import Render
+from agents.settle import Settler
+from agents.source import Source
+from streams import metrics
+from streams.backoff import Backoff
+from streams.batch import Chunk, Decoded
+from streams.errors import IntentConflict, MillraceError, SinkUnavailable, TooManyRejected
+from streams.intent import Intent
+
+log = structlog.get_logger(__name__)
+
+
+class State(StrEnum):
+    """What a shard is doing."""
+
+    HELD = "held"
+    """Not whole: another worker has some of its partitions (R1), or maintenance holds it (R10)."""
+    RECOVERING = "recovering"
+    RUNNING = "running"
+    CLOSED = "closed"
+    """Idle, and nothing of it would be delivered again."""
+    WAITING = "waiting"
+    """A part is away; it is tried again."""
+    STOPPED = "stopped"
+    """A person has to look; the log says why."""
+
+
+class Flow(Protocol):
+    """The group's consumer, as far as a shard steers it."""
+
+    def pause(self, shard: int) -> None: ...
+    def resume(self, shard: int) -> None: ...
+    async def reposition(self, shard: int, offsets: Mapping[str, int]) -> None: ...
+    async def commit(self, shard: int, offsets: Mapping[str, int]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Limits of batch and buffer."""
+
+    rows: int
+    bytes: int
+    seconds: float
+    buffer_bytes: int
+    event_bytes: int
+    idle_seconds: float
+    repeat_seconds: float
+    dead_share: float
+    dead_records: int
+    partitions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """All that the shards of a worker share."""
+
+    group: str
+    version: str
+    topics: frozenset[str]
+    flow: Flow
+    store: Store
+    memory: Memory
+    memory_seconds: float
+    render: Render
+    policy: Policy
+    sizes: Sizes
+    limits: Limits
+    beginning: Beginning
+    intent_log: Callable[[int], IntentLog]
+    source: Callable[[int], Source]
+    stretch: Callable[[], float]
+    """How much longer than `Sizes.seconds` a batch gathers, by the number of parts in ClickHouse."""
+
+
+class Shard:
+    """Owns the chain of one shard while this worker has its partitions."""
+
+    def __init__(self, number: int, around: Surroundings) -> None:
+        self.number = number
+        self.state = State.HELD
+        self.problem = ""
+        self.buffer = Buffer()
+        self._around = around
+        self._intents = around.intent_log(number)
+        self._source = around.source(number)
+        self.proposer = Proposer(
+            number, around.version, self._intents, around.limits.retry_first, around.limits.retry_longest
+        )
+        delivery = Delivery(number, around.group, around.version, around.store, around.limits)
+        self._settler = Settler(delivery, self.proposer)
+        self._wake = asyncio.Event()
+        self._leaving = False
+        self._accepting = False
+        self._paused = False
+        self._first_at = 0.0
+        self._moved_at = time.monotonic()
+        self._audited: dict[str, int] = {}
+        self._new_topics: dict[str, int] = {}
+        self._shares: deque[tuple[int, int]] = deque()
+        self._task: asyncio.Task[None] | None = None
+
+    # Life
+
+    def start(self) -> None:
+        """Begin to own the shard."""
+        self._leaving = False
+        self._task = asyncio.create_task(self._run(), name=f"shard-{self.number}")
+
+    async def leave(self, seconds: float) -> None:
+        """Finish what is in flight, close the chain, and let go; cut off after `seconds`, which is safe."""
+        self._leaving = True
+        self._wake.set()
+        task, self._task = self._task, None
+        if task is not None:
+            _, pending = await asyncio.wait([task], timeout=seconds)
+            if pending:
+                log.warning("shard let go before it was closed", shard=self.number, seconds=seconds)
+                task.cancel()
+                await asyncio.wait([task])
+        self._accepting = False
+        self._enter(State.HELD)
+        await self._intents.close()
+
+    async def _run(self) -> None:
+        limits = self._around.limits
+        backoff = limits.backoff()
+        while not self._leaving:
+            try:
+                await self._recover()
+                backoff = limits.backoff()
+                await self._stream()
+            except IntentConflict as conflict:
+                log.info("shard let go to another owner and recovered", shard=self.number, why=str(conflict))
+                metrics.VOID_INTENTS.inc()
+            except SinkUnavailable as error:
+                await self._hold(error, backoff)
+            except MillraceError as error:
+                self._stop(error)
+                return
+            except Exception as error:  # a bug: this shard stops with its story, the others go on
+                log.exception("shard stopped by an unexpected error", shard=self.number)
+                self._stop(error)
+                return
+            finally:
+                self._accepting = False
+                self.buffer.reset({})
+
+    async def _hold(self, error: SinkUnavailable, backoff: Backoff) -> None:
+        self._enter(State.WAITING)
+        metrics.HELD.labels("shard").inc()
+        log.warning("shard waits", shard=self.number, why=str(error))
+        await backoff.wait()
+
+    def _stop(self, error: Exception) -> None:
+        self.problem = f"{type(error).__name__}: {error}"
+        self._enter(State.STOPPED)
+        self._around.flow.pause(self.number)
+        log.error("shard stopped", shard=self.number, why=self.problem)
+
+    def _enter(self, state: State) -> None:
+        if state is not self.state:
+            log.info("shard state", shard=self.number, state=str(state))
+        self.state = state
+        for each in State:
+            metrics.SHARD_STATE.labels(self.number, each).set(each is state)
+
+    def idle_seconds(self, now: float) -> float:
+        """Seconds since the chain last moved; `now` is the monotonic clock."""
+        return now - self._moved_at
+
+    # 1 recover
+
+    async def _recover(self) -> None:
+        self._enter(State.RECOVERING)
+        metrics.RECOVERIES.inc()
+        around = self._around
+        await self._intents.open()
+        chain = await read_chain(
+            self.number, self._intents, self._source, around.store.witness, around.beginning, around.topics
+        )
+        self.proposer.chain = chain
+        bounds = await self._source.bounds()
+        check_starts(self.number, chain, bounds)
+        last = self.proposer.last
+        await around.store.repairs.run(self.number)
+        below = {topic: start for topic, (start, _) in last.ranges.items()}
+        await remember(self.number, last.chain, below, around.memory, around.store, around.memory_seconds)
+        if last.is_empty:
+            await around.store.witness.write_line(self.number, last, chain.offset)
+        else:
+            await self._deliver_again(last, chain.offset)
+        self._new_topics = {topic: bounds[topic][0] for topic in around.topics - last.ranges.keys()}
+        self.buffer.reset(self._new_topics | self.proposer.last.ends)
+        self._accepting = True
+        self._paused = False
+        around.flow.resume(self.number)
+        await around.flow.reposition(self.number, self.buffer.expected)
+        log.info("shard recovered", shard=self.number, seq=self.proposer.last.seq, ends=self.buffer.expected)
+
+    async def _deliver_again(self, last: Intent, offset: int) -> None:
+        """R11: the record decides what its rows are."""
+        around = self._around
+        chunks = await self._source.read(last.ranges)
+        decoded = {topic: [decode(chunk, around.sizes.event_bytes)] for topic, chunk in chunks.items()}
+        batch = Batch.of(last.ranges, decoded, follow(decoded, last), around.render, last.rate, last.ingested_at)
+        await self._settler.finish(last, offset, batch, second=True)
+        for part in batch.judged.accepted:
+            around.memory.enter(part.topic, self.number, part.offsets, part.events, last.ingested_at / 1000)
+        metrics.BATCHES.labels("second").inc()
+
+    # 2 fill
+
+    def offer(self, chunk: Chunk) -> None:
+        """Take a chunk from the group's consumer; what does not fit is dropped here and fetched again (R2, R3)."""
+        if not self._accepting:
+            return
+        if self.buffer.is_gap(chunk):
+            self._seek_back(chunk.topic, "gap")
+            return
+        fitting = self.buffer.fit(chunk)
+        if fitting is None:
+            return
+        if not self.buffer.chunks:
+            self._first_at = time.monotonic()
+        sizes = self._around.sizes
+        with metrics.timed("decode"):
+            decoded = decode(fitting, sizes.event_bytes)
+        misplaced(decoded, sizes.partitions)
+        self.buffer.add(decoded)
+        if not self._paused and self.buffer.size > sizes.buffer_bytes:
+            self._paused = True
+            metrics.PAUSED.inc()
+            self._around.flow.pause(self.number)
+        self._wake.set()
+
+    def audit(self, positions: Mapping[str, int | None]) -> None:
+        """R3, once a second: a fetch position that has left what the shard holds is put back."""
+        if not self._accepting:
+            return
+        for topic, expected in self.buffer.expected.items():
+            position = positions.get(topic)
+            stuck = self._audited.get(topic) == expected
+            if position is not None and position != expected and stuck:
+                self._seek_back(topic, "audit")
+            self._audited[topic] = expected
+
+    def _seek_back(self, topic: str, cause: str) -> None:
+        metrics.SOUGHT_BACK.labels(cause).inc()
+        offset = self.buffer.expected[topic]
+        task = asyncio.ensure_future(self._around.flow.reposition(self.number, {topic: offset}))
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    async def _due(self) -> bool:
+        """Wait until a batch is due (True), or the shard leaves or has been idle for long (False)."""
+        sizes = self._around.sizes
+        while not self._leaving:
+            self._wake.clear()
+            now = time.monotonic()
+            if self.buffer.chunks:
+                due = self._first_at + sizes.seconds * self._around.stretch()
+                if self.buffer.rows >= sizes.rows or self.buffer.size >= sizes.bytes or now >= due:
+                    return True
+            else:
+                repeat = sizes.repeat_seconds if self.proposer.last.is_empty else sizes.idle_seconds
+                due = self._moved_at + repeat
+                if now >= due:
+                    return False
+            try:
+                await asyncio.wait_for(self._wake.wait(), max(0.0, due - now))
+            except TimeoutError:
+                continue
+        return False
+
+    # 3 to 5
+
+    async def _stream(self) -> None:
+        self._enter(State.RUNNING)
+        while True:
+            if await self._due():
+                self._enter(State.RUNNING)
+                await self._send(self.buffer.take(self._around.sizes.rows, self._around.sizes.bytes))
+            elif self._leaving and self.proposer.last.is_empty:
+                return
+            else:
+                await self._close()
+                if self._leaving:
+                    return
+
+    async def _send(self, chunks: list[Decoded]) -> None:
+        around = self._around
+        self._first_at = time.monotonic()
+        with metrics.timed("judge"):
+            at = await around.store.clock.now()
+            draft = around.memory.draft()
+            judged = judge(by_topic(chunks), around.policy, at, draft)
+        starts = self._new_topics | self.proposer.last.ends
+        with metrics.timed("render"):
+            batch = Batch.of(
+                ranges_of(chunks, starts), by_topic(chunks), judged, around.render, around.policy.sample_rate, at
+            )
+        intent = self.proposer.successor(
+            ranges=batch.ranges,
+            rows=batch.content.rows,
+            days=batch.content.days,
+            rate=around.policy.sample_rate,
+            ingested_at=at,
+            verdict=batch.verdict,
+        )
+        with metrics.timed("intent"):
+            offset = await self.proposer.propose(intent)
+        draft.enter(at / 1000)
+        with metrics.timed("deliver"):
+            await self._settler.finish(intent, offset, batch)
+        await self._delivered(batch)
+
+    async def _delivered(self, batch: Batch) -> None:
+        around = self._around
+        self._moved_at = time.monotonic()
+        account.delivered(batch)
+        if self._paused and self.buffer.size <= around.sizes.buffer_bytes // 2:
+            self._paused = False
+            around.flow.resume(self.number)
+        await around.flow.commit(self.number, self.proposer.last.ends)
+        self._check_share(batch)
+
+    def _check_share(self, batch: Batch) -> None:
+        """A share of dead letters above the limit means that something upstream, or this version, is wrong."""
+        sizes = self._around.sizes
+        self._shares.append((batch.judged.records, len(batch.content.dead)))
+        while sum(n for n, _ in self._shares) - self._shares[0][0] >= sizes.dead_records:
+            self._shares.popleft()
+        records, dead = sum(n for n, _ in self._shares), sum(n for _, n in self._shares)
+        if records >= sizes.dead_records and dead > sizes.dead_share * records:
+            raise TooManyRejected(
+                f"shard {self.number}: {dead} of the last {records} records became dead letters, more than "
+                f"DEAD_LETTER_LIMIT={sizes.dead_share}. Look at `millrace dlq list`, mend the producer or raise the "
+                "limit, then restart the worker: nothing is lost meanwhile"
+            )
+
+    async def _close(self) -> None:
+        """5 close: an empty intent, so that nothing is left to deliver again; a closed shard repeats it daily (R5)."""
+        intent = self.proposer.closing()
+        offset = await self.proposer.propose(intent)
+        await self._around.store.witness.write_line(self.number, intent, offset)
+        self._moved_at = time.monotonic()
+        self._enter(State.CLOSED)

@@ -1,0 +1,103 @@
+"""All shards of one worker: which of them are whole (R1), the audit of positions (R3), holds, back-pressure."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+import structlog
+
+from agents.pressure import Pressure
+from agents.shard import Shard, State, Surroundings
+from streams import metrics
+from streams.batch import Chunk
+from streams.errors import MillraceError
+
+log = structlog.get_logger(__name__)
+
+PRESSURE_SECONDS = 10.0
+
+Positions = Callable[[Iterable[int]], Awaitable[Mapping[int, Mapping[str, int | None]]]]
+"""Tells, per shard and topic, where the group's consumer fetches next."""
+
+
+def whole(assigned: Iterable[tuple[str, int]], topics: frozenset[str]) -> tuple[set[int], set[int]]:
+    """R1: the shards of which every topic's partition is assigned, and those of which only some are.
+
+    >>> whole([("a", 0), ("b", 0), ("a", 1)], frozenset("ab"))
+    ({0}, {1})
+    """
+    parts: dict[int, set[str]] = {}
+    for topic, partition in assigned:
+        if topic in topics:
+            parts.setdefault(partition, set()).add(topic)
+    complete = {number for number, names in parts.items() if names == topics}
+    return complete, parts.keys() - complete
+
+
+class Shards:
+    """Starts and stops the shards with the group's assignment."""
+
+    def __init__(self, around: Surroundings, positions: Positions, pressure: Pressure, audit_seconds: float) -> None:
+        self.around = around
+        self.running: dict[int, Shard] = {}
+        self.partial: set[int] = set()
+        self._positions = positions
+        self._pressure = pressure
+        self._audit_seconds = audit_seconds
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def offer(self, chunk: Chunk) -> None:
+        """Hand a chunk to its shard; one of a shard that does not run here is dropped."""
+        shard = self.running.get(chunk.partition)
+        if shard is not None:
+            shard.offer(chunk)
+
+    def start(self) -> None:
+        """Begin the audit."""
+        self._tasks = [
+            asyncio.create_task(self._audit(), name="audit"),
+            asyncio.create_task(self._watch(), name="pressure"),
+        ]
+
+    async def stop(self, seconds: float) -> None:
+        """Close every shard, so that nothing is left to deliver again."""
+        for task in self._tasks:
+            task.cancel()
+        await self.revoke(seconds)
+
+    async def assign(self, assigned: Iterable[tuple[str, int]]) -> None:
+        """Run the whole shards of an assignment; hold the others and say so."""
+        complete, self.partial = whole(assigned, self.around.topics)
+        for number in sorted(self.partial):
+            log.warning("shard held: not all of its topics are assigned to this worker", shard=number)
+            metrics.SHARD_STATE.labels(number, State.HELD).set(1)
+        for number in complete - self.running.keys():
+            shard = self.running[number] = Shard(number, self.around)
+            shard.start()
+
+    async def revoke(self, seconds: float) -> None:
+        """Let all shards go, in order; after `seconds` they are cut off, which is safe."""
+        shards, self.running = list(self.running.values()), {}
+        await asyncio.gather(*(shard.leave(seconds) for shard in shards))
+
+    async def _audit(self) -> None:
+        while True:
+            await asyncio.sleep(self._audit_seconds)
+            try:
+                await self.audit_once()
+            except (MillraceError, RuntimeError, OSError) as error:
+                log.warning("positions not audited", error=repr(error))
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(PRESSURE_SECONDS)
+            try:
+                await self._pressure.look()
+            except MillraceError as error:
+                log.debug("parts not counted", error=str(error))
+
+    async def audit_once(self) -> None:
+        """Hold the fetch positions against what the shards hold, and the buffers against their gauge."""
+        positions = await self._positions(list(self.running))
+        for number, shard in list(self.running.items()):
+            shard.audit(positions.get(number, {}))
+        metrics.BUFFERED.set(sum(shard.buffer.size for shard in self.running.values()))

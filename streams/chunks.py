@@ -1,0 +1,253 @@
+"""Batch-native Faust: one message per chunk of a source topic. The one file that knows Faust's insides.
+
+Faust spends two asyncio tasks on a message, so a message here is a whole chunk. Changelog topics keep
+their single records. Each chunk carries the fetch positions it lies between, read in the consumer's
+thread without an await in between: that is what lets a shard see every gap (decision 0004).
+"""
+
+import asyncio
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, ClassVar
+
+import faust
+from aiokafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import ConsumerStoppedError, IllegalStateError, KafkaError
+from faust.transport.drivers import aiokafka as driver
+from faust.transport.utils import DefaultSchedulingStrategy
+from faust.types import TP
+
+from streams.batch import Chunk
+
+_MESSAGE_NUMBERS = itertools.count(1 << 62)
+
+
+class ChunkRecord:
+    """A chunk that quacks like aiokafka's ConsumerRecord.
+
+    Its offset is a number that only grows: Faust drops a message whose offset lies below the last one it saw,
+    which a chunk read again after a seek would. Nothing is acknowledged by it.
+    """
+
+    __slots__ = ("offset", "partition", "timestamp", "topic", "value")
+    key = None
+    headers = ()
+    checksum = None
+    serialized_key_size = 0
+    timestamp_type = 0
+
+    def __init__(self, chunk: Chunk) -> None:
+        self.topic = chunk.topic
+        self.partition = chunk.partition
+        self.offset = next(_MESSAGE_NUMBERS)
+        self.timestamp = chunk.records[-1].timestamp if chunk.records else 0
+        self.value = chunk
+
+    @property
+    def serialized_value_size(self) -> int:
+        """Faust's monitor asks for it."""
+        return len(self.value.records)
+
+
+class Chunks(DefaultSchedulingStrategy):
+    """Faust's `ConsumerScheduler`: chunks as one record each, all others one by one."""
+
+    def iterate(self, records: Mapping[TP, Any]) -> Iterator[tuple[TP, Any]]:
+        """Yield what the consumer's thread fetched, topic by topic."""
+        single = {}
+        for tp, fetched in records.items():
+            if isinstance(fetched, Chunk):
+                yield tp, ChunkRecord(fetched)
+            else:
+                single[tp] = fetched
+        yield from super().iterate(single)
+
+
+class RawSchema(faust.Schema):
+    """Hands key and value to the agent as they are: decoding is the pipeline's work."""
+
+    def loads_key(self, app: Any, message: Any, **_: Any) -> Any:
+        """The message's own key."""
+        return message.key
+
+    def loads_value(self, app: Any, message: Any, **_: Any) -> Any:
+        """The message's own value, a Chunk."""
+        return message.value
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """The thread that owns the aiokafka consumer; fetches chunks, seeks, commits, tells positions."""
+
+    source_topics: ClassVar[frozenset[str]] = frozenset()
+
+    def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
+        """As Faust's, but reads committed records only and keeps partition n of all topics together."""
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"
+        consumer._partition_assignment_strategy = (RangePartitionAssignor,)
+        consumer._fetch_max_wait_ms = 500
+        self._assignor = RangePartitionAssignor
+        return consumer
+
+    async def _fetch_records(
+        self,
+        consumer: Any,
+        active_partitions: set[TP],
+        timeout: float | None = None,  # noqa: ASYNC109  # Faust's signature
+        max_records: int | None = None,
+    ) -> dict[TP, Any]:
+        if not self.consumer.flow_active:
+            return {}
+        fetcher = consumer._fetcher
+        if consumer._closed or fetcher._closed:
+            raise ConsumerStoppedError()
+        with fetcher._subscriptions.fetch_context():
+            records = self._drain(fetcher, active_partitions, max_records or 1)
+            if not records:
+                waiter = fetcher._create_fetch_waiter()
+                done, _ = await asyncio.wait([waiter], timeout=timeout)
+                if not done:
+                    waiter.cancel()
+                elif self.consumer.flow_active:
+                    waiter.result()  # raises what the broker refused, such as an authorisation
+                    records = self._drain(fetcher, active_partitions, max_records or 1)
+            return records
+
+    def _drain(self, fetcher: Any, active: set[TP], limit: int) -> dict[TP, Any]:
+        """What aiokafka has fetched, without an await: position, records and position again belong together."""
+        drained: dict[TP, Any] = {}
+        subscriptions = fetcher._subscriptions
+        if subscriptions.reassignment_in_progress:
+            return drained
+        for tp in list(fetcher._records):
+            if tp not in active or not subscriptions.is_assigned(tp):
+                if not subscriptions.is_assigned(tp):
+                    del fetcher._records[tp]
+                continue
+            result = fetcher._records[tp]
+            if not hasattr(result, "getall"):
+                del fetcher._records[tp]
+                fetcher._notify(fetcher._wait_consume_future)
+                result.check_raise()
+                continue
+            state = subscriptions.subscription.assignment.state_value(tp)
+            start = state.position if state.has_valid_position else None
+            records = result.getall(limit)
+            if not result.has_more():
+                del fetcher._records[tp]
+                fetcher._notify(fetcher._wait_consume_future)
+            key = TP(tp.topic, tp.partition)
+            if tp.topic not in self.source_topics:
+                if records:
+                    drained[key] = records
+            elif start is not None and state.position != start:  # a hole alone moves the position too
+                drained[key] = Chunk(tp.topic, tp.partition, start, state.position, records)
+        return drained
+
+    async def reposition(self, offsets: Mapping[TP, int]) -> None:
+        """Seek source partitions; those that are no longer ours are left alone."""
+        await self.call_thread(self._reposition, offsets)
+
+    async def _reposition(self, offsets: Mapping[TP, int]) -> None:
+        consumer = self._ensure_consumer()
+        for tp, offset in offsets.items():
+            try:
+                consumer.seek(TopicPartition(tp.topic, tp.partition), offset)
+            except IllegalStateError:
+                continue
+
+    async def positions(self, tps: set[TP]) -> dict[TP, int | None]:
+        """Where the next fetch of each partition starts; None where it is not known yet or not ours."""
+        return dict(await self.call_thread(self._positions, tps))
+
+    async def _positions(self, tps: set[TP]) -> dict[TP, int | None]:
+        subscription = self._ensure_consumer()._subscription.subscription
+        positions: dict[TP, int | None] = dict.fromkeys(tps)
+        if subscription is not None and subscription.assignment is not None:
+            for tp in tps:
+                key = TopicPartition(tp.topic, tp.partition)
+                if key in subscription.assignment.tps:
+                    state = subscription.assignment.state_value(key)
+                    positions[tp] = state.position if state.has_valid_position else None
+        return positions
+
+    async def commit_for_tools(self, offsets: Mapping[TP, int]) -> None:
+        """Commit the group's offsets, for lag tools only: they are never read back, so a failure is no error."""
+        await self.call_thread(self._commit_for_tools, offsets)
+
+    async def _commit_for_tools(self, offsets: Mapping[TP, int]) -> None:
+        consumer = self._ensure_consumer()
+        assigned = consumer.assignment()
+        ours = {
+            key: OffsetAndMetadata(offset, "")
+            for tp, offset in offsets.items()
+            if (key := TopicPartition(tp.topic, tp.partition)) in assigned
+        }
+        if ours:
+            try:
+                await consumer.commit(ours)
+            except KafkaError as error:
+                self.log.info("offsets for lag tools not committed: %s", error)
+
+
+class Consumer(driver.Consumer):
+    """Faust's consumer on our thread."""
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+
+class Transport(driver.Transport):
+    """Faust's aiokafka transport with our consumer."""
+
+    Consumer = Consumer
+
+
+class App(faust.App):
+    """A Faust app on the transport above."""
+
+    def _new_transport(self) -> Any:
+        return Transport(self.conf.broker_consumer, self)
+
+
+class GroupConsumer:
+    """The group's consumer as the shards steer it: shard n is partition n of every source topic."""
+
+    def __init__(self, app: App, topics: frozenset[str]) -> None:
+        self._app = app
+        self._topics = topics
+
+    def _tps(self, shard: int) -> set[TP]:
+        return {TP(topic, shard) for topic in self._topics}
+
+    def pause(self, shard: int) -> None:
+        """Fetch no more of this shard; what is on its way still arrives."""
+        self._app.consumer.pause_partitions(self._tps(shard))
+
+    def resume(self, shard: int) -> None:
+        """Fetch this shard again, as far as it is assigned to this worker."""
+        self._app.consumer.resume_partitions(self._tps(shard) & self._app.consumer.assignment())
+
+    async def reposition(self, shard: int, offsets: Mapping[str, int]) -> None:
+        """Fetch on from these offsets, by topic."""
+        thread = self._app.consumer._thread
+        await thread.reposition({TP(topic, shard): offset for topic, offset in offsets.items()})
+
+    async def commit(self, shard: int, offsets: Mapping[str, int]) -> None:
+        """Commit the group's offsets, for lag tools only."""
+        thread = self._app.consumer._thread
+        await thread.commit_for_tools({TP(topic, shard): offset for topic, offset in offsets.items()})
+
+    async def positions(self, shards: Iterable[int]) -> dict[int, dict[str, int | None]]:
+        """Per shard and topic where the next fetch starts."""
+        tps = {tp for shard in shards for tp in self._tps(shard)}
+        found: dict[int, dict[str, int | None]] = {}
+        for tp, position in (await self._app.consumer._thread.positions(tps)).items():
+            found.setdefault(tp.partition, {})[tp.topic] = position
+        return found
+
+    def ends(self, shard: int) -> dict[str, int | None]:
+        """Per topic the end of the log as the last fetch told it; None before the first."""
+        consumer = self._app.consumer
+        return {tp.topic: consumer.highwater(tp) for tp in self._tps(shard) & consumer.assignment()}

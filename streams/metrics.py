@@ -1,0 +1,119 @@
+"""Every Prometheus metric of the worker, one sentence each; docs/metrics.md is generated from this list."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+REGISTRY = CollectorRegistry()
+
+_STAGE_BUCKETS = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+_INSERT_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_SIZE_BUCKETS = (1, 10, 100, 1_000, 5_000, 10_000, 25_000, 50_000, 100_000)
+
+EVENTS = Counter(
+    "millrace_events",
+    "Records that a valid intent has taken, by event type and outcome (row, duplicate, sampled_out, dead_letter).",
+    ["type", "outcome"],
+    registry=REGISTRY,
+)
+DEAD_LETTERS = Counter(
+    "millrace_dead_letters",
+    "Dead letters acknowledged by the dead-letter topic, by reason.",
+    ["reason"],
+    registry=REGISTRY,
+)
+UNKNOWN_FIELDS = Counter(
+    "millrace_unknown_fields",
+    "Fields that no declaration names, in the events that were looked at for them, by event type.",
+    ["type"],
+    registry=REGISTRY,
+)
+KEYS_MISPLACED = Counter(
+    "millrace_keys_misplaced",
+    "Events, of those looked at (one a chunk), that lie on another partition than murmur2 of their key says.",
+    ["topic"],
+    registry=REGISTRY,
+)
+BATCHES = Counter(
+    "millrace_batches",
+    "Batches whose rows ClickHouse has acknowledged, by kind (new, second).",
+    ["kind"],
+    registry=REGISTRY,
+)
+BATCH_ROWS = Histogram("millrace_batch_rows", "Rows of one batch.", buckets=_SIZE_BUCKETS, registry=REGISTRY)
+BATCH_BYTES = Counter("millrace_batch_bytes", "Source bytes of delivered batches.", registry=REGISTRY)
+STAGE_SECONDS = Counter(
+    "millrace_stage_seconds",
+    "Seconds spent in each stage of the pipeline (decode, judge, render, intent, deliver).",
+    ["stage"],
+    registry=REGISTRY,
+)
+INSERT_SECONDS = Histogram(
+    "millrace_insert_seconds", "Seconds of one insert, by table.", ["table"], buckets=_INSERT_BUCKETS, registry=REGISTRY
+)
+FRESHNESS_SECONDS = Histogram(
+    "millrace_freshness_seconds",
+    "Record timestamp to queryable row: the p95 record of each batch.",
+    buckets=(0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 300.0),
+    registry=REGISTRY,
+)
+FRESHNESS_P95 = Gauge(
+    "millrace_batch_freshness_p95_seconds",
+    "Record timestamp to queryable row, p95 of the last batch.",
+    registry=REGISTRY,
+)
+FRESHNESS_MAX = Gauge(
+    "millrace_batch_freshness_max_seconds",
+    "Record timestamp to queryable row, oldest record of the last batch.",
+    registry=REGISTRY,
+)
+EVENT_AGE_P95 = Gauge(
+    "millrace_batch_event_age_p95_seconds", "Event time to queryable row, p95 of the last batch.", registry=REGISTRY
+)
+LAG = Gauge(
+    "millrace_lag_records",
+    "Records of the topic that no delivered batch has taken yet.",
+    ["topic", "shard"],
+    registry=REGISTRY,
+)
+SHARD_STATE = Gauge(
+    "millrace_shard_state",
+    "1 for the state that each shard is in (held, recovering, running, closed, waiting, stopped).",
+    ["shard", "state"],
+    registry=REGISTRY,
+)
+BUFFERED = Gauge("millrace_buffered_bytes", "Source bytes that the shards hold undelivered.", registry=REGISTRY)
+PAUSED = Counter("millrace_pauses", "Times a shard paused its topics because its buffer was full.", registry=REGISTRY)
+SOUGHT_BACK = Counter(
+    "millrace_positions_sought_back",
+    "Fetch positions put back to what the shard holds, by cause (gap, audit).",
+    ["cause"],
+    registry=REGISTRY,
+)
+HELD = Counter(
+    "millrace_held", "Tries refused because a part was away, by part (clickhouse, broker).", ["part"], registry=REGISTRY
+)
+SETTLED = Counter("millrace_batches_settled", "Batches that were left to age and counted.", registry=REGISTRY)
+SUPERSEDED = Counter("millrace_batches_superseded", "Batches that a superseding record completed.", registry=REGISTRY)
+VOID_INTENTS = Counter("millrace_void_intents", "Records of the log of intents that were not valid.", registry=REGISTRY)
+RECOVERIES = Counter("millrace_recoveries", "Times a shard was recovered.", registry=REGISTRY)
+INVARIANTS = Counter(
+    "millrace_invariants_broken",
+    "Must stay 0: counts that disagree, by invariant (rows_above_intent, range_not_covered).",
+    ["invariant"],
+    registry=REGISTRY,
+)
+for _name in ("rows_above_intent", "range_not_covered"):
+    INVARIANTS.labels(_name)
+
+
+@contextmanager
+def timed(stage: str) -> Iterator[None]:
+    """Add the time spent in a stage to STAGE_SECONDS."""
+    started = time.perf_counter()
+    try:
+        yield
+    finally:
+        STAGE_SECONDS.labels(stage).inc(time.perf_counter() - started)

@@ -1,0 +1,137 @@
+"""The worker's table of contents: the app, its topics, its one agent, its pages. `faust -A streams worker`."""
+
+import asyncio
+import gc
+import socket
+import sys
+from collections.abc import AsyncIterable
+
+import faust
+import typer
+import uvloop
+from faust.types import TP
+from mode import Service
+
+from agents import pages
+from agents.build import Running, open_worker
+from agents.ingest import ingest
+from agents.kill_point import arm
+from agents.preflight import preflight
+from streams import log
+from streams.batch import Chunk
+from streams.chunks import App, Chunks, ConsumerThread, GroupConsumer, RawSchema
+from streams.errors import MillraceError
+from streams.settings import load
+from streams.topics import source_topics
+from streams.version import VERSION
+
+settings = load()
+log.configure(settings.log_format, settings.log_level)
+topics = frozenset(source_topics())
+ConsumerThread.source_topics = topics
+if settings.worker_loop == "uvloop":
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+
+
+def free_port(host: str) -> int:
+    """A port that nobody listens on now; Faust takes no 0."""
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+class Worker(faust.Worker):
+    """Faust's worker; what is wrong with settings, topics or tables is told in one message before it starts."""
+
+    def execute_from_commandline(self) -> None:
+        """Check, then run; exit code 1 if a check fails."""
+        try:
+            asyncio.run(preflight(settings, topics))
+        except MillraceError as error:
+            typer.secho(f"millrace: {error}", err=True, fg="red")
+            sys.exit(1)
+        arm(settings.worker_kill_at)
+        settings.millrace_home.mkdir(parents=True, exist_ok=True)
+        # A batch is some 100,000 objects that live for a second: collecting the young ones each 700 only costs.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
+        super().execute_from_commandline()
+
+
+app = App(
+    settings.kafka_group,
+    version=1,
+    broker=";".join(
+        f"aiokafka://{server}" for server in (settings.kafka_bootstrap_servers or "localhost:9092").split(",")
+    ),
+    store="memory://",
+    datadir=settings.millrace_home / "faust",
+    Worker=Worker,
+    ConsumerScheduler=Chunks,
+    topic_disable_leader=True,
+    topic_allow_declare=False,
+    stream_wait_empty=False,
+    stream_buffer_maxsize=8,  # chunks, not events
+    broker_max_poll_records=settings.kafka_fetch_records,
+    consumer_max_fetch_size=settings.kafka_fetch_bytes,
+    consumer_auto_offset_reset="earliest",
+    broker_session_timeout=settings.kafka_session_timeout_seconds,
+    broker_heartbeat_interval=settings.kafka_heartbeat_seconds,
+    broker_rebalance_timeout=settings.kafka_rebalance_timeout_seconds,
+    web_host=settings.worker_host,
+    web_bind=settings.worker_host,
+    web_port=settings.worker_port or free_port(settings.worker_host),
+    logging_config=log.logging_config(settings.log_format, settings.log_level),
+)
+group = GroupConsumer(app, topics)
+opened = asyncio.Event()
+source = app.topic(*sorted(topics), schema=RawSchema(), acks=False)
+
+
+@app.service
+class Delivery(Service):
+    """Opens the connections and runs the shards; closes every shard before the connections go."""
+
+    running: Running | None = None
+
+    async def on_start(self) -> None:
+        """Connect, and run the shards that are assigned already."""
+        Delivery.running = await open_worker(settings, VERSION, group, group.positions, topics)
+        Delivery.running.shards.start()
+        opened.set()
+        # Faust starts this service last: the first assignment may have come and gone.
+        await assigned(app, app.consumer.assignment())
+
+    async def on_stop(self) -> None:
+        """Leave nothing to deliver again."""
+        running, Delivery.running = Delivery.running, None
+        if running is not None:
+            await running.close(settings.worker_stop_seconds)
+
+
+async def ingest_chunks(chunks: AsyncIterable[Chunk]) -> None:
+    """Take each chunk of the source topics from bytes to ClickHouse, exactly once."""
+    await opened.wait()
+    assert Delivery.running is not None
+    await ingest(chunks, Delivery.running.shards)
+
+
+app.agent(source, name="ingest")(ingest_chunks)
+
+
+@app.on_partitions_assigned.connect
+async def assigned(_: App, partitions: set[TP], **__: object) -> None:
+    """Run the shards that are whole here."""
+    if Delivery.running is not None:
+        await Delivery.running.shards.assign((tp.topic, tp.partition) for tp in partitions)
+
+
+@app.on_partitions_revoked.connect
+async def revoked(_: App, __: set[TP], **___: object) -> None:
+    """Close all shards in order; they are recovered where they go next."""
+    if Delivery.running is not None:
+        await Delivery.running.shards.revoke(settings.kafka_rebalance_timeout_seconds * 0.6)
+
+
+pages.register(app, lambda: Delivery.running.shards if Delivery.running else None, group)
