@@ -12,10 +12,11 @@ from pathlib import Path
 import uvloop
 from aiohttp import web
 
-from deploy.local.clickhouse import config
+from deploy.local.clickhouse import config, deduplication_log
 from deploy.local.clickhouse.call import User
 from deploy.local.clickhouse.config import Limits
 from deploy.local.clickhouse.engine import Engine
+from deploy.local.clickhouse.failures import EngineError
 from deploy.local.clickhouse.launch import PASSWORD_VARIABLE
 from deploy.local.clickhouse.lock import FolderLock
 from deploy.local.clickhouse.service import Service
@@ -86,7 +87,9 @@ async def _serve(given: argparse.Namespace, user: User, parent: int) -> None:
     folder: Path = given.path
     spill = folder / "spill"
     spill.mkdir(exist_ok=True)
-    engine = Engine(folder, given.config or config.write(folder, limits))
+    settings = given.config or config.write(folder, limits)
+    deduplication_log.repair(folder, settings)
+    engine = Engine(folder, settings, limits.query_memory_bytes)
     service = Service(engine, user, limits, Spools(spill, limits.spool_memory_bytes))
     runner = web.AppRunner(
         service.application(), access_log=None, handler_cancellation=True, shutdown_timeout=limits.stop_seconds
@@ -138,7 +141,7 @@ def main() -> int:
         lock = FolderLock(given.path)
         uvloop.run(_serve(given, user, parent))
         lock.release()
-    except ConfigurationError as error:
+    except (ConfigurationError, EngineError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from deploy.local.clickhouse.failures import EngineError, from_engine
+from deploy.local.clickhouse import catalogue
+from deploy.local.clickhouse.failures import from_engine, refused
 from deploy.local.clickhouse.statement import quoted
 
 # What a server has by default and the engine's own command line has not.
@@ -22,6 +23,11 @@ class Job:
     parameters: Mapping[str, str] = field(default_factory=dict)
     database: str = ""
     read_only: bool = False
+
+    @property
+    def log_comment(self) -> str:
+        """The query id and, on the next line, the client's own comment."""
+        return f"{self.query_id}\n{self.settings.get('log_comment', '')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,43 +75,53 @@ class Connection:
     def prepare(self, job: Job) -> None:
         """Give the session the job's database and settings. The log comment carries the query id, see `catalogue`."""
         if job.database:
-            self.run(f"USE `{job.database.replace('`', '``')}`")
-        values = {name: value for name, value in job.settings.items() if name != "log_comment"}
-        comment = job.settings.get("log_comment", "")
-        values["log_comment"] = f"{job.query_id}\n{comment}"
+            self.use(job.database)
+        values = {**job.settings, "log_comment": job.log_comment}
         values.setdefault("log_queries", "1")
         if job.read_only:
             values.setdefault("readonly", "2")
-        self.run("SET " + ", ".join(f"{_name(name)} = {quoted(value)}" for name, value in values.items()))
+        self.set({name: quoted(value) for name, value in values.items()})
+
+    def use(self, database: str) -> None:
+        """Change the session's database."""
+        self.run(f"USE `{database.replace('`', '``')}`")
+
+    def set(self, values: Mapping[str, str]) -> None:
+        """Change settings; the values are SQL. Raises EngineError 115 for one that the engine does not know."""
+        for name in values:
+            if not name.isidentifier():
+                raise refused(115, "UNKNOWN_SETTING", f"Unknown setting '{name}'")
+        self.run(catalogue.PREPARE + ", ".join(f"{name} = {value}" for name, value in values.items()))
 
     def close(self) -> None:
         """Release the session."""
         self._inner.close()
 
 
-def _name(setting: str) -> str:
-    if not setting.isidentifier():
-        raise EngineError(115, f"Code: 115. DB::Exception: Unknown setting '{setting}'. (UNKNOWN_SETTING)")
-    return setting
+C = TypeVar("C", bound=Connection)
 
 
 class Engine:
     """The engine over one data folder. It lives as long as its first connection."""
 
-    def __init__(self, folder: Path, config: Path) -> None:
+    def __init__(self, folder: Path, config: Path, query_memory_bytes: int) -> None:
         self._address = f"{folder}?config-file={config}"
+        self._session = f"{self._address}&{_DEFAULTS}&max_memory_usage={query_memory_bytes}"
         self._control = Connection(self._address)
+        self._control.run("SYSTEM FLUSH LOGS query_log")  # makes the table that a view is about to read
+        for view in catalogue.VIEWS:
+            self._control.run(view)
         self._killers = ThreadPoolExecutor(1, "kill")
         facts = self._control.run("SELECT version(), timezone(), hostName()").data.decode().strip().split("\t")
         self.version, self.timezone, self.host = facts
 
-    def connect(self) -> Connection:
+    def connect(self, kind: type[C]) -> C:
         """A fresh session."""
-        return Connection(f"{self._address}&{_DEFAULTS}")
+        return kind(self._session)
 
     def run(self, job: Job, text: bytes, form: str, connection: Connection | None = None) -> Outcome:
         """Run a statement, in a session of its own unless one is given. Blocks; raises EngineError."""
-        own = connection or self.connect()
+        own = connection or self.connect(Connection)
         try:
             own.prepare(job)
             return own.run(text, form, job.parameters)

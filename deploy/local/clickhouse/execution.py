@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from deploy.local.clickhouse import catalogue
 from deploy.local.clickhouse.admission import Lane
 from deploy.local.clickhouse.call import Call
 from deploy.local.clickhouse.config import Limits
-from deploy.local.clickhouse.engine import Connection, Engine, Outcome
+from deploy.local.clickhouse.engine import Engine, Outcome
 from deploy.local.clickhouse.failures import refused
 from deploy.local.clickhouse.intake import Order
-from deploy.local.clickhouse.sessions import Sessions
+from deploy.local.clickhouse.sessions import SessionConnection, Sessions
 from deploy.local.clickhouse.statement import Insert, Other, Read
 
 
@@ -67,9 +68,8 @@ class Execution:
         release = await self._lane(order).enter()
         try:
             loop = asyncio.get_running_loop()
-            text = _text(order, target)
-            job = call.job(in_session=connection is not None)
-            future = loop.run_in_executor(self._threads, self._engine.run, job, text, call.default_format, connection)
+            text = self._text(call, order, target)
+            future = loop.run_in_executor(self._threads, self._run, call, order, text, connection)
         except BaseException:
             release(None)
             raise
@@ -79,7 +79,13 @@ class Execution:
         self.known[call.query_id] = future
         return future
 
-    def _session(self, call: Call, order: Order, ticket: Ticket) -> Connection | None:
+    def _run(self, call: Call, order: Order, text: bytes, session: SessionConnection | None) -> Outcome:
+        outcome = self._engine.run(call.job(session is not None), text, call.default_format, session)
+        if session is not None:
+            session.learn(order.statement)
+        return outcome
+
+    def _session(self, call: Call, order: Order, ticket: Ticket) -> SessionConnection | None:
         if not call.session_id:
             return None
         if call.read_only and not isinstance(order.statement, Read):
@@ -94,6 +100,22 @@ class Execution:
         if isinstance(order.statement, Other) and order.statement.kind == "kill":
             return self._kills
         return self._queries
+
+    def _text(self, call: Call, order: Order, target: bytes) -> bytes:
+        match order.statement:
+            case Insert(head, tail):
+                data = order.data
+                source = f" FROM INFILE '{data.path}' COMPRESSION '{order.coding}' " if data else " "
+                return head + source.encode() + tail
+            case Read(head, tail):
+                return catalogue.translated(head, self._waiting(call)) + target + tail
+            case Other(text, "kill"):
+                return catalogue.killing(text)
+            case Other(text):
+                return catalogue.translated(text, self._waiting(call))
+
+    def _waiting(self, but: Call) -> list[str]:
+        return [query_id for query_id, future in self.known.items() if future is None and query_id != but.query_id]
 
     def cancel(self, query_id: str) -> None:
         """Ask the engine to stop a query."""
@@ -110,19 +132,6 @@ class Execution:
         if running:
             await asyncio.wait(running, timeout=seconds)
         self._threads.shutdown(wait=False, cancel_futures=True)
-
-
-def _text(order: Order, target: bytes) -> bytes:
-    match order.statement:
-        case Insert(head, tail):
-            if order.data is None:
-                raise refused(108, "NO_DATA_TO_INSERT", "No data to insert")
-            source = f" FROM INFILE '{order.data.path}' COMPRESSION '{order.coding}' ".encode()
-            return head + source + tail
-        case Read(head, tail):
-            return head + target + tail
-        case Other(text):
-            return text
 
 
 def _retrieve(future: asyncio.Future[Outcome]) -> None:

@@ -5,15 +5,51 @@ import time
 from dataclasses import dataclass
 
 from deploy.local.clickhouse.call import Call
-from deploy.local.clickhouse.engine import Connection, Engine
+from deploy.local.clickhouse.engine import Connection, Engine, Job
 from deploy.local.clickhouse.failures import refused
+from deploy.local.clickhouse.statement import Other, Statement, assignments, quoted
+
+_LOCAL = ("log_comment", "readonly")
+
+
+class SessionConnection(Connection):
+    """A connection whose requests bring settings and a database for themselves only; SET and USE stay."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self._lent: dict[str, str] = {}
+        self._kept: dict[str, str] = {}
+        self._home = self._database = "default"
+        self.set({"log_queries": "1"})
+
+    def prepare(self, job: Job) -> None:
+        """Apply what the job brings, and take back what the last one brought."""
+        wanted = job.database or self._home
+        if wanted != self._database:
+            self.use(wanted)
+            self._database = wanted
+        brought = {name: quoted(value) for name, value in job.settings.items() if name not in _LOCAL}
+        back = {name: self._kept.get(name, "DEFAULT") for name in self._lent if name not in brought}
+        new = {name: value for name, value in brought.items() if self._lent.get(name) != value}
+        self._lent = {**self._lent, **brought}
+        self.set({**back, **new, "log_comment": quoted(job.log_comment)})
+        self._lent = brought
+
+    def learn(self, statement: Statement) -> None:
+        """Note what a statement that has run changed for the requests to come."""
+        if not isinstance(statement, Other):
+            return
+        if statement.kind == "set":
+            self._kept |= assignments(statement.text)
+        if statement.kind == "use":
+            self._home = self._database = self.run("SELECT currentDatabase()").data.decode().strip()
 
 
 @dataclass(slots=True)
 class Session:
     """A kept connection; one request at a time."""
 
-    connection: Connection
+    connection: SessionConnection
     busy: bool = False
     expires: float = 0.0
 
@@ -35,7 +71,7 @@ class Sessions:
                 raise refused(372, "SESSION_NOT_FOUND", f"Session {call.session_id} not found")
             if len(self._open) >= self._limit:
                 raise refused(202, "TOO_MANY_SIMULTANEOUS_QUERIES", f"There are {self._limit} open sessions already")
-            session = self._open[call.session_id] = Session(self._engine.connect())
+            session = self._open[call.session_id] = Session(self._engine.connect(SessionConnection))
         if session.busy:
             text = f"Session {call.session_id} is locked by a concurrent client"
             raise refused(373, "SESSION_IS_LOCKED", text)

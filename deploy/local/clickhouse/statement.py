@@ -18,6 +18,7 @@ _TOKEN = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 _READS = {b"SELECT", b"WITH", b"FROM", b"SHOW", b"DESCRIBE", b"DESC", b"EXPLAIN", b"EXISTS", b"VALUES", b"("}
+_KINDS: dict[bytes, Literal["set", "use", "kill"]] = {b"SET": "set", b"USE": "use", b"KILL": "kill"}
 _LINE = re.compile(rb"[ \t\f]*\r?\n?")
 _FILES = "the server takes and gives data over HTTP only, never from or to its own files"
 
@@ -60,7 +61,7 @@ class Other:
     """A statement that goes to the engine as it is: DDL, SET, SYSTEM, KILL, INSERT ... SELECT."""
 
     text: bytes
-    kind: Literal["set", "kill", "insert", "other"]
+    kind: Literal["set", "use", "kill", "insert", "other"]
 
 
 Statement = Insert | Read | Other
@@ -89,9 +90,7 @@ def parse(text: bytes, default_format: str) -> Statement:
         return _insert(text)
     if opening in _READS:
         return _read(text, default_format)
-    if opening in (b"SET", b"KILL"):
-        return Other(text, "set" if opening == b"SET" else "kill")
-    return Other(text, "other")
+    return Other(text, _KINDS.get(opening, "other"))
 
 
 def _insert(text: bytes) -> Statement:
@@ -146,6 +145,18 @@ def _read(text: bytes, default_format: str) -> Read:
             name = seen[at + 1].text.decode()
             return Read(text[: seen[at].start], text[seen[at].start : end], name)
     return Read(text[:end] + b"\n", b" FORMAT " + default_format.encode(), default_format)
+
+
+def assignments(text: bytes) -> dict[str, str]:
+    """The names and values of a SET statement, values as they are written there."""
+    found: dict[str, str] = {}
+    seen = [token for token in tokens(text) if token.text != b";"]
+    starts = [at for at, token in enumerate(seen) if token.text == b"=" and token.depth == 0 and at > 0]
+    for at in starts:
+        ends = (token.start for token in seen[at:] if token.text == b"," and token.depth == 0)
+        value = text[seen[at].end : next(ends, seen[-1].end)]
+        found[seen[at - 1].text.decode().strip("`")] = value.decode().strip()
+    return found
 
 
 def quoted(text: str) -> str:
