@@ -13,6 +13,8 @@ from streams.errors import ConfigurationError
 GENERATED: dict[str, str] = {
     "docs/settings.md": "streams.cli.settings:reference",
     ".env.example": "streams.cli.settings:env_example",
+    "docs/EVENT_SCHEMAS.md": "streams.cli.events:reference_document",
+    "docs/asyncapi.json": "streams.cli.events:asyncapi_document",
     "docs/commands.md": "streams.cli.docs:commands",
 }
 

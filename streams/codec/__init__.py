@@ -13,7 +13,7 @@ from streams.codec.decode import MAX_BYTES, MAX_DEPTH, Decoded, Decoder
 from streams.codec.encode import encode, payload_json
 from streams.codec.structs import EnvelopeStruct, data_struct, envelope_struct
 from streams.codec.unknown import unknown_fields
-from streams.codec.verdict import Refusal, malformed
+from streams.codec.verdict import Refusal, judge, malformed
 from streams.events import EventSpec, registry
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "encode",
     "envelope_struct",
     "is_binary",
+    "judge",
     "payload_json",
     "spec_of",
     "unknown_fields",

@@ -39,21 +39,45 @@ class Decoder:
         self.registry = registry
         self.specs = {envelope_struct(spec): spec for spec in registry.events.values()}
         self._identifiers = {struct: _identifiers(spec) for struct, spec in self.specs.items()}
-        self._all = _fast(registry.events.values())
-        self._by_topic = {topic: _fast(specs) for topic, specs in registry.topics.items()}
+        self._all = _union(registry.events.values())
+        self._by_topic = {topic: _union(specs) for topic, specs in registry.topics.items()}
 
     def values(self, values: Sequence[bytes | None], topic: str | None, limit: int) -> list[Decoded]:
         """One result for each value, in order; raises for nothing that a value holds."""
-        fast = self._all if topic is None else self._by_topic.get(topic)
-        if fast is None or not values:
-            return [self._judged(value, topic, limit) for value in values]
-        found = self._chunk(fast, values, limit)
-        return found or [self._value(fast, value, topic, limit) for value in values]
+        fast = self._fast(topic)
+        found = self._chunk(fast, values, limit) if values and fast is not None else None
+        return [self.value(value, topic, limit) for value in values] if found is None else found
+
+    def value(self, value: bytes | None, topic: str | None, limit: int) -> Decoded:
+        """The result for one value: the fast decoder's, else the models'."""
+        if value is None:
+            return malformed("Message has no value; send a CloudEvent")
+        if len(value) > limit:
+            return malformed(f"Message has {len(value)} bytes; the limit is {limit}")
+        if _depth_exceeds(value, MAX_DEPTH):
+            return malformed(f"Message is nested more than {MAX_DEPTH} levels deep")
+        return self.quick(value, topic) or judge(value, self.registry, topic)
+
+    def quick(self, value: bytes, topic: str | None = None) -> EnvelopeStruct | None:
+        """What the fast decoder makes of one value; None where the models must judge."""
+        fast = self._fast(topic)
+        if fast is None:
+            return None
+        try:
+            str(value, "utf-8")
+            struct: EnvelopeStruct = fast.decode(value)
+        except (UnicodeDecodeError, msgspec.MsgspecError, RecursionError):
+            return None
+        return None if _may_hold_control(value) and self._holds_control(struct) else struct
+
+    def _fast(self, topic: str | None) -> Fast | None:
+        return self._all if topic is None else self._by_topic.get(topic)
 
     def _chunk(self, fast: Fast, values: Sequence[Any], limit: int) -> list[Decoded] | None:
         """All values in one call; None if one of them needs a look of its own."""
         try:
-            if max(map(len, values)) > 2 * MAX_DEPTH and any(_oversized(value, limit) for value in values):
+            longest = max(map(len, values))
+            if longest > min(limit, 2 * MAX_DEPTH) and any(_oversized(value, limit) for value in values):
                 return None
             # The decoder takes a line break for any other space. Only because each value opens and closes an object
             # is every break between two values also one between two objects, and equal numbers mean one each.
@@ -72,34 +96,12 @@ class Decoder:
                     return None
         return structs
 
-    def _value(self, fast: Fast, value: bytes | None, topic: str | None, limit: int) -> Decoded:
-        if value is None or _oversized(value, limit):
-            return self._judged(value, topic, limit)
-        try:
-            str(value, "utf-8")
-            struct: EnvelopeStruct = fast.decode(value)
-        except (UnicodeDecodeError, msgspec.MsgspecError, RecursionError):
-            return judge(value, self.registry, topic)
-        if _may_hold_control(value) and self._holds_control(struct):
-            return judge(value, self.registry, topic)
-        return struct
-
-    def _judged(self, value: bytes | None, topic: str | None, limit: int) -> Decoded:
-        """The models' verdict, after what needs no look into the value."""
-        if value is None:
-            return malformed("Message has no value; send a CloudEvent")
-        if len(value) > limit:
-            return malformed(f"Message has {len(value)} bytes; the limit is {limit}")
-        if _depth_exceeds(value, MAX_DEPTH):
-            return malformed(f"Message is nested more than {MAX_DEPTH} levels deep")
-        return judge(value, self.registry, topic)
-
     def _holds_control(self, struct: EnvelopeStruct) -> bool:
         found = self._identifiers[type(struct)](struct)
         return any(text is not None and CONTROL.search(text) is not None for text in found)
 
 
-def _fast(specs: Any) -> Fast:
+def _union(specs: Any) -> Fast:
     kinds = tuple(envelope_struct(spec) for spec in specs)
     # `Money` is a class of our own, so the hook gets each amount; a float arrives as the digits that were written.
     return msgspec.json.Decoder(Union[kinds], dec_hook=_amount, float_hook=Decimal)  # noqa: UP007  # kinds is a tuple
@@ -130,8 +132,8 @@ def _may_hold_control(value: bytes) -> bool:
     return b"\\" in value or b"\x7f" in value or b"\xc2" in value
 
 
-def _oversized(value: bytes | None, limit: int) -> bool:
-    return value is not None and (len(value) > limit or _depth_exceeds(value, MAX_DEPTH))
+def _oversized(value: bytes, limit: int) -> bool:
+    return len(value) > limit or _depth_exceeds(value, MAX_DEPTH)
 
 
 def _depth_exceeds(value: bytes, limit: int) -> bool:

@@ -1,5 +1,6 @@
 """From events to bytes: CloudEvents for producers, and the payload's columns for the sink."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -43,17 +44,20 @@ def payload_json(structs: Sequence[EnvelopeStruct]) -> list[bytes]:
     if not structs:
         return []
     rows = [struct.data for struct in structs]
-    aside: list[tuple[Any, str, Any]] = []
+    by_type: dict[Any, list[Any]] = defaultdict(list)
+    for row in rows:
+        by_type[type(row)].append(row)
+    aside: list[tuple[list[Any], str, list[Any]]] = []
     try:
-        for row in rows:
-            for name in row.__set_aside__:
-                value = getattr(row, name)
-                if value is not None:
-                    aside.append((row, name, value))
+        for kind, group in by_type.items():
+            for name in kind.__set_aside__:
+                aside.append((group, name, [getattr(row, name) for row in group]))
+                for row in group:
                     setattr(row, name, msgspec.UNSET)
         lines = _encoder.encode_lines(rows)
     finally:
-        for row, name, value in aside:
-            setattr(row, name, value)
+        for group, name, values in aside:
+            for row, value in zip(group, values, strict=True):
+                setattr(row, name, value)
     # A raw line break never stands inside JSON text, so this cuts between rows only.
     return lines[1:-2].split(b"}\n{")

@@ -100,6 +100,12 @@ def _loose(model: type[BaseModel]) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(msgspec.defstruct(f"Loose{model.__name__}", fields))
 
 
+@cache
+def _kinds(model: type[BaseModel]) -> tuple[tuple[str, type], ...]:
+    bases = {name: shape_of(info).base for name, info in model.model_fields.items()}
+    return tuple((name, base if isinstance(base, type) else object) for name, base in bases.items())
+
+
 def _object(model: type[Part], raw: msgspec.Raw, path: str) -> dict[str, Any]:
     try:
         loose = _loose(model).decode(raw)
@@ -111,12 +117,10 @@ def _object(model: type[Part], raw: msgspec.Raw, path: str) -> dict[str, Any]:
 def _given(model: type[Part], loose: Any, path: str = "") -> dict[str, Any]:
     """The fields that are given, in Python's types; money exactly as it was written."""
     found: dict[str, Any] = {}
-    for name, info in model.model_fields.items():
+    for name, kind in _kinds(model):
         raw = getattr(loose, name)
         if raw == _ABSENT:
             continue
-        base = shape_of(info).base
-        kind = base if isinstance(base, type) else object
         if issubclass(kind, Part) and bytes(raw) != b"null":
             found[name] = _object(kind, raw, f"{path}{name}")
             continue

@@ -221,7 +221,7 @@ Quantity = Annotated[int, Field(ge=1, le=2**32 - 1), Column("UInt32")]
 Latitude = Annotated[float, Field(ge=-90, le=90)]
 Longitude = Annotated[float, Field(ge=-180, le=180)]
 Rating = Annotated[float, Field(ge=1, le=5)]
-Distance = Annotated[float, Field(ge=0, le=1e9)]
+Distance = Annotated[float, Field(ge=0, le=1_000_000)]
 Speed = Annotated[float, Field(ge=0, le=10_000)]
 Heading = Annotated[float, Field(ge=0, le=360)]
 

@@ -30,6 +30,12 @@ def check_year(name: str, time: datetime) -> None:
         raise RuleBroken(name, f"Year should be between {FIRST_YEAR} and {LAST_YEAR}")
 
 
+def year_of_envelope_fits(envelope: Any) -> None:
+    """The time of a CloudEvent fits its column; spelled out, because it runs for every event."""
+    if not FIRST_YEAR <= envelope.time.year <= LAST_YEAR:
+        check_year("time", envelope.time)
+
+
 def years_fit(*fields: str) -> Rule:
     """Every given time of these fields fits its column."""
 
@@ -60,6 +66,9 @@ def scale_fits(*fields: str) -> Rule:
                     name, f"Amount in {currency} should have at most {_COARSE[currency]} digits after the point"
                 )
 
+    rule.__doc__ = (
+        "An amount has at most two digits more than its currency's minor unit (4 in all); no amount without a currency."
+    )
     return rule
 
 
