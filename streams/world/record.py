@@ -1,13 +1,20 @@
 """One record for Kafka, with what will become of it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from streams.errors import Reject
 from streams.events import registry
+
+Step = tuple[float, str, dict[str, Any]]
+"""Time in seconds since 1970, event type and data."""
+Journey = Iterator[Step]
+"""What one visitor or ride does, in the order of time."""
 
 _encode = msgspec.json.Encoder(decimal_format="string").encode
 
@@ -38,10 +45,7 @@ class Record:
 def compose(source: str, event_id: str, event_type: str, seconds: float, data: dict[str, Any]) -> Record:
     """The record of one valid event; amounts as strings, time with milliseconds, key by the topic's rule."""
     spec = registry.events[event_type]
-    for name in spec.keys:
-        key = data.get(name)
-        if key is not None:
-            break
+    key = next(data[name] for name in spec.keys if data.get(name) is not None)
     value = _encode(
         {
             "specversion": "1.0",
@@ -54,10 +58,16 @@ def compose(source: str, event_id: str, event_type: str, seconds: float, data: d
         }
     )
     driver = data["driver_id"] if event_type == "driver.location.updated" else None
-    return Record(spec.topic, str(key).encode(), value, event_type, seconds, driver)
+    return Record(spec.topic, key.encode(), value, event_type, seconds, driver)
 
 
 def rfc3339(seconds: float) -> str:
     """Seconds since 1970 as UTC text with milliseconds."""
-    moment = datetime.fromtimestamp(round(seconds, 3), UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    whole, milliseconds = divmod(round(seconds * 1000), 1000)
+    return f"{_second(whole)}.{milliseconds:03d}Z"
+
+
+@lru_cache(maxsize=4096)
+def _second(seconds: int) -> str:
+    # Many events share a second, and formatting one costs as much as encoding a whole event.
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").removesuffix("+00:00")
