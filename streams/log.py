@@ -42,7 +42,8 @@ def logging_config(form: Literal["console", "json"], level: str) -> dict[str, An
     last: list[Any] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if form == "json"
-        else [structlog.dev.ConsoleRenderer(colors=False)]
+        # Plain tracebacks: the decorated ones print local variables, and with them passwords.
+        else [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
     )
     return {
         "version": 1,

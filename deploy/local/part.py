@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -54,6 +55,20 @@ class State(StrEnum):
 
 class NotReady(Exception):
     """The process ended, or did not answer in time."""
+
+
+def start_all(parts: "Sequence[Part]") -> None:
+    """Start parts at the same time. When one fails, or the caller is interrupted, all are stopped again."""
+    with ThreadPoolExecutor(len(parts) or 1, "start") as pool:
+        started = [pool.submit(part.start) for part in parts]
+        try:
+            for future in started:
+                future.result()
+        except BaseException:
+            # Leaving the pool waits for the other starts: tell them that they are not wanted any more.
+            for part in parts:
+                part.stop()
+            raise
 
 
 def listens(pid: int, port: int) -> bool:
@@ -124,6 +139,8 @@ class Part:
         self.state = State.UP
         self._watcher = threading.Thread(target=self._watch, name=f"watch-{self.server.name}", daemon=True)
         self._watcher.start()
+        if self._stopping.is_set():
+            self._process.stop()
 
     def stop(self) -> None:
         """Stop the process if it runs, and with it the watching. Returns when nothing of it is left."""

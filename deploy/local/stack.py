@@ -9,7 +9,6 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
@@ -18,7 +17,7 @@ import psutil
 from pydantic import SecretStr
 
 from deploy.local import broker, clickhouse_part, postgres, redis
-from deploy.local.part import Part, Server
+from deploy.local.part import Part, Server, start_all
 from streams.errors import ConfigurationError
 from streams.settings import Settings, completed
 
@@ -117,13 +116,12 @@ class Stack:
             self.outside = dict(self._given())
             for setting, url in self.outside.items():
                 self._reach(setting, url)
-            hold = (self._lock.fileno(),)
             self.parts = [
-                Part(server, PINGS[server.setting], self.logs, self._on_loss, hold)
+                Part(server, PINGS[server.setting], self.logs, self._on_loss, self.hold)
                 for server in servers(self.home, self.logs)
                 if server.setting not in self.outside
             ]
-            self._start()
+            start_all(self.parts)
             found: dict[str, Any] = {part.server.setting: part.url for part in self.parts}
             if "kafka_bootstrap_servers" in found:
                 found["kafka_forgets"] = True
@@ -145,6 +143,11 @@ class Stack:
         for part in self.parts:
             part.hurry()
 
+    @property
+    def hold(self) -> tuple[int, ...]:
+        """The lock's descriptor, for processes beside the stack that must be gone before another one starts here."""
+        return (self._lock.fileno(),) if self._lock is not None else ()
+
     def part(self, name: str) -> Part:
         """One of our parts by its server's name."""
         return next(part for part in self.parts if part.server.name == name)
@@ -164,17 +167,6 @@ class Stack:
                 f"{setting.upper()}={without_password(url)} cannot be used: {error}. Start that server, correct the "
                 f"setting, or unset it to have an embedded one."
             ) from error
-
-    def _start(self) -> None:
-        with ThreadPoolExecutor(len(self.parts) or 1, "start") as pool:
-            started = [pool.submit(part.start) for part in self.parts]
-            try:
-                for future in started:
-                    future.result()
-            except BaseException:
-                # Leaving the pool waits for the other starts: tell them that they are not wanted any more.
-                self._stop()
-                raise
 
     def _publish(self, found: dict[str, Any]) -> None:
         """Let commands in other terminals find this stack (see streams.settings.load)."""

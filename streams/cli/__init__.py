@@ -20,8 +20,10 @@ class Entry(NamedTuple):
 
 
 COMMANDS: dict[str, Entry] = {
-    # "up": Entry("local:up", "Start everything on this machine, with a demo."),
+    "up": Entry("local:up", "Start everything on this machine, with a demo."),
+    "topics": Entry("topics", "Create and show the Kafka topics."),
     "migrate": Entry("migrate", "Create and change the tables in ClickHouse."),
+    "events": Entry("events", "Show the events, their schemas, and what changed."),
     "settings": Entry("settings", "Show the settings in force."),
     "docs": Entry("docs:docs", "Write the generated documents again, or check that they are current."),
 }

@@ -42,7 +42,9 @@ def test_json_is_one_object_a_line_with_level_logger_and_fields() -> None:
 
 
 def test_console_is_text_without_colours() -> None:
-    first, second, *_ = lines("console")
+    first, second, *rest = lines("console")
+    assert rest[-1] == "ZeroDivisionError: division by zero"
+    assert not any("╭" in line for line in rest)
     assert "batch delivered" in first
     assert "shard=3" in first
     assert "broker 7 away" in second

@@ -1,0 +1,212 @@
+"""The life of `millrace up`: parts, tables, topics, workers, producers, the view, and the orderly end of all of it.
+
+    1. start the parts, apply migrations, create topics, start the workers and wait until their shards run
+    2. say where everything is; start the producers and show what happens, until the time is over or a signal comes
+    3. stop the producers; with an end in sight, wait until every event they sent is accounted for
+    4. stop the workers, count, say the totals, stop the parts in reverse order
+
+The first ctrl-c or SIGTERM leads to step 4, the second kills what is left; so does the end of this process (see guard).
+"""
+
+import asyncio
+import contextlib
+import json
+import signal
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from types import FrameType
+
+from rich.console import Console
+
+from clickhouse import migrate
+from deploy.local.demo import Choice, Producer, note, steps
+from deploy.local.part import Part, start_all
+from deploy.local.stack import Stack
+from deploy.local.totals import Totals, dropped, stored
+from deploy.local.view import draw
+from deploy.local.watch import TICK_SECONDS, Watch
+from deploy.local.worker import is_ready, quantile, worker_part
+from streams.cli import topics
+from streams.errors import MillraceError, SinkUnavailable
+from streams.settings import Settings
+
+READY_SECONDS = 180.0
+STALLED_SECONDS = 120.0
+POLL_SECONDS = 0.2
+
+
+class Interrupted(BaseException):
+    """The first signal that asks for the end; raised in the main thread, wherever it is."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user asked for."""
+
+    demo: Choice
+    rate: int | None
+    """Generated events a second of each domain; None: a modest one."""
+    workers: int
+    seconds: float | None
+    """When to stop producing; None: when a signal comes."""
+    as_json: bool
+    fresh: bool
+
+
+class Run:
+    """One `millrace up`."""
+
+    def __init__(self, given: Settings, options: Options, emit: Callable[[str], None]) -> None:
+        """`given`: settings without those of a running stack. `emit` writes a line of JSON to standard output."""
+        self.options = options
+        self.emit = emit
+        self.console = Console(stderr=options.as_json)
+        self.stack = Stack(given, given.millrace_home, self._lose, options.fresh)
+        self.workers: list[Part] = []
+        self.producers: list[Producer] = []
+        self._began = time.monotonic()
+        self._lost: str | None = None
+        self._interrupted = False
+        self._hurried = False
+
+    def run(self) -> None:
+        """From start to end. Raises MillraceError for what a person has to look at."""
+        with self._signals(), contextlib.suppress(Interrupted), self.stack as settings:
+            try:
+                before = self._prepare(settings)
+                watch = Watch(self.console, settings, self.stack, self.workers, before)
+                self._announce(settings)
+                with contextlib.suppress(Interrupted):
+                    self._produce(settings, watch)
+                    self._drain(settings, before)
+                self._end(settings, before, watch)
+            finally:
+                self._stop_beside()
+
+    def _prepare(self, settings: Settings) -> Totals:
+        """Step 1, after the parts; returns what the tables hold already."""
+        self._say("parts are up, applying migrations")
+        applied = migrate.run(settings)
+        created = asyncio.run(topics.create(settings))
+        before = count(settings)
+        self._say(f"{applied} migrations applied, {len(created)} topics created, starting the worker")
+        numbers = range(1, self.options.workers + 1)
+        self.workers = [worker_part(settings, n, self.stack.logs, self.stack.hold) for n in numbers]
+        start_all(self.workers)
+        deadline = time.monotonic() + READY_SECONDS
+        while not all(is_ready(worker.url) for worker in self.workers):
+            self._check()
+            if time.monotonic() > deadline:
+                logs = self.stack.logs
+                raise SinkUnavailable(
+                    f"The shards do not run after {READY_SECONDS:.0f} s; {logs}/worker-*.log say why."
+                )
+            time.sleep(POLL_SECONDS)
+        return before
+
+    def _announce(self, settings: Settings) -> None:
+        """Where everything is."""
+        if self.options.as_json:
+            urls = {part.server.name: part.url for part in self.stack.parts} | self.stack.outside
+            found = {"urls": urls | {"workers": [worker.url for worker in self.workers]}}
+            self.emit(json.dumps(found | {"database": settings.clickhouse_database, "home": str(self.stack.home)}))
+        self._say(f"ready after {time.monotonic() - self._began:.1f} s; ctrl-c stops everything")
+
+    def _produce(self, settings: Settings, watch: Watch) -> None:
+        """Step 2; returns when the time is over."""
+        o = self.options
+        plans = [(domain, steps(domain, o.rate, o.seconds)) for domain in o.demo.domains]
+        self.producers = [Producer(settings, d, plan, self.stack.home, self.stack.hold) for d, plan in plans]
+        end = float("inf") if o.seconds is None else time.monotonic() + o.seconds
+        with watch.shown():
+            while time.monotonic() < end:
+                for producer in self.producers:
+                    producer.advance()
+                watch.tick(self.producers, note(settings, o.demo))
+                self._check()
+                time.sleep(max(0.0, min(TICK_SECONDS, end - time.monotonic())))
+
+    def _drain(self, settings: Settings, before: Totals) -> None:
+        """Step 3. Raises SinkUnavailable where nothing moves any more."""
+        for producer in self.producers:
+            producer.stop()
+        sent = sum(producer.sent for producer in self.producers)
+        accounted, moved = -1, time.monotonic()
+        while accounted < sent:
+            self._check()
+            with contextlib.suppress(OSError, SinkUnavailable):
+                now = (count(settings) - before).accounted
+                if now != accounted:
+                    accounted, moved = now, time.monotonic()
+                    self._say(f"{accounted:,} of {sent:,} events accounted for")
+                    continue
+            if time.monotonic() - moved > STALLED_SECONDS:
+                raise SinkUnavailable(
+                    f"{accounted:,} of {sent:,} events are accounted for, and nothing moved for "
+                    f"{STALLED_SECONDS:.0f} s; {self.stack.logs}/worker-*.log and `millrace dlq list` say why."
+                )
+            time.sleep(POLL_SECONDS)
+
+    def _end(self, settings: Settings, before: Totals, watch: Watch) -> None:
+        """Step 4, without the parts."""
+        self._say("stopping")
+        watch.tick(self.producers, "")
+        self._stop_beside()
+        if self._hurried:
+            return
+        watch.picture.totals = totals = count(settings) - before
+        sent = sum(producer.sent for producer in self.producers)
+        if self.options.as_json:
+            self.emit(totals.as_json(sent, quantile(0.95, watch.picture.reading.buckets)))
+        else:
+            watch.picture.parts, watch.picture.producers, watch.picture.note = [], [], f"sent {sent:,} events"
+            self.console.print(draw(watch.picture))
+
+    def _stop_beside(self) -> None:
+        """Stop the producers, then the workers."""
+        for kind in (self.producers, self.workers):
+            with ThreadPoolExecutor(len(kind) or 1, "stop") as pool:
+                for beside in kind:
+                    pool.submit(beside.stop)
+
+    def _lose(self, message: str) -> None:
+        self._lost = message
+
+    def _check(self) -> None:
+        """Raise what was met in the background."""
+        if self._lost is not None:
+            raise MillraceError(self._lost)
+
+    def _say(self, text: str) -> None:
+        self.console.print(text, highlight=False, soft_wrap=True)
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Raise Interrupted at the first signal, hurry at every other one."""
+        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        earlier = {number: signal.signal(number, self._on_signal) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in earlier.items():
+                signal.signal(number, handler)
+
+    def _on_signal(self, _: int, __: FrameType | None) -> None:
+        if not self._interrupted:
+            self._interrupted = True
+            raise Interrupted
+        self._hurried = True
+        for producer in self.producers:
+            producer.hurry()
+        for worker in self.workers:
+            worker.hurry()
+        self.stack.hurry()
+
+
+def count(settings: Settings) -> Totals:
+    """Everything that is known now. Raises OSError, SinkUnavailable."""
+    totals = stored(settings)
+    totals.dropped = asyncio.run(dropped(settings))
+    return totals
