@@ -92,7 +92,11 @@ async def _serve(given: argparse.Namespace, user: User, parent: int) -> None:
     engine = Engine(folder, settings, limits.query_memory_bytes)
     service = Service(engine, user, limits, Spools(spill, limits.spool_memory_bytes))
     runner = web.AppRunner(
-        service.application(), access_log=None, handler_cancellation=True, shutdown_timeout=limits.stop_seconds
+        service.application(),
+        access_log=None,
+        auto_decompress=False,
+        handler_cancellation=True,
+        shutdown_timeout=limits.stop_seconds,
     )
     await runner.setup()
     site = web.TCPSite(runner, given.host, given.port, backlog=1024)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from deploy.local.clickhouse import encoding, statement
+from deploy.local.clickhouse import encoding, frames, statement
 from deploy.local.clickhouse.call import Call
 from deploy.local.clickhouse.config import Limits
 from deploy.local.clickhouse.failures import refused
@@ -59,6 +59,7 @@ def understand(call: Call, body: Spool, coding: str, spools: Spools, limits: Lim
     parsed = statement.parse(call.query, call.default_format)
     if isinstance(parsed, Insert):
         if not call.query[parsed.data :].strip():
+            frames.check(coding, body.read, body.size)
             return Order(parsed, body, coding if body.size else "none")
         return _from_text(call.query, unpacked, call, spools)
     if body.size:

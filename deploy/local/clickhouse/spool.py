@@ -54,6 +54,10 @@ class Spool:
         self._owner.in_memory -= self.size
         self._fd, self._memory = disk, False
 
+    def read(self, start: int, length: int) -> bytes:
+        """Bytes from a position; fewer at the end."""
+        return os.pread(self._fd, length, start)
+
     def pieces(self, start: int = 0) -> Iterator[bytes]:
         """The content from byte `start`, piece by piece."""
         while start < self.size:
