@@ -14,7 +14,7 @@ from streams.events.base import Event, EventSpec
 from streams.events.columns import NOT_STORED, Column
 from streams.events.envelope import Envelope
 from streams.events.fields import MOMENT, TEXT_LENGTH, Marker, Part, no_control, parse_time
-from streams.events.rules import Rule, year_of_envelope_fits, years_fit
+from streams.events.rules import Rule, envelope_time_fits, times_fit
 from streams.events.shape import Shape, shape_of
 
 
@@ -56,7 +56,7 @@ def data_struct(model: type[Part]) -> type[msgspec.Struct]:
         if NOT_STORED in shape.metadata or _is_part(shape.base):
             aside.append(name)
         fields.append((name, _annotation(model, name, shape), _default(info)))
-    rules = (*((years_fit(*times),) if times else ()), *model.rules)
+    rules = (*((times_fit(*times),) if times else ()), *model.rules)
     return msgspec.defstruct(
         f"{model.__name__}Data" if issubclass(model, Event) else model.__name__,
         fields,
@@ -79,7 +79,7 @@ def envelope_struct(spec: EventSpec) -> type[EnvelopeStruct]:
         f"{spec.model.__name__}Event",
         [(name, kind, _default(Envelope.model_fields.get(name))) for name, kind in envelope.items()],
         bases=(EnvelopeStruct,),
-        namespace={"spec": spec, **_post_init((year_of_envelope_fits,))},
+        namespace={"spec": spec, **_post_init((envelope_time_fits,))},
         module=spec.model.__module__,
         tag_field="type",
         tag=spec.name,

@@ -23,7 +23,7 @@ UINT32 = 2**32 - 1
 """Largest value of an int field that declares no bounds."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class EventSpec:
     """Everything about an event type that is not its payload."""
 
@@ -38,6 +38,10 @@ class EventSpec:
     """Fields that give the record's key: the first that is given."""
     model: type["Event"]
     """The class: the `data` part of the CloudEvent."""
+
+    def __repr__(self) -> str:
+        """Short, since a spec hangs on every row."""
+        return f"EventSpec({self.schema_name})"
 
     @property
     def doc(self) -> str:

@@ -1,7 +1,7 @@
 """Rules over several fields of one event; the same functions serve the models and the fast structs."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from streams.events.currencies import MINOR_UNITS, SCALE, scale_of
@@ -9,9 +9,12 @@ from streams.events.currencies import MINOR_UNITS, SCALE, scale_of
 Rule = Callable[[Any], None]
 """Takes the data of one event (model or struct), raises RuleBroken."""
 
-FIRST_YEAR: Final = 1901
-LAST_YEAR: Final = 2298
-"""Years that DateTime64(3) holds in every zone: it ends with 1900 and 2299 in UTC."""
+FIRST: Final = datetime(1901, 1, 1, tzinfo=UTC)
+END: Final = datetime(2299, 1, 1, tzinfo=UTC)
+"""Times that DateTime64(3) holds, with a year to spare at both ends."""
+# Between these years, in whatever zone, no closer look is needed.
+_SAFE_FIRST: Final = 1902
+_SAFE_LAST: Final = 2297
 
 _COARSE: Final = {code: scale_of(code) for code in MINOR_UNITS if scale_of(code) < SCALE}
 
@@ -24,26 +27,26 @@ class RuleBroken(ValueError):
         self.field = field
 
 
-def check_year(name: str, time: datetime) -> None:
+def check_time(name: str, time: datetime) -> None:
     """Refuse a time that DateTime64(3) cannot hold."""
-    if not FIRST_YEAR <= time.year <= LAST_YEAR:
-        raise RuleBroken(name, f"Year should be between {FIRST_YEAR} and {LAST_YEAR}")
+    if not FIRST <= time < END:
+        raise RuleBroken(name, f"Time should be in the years {FIRST.year} to {END.year - 1}")
 
 
-def year_of_envelope_fits(envelope: Any) -> None:
+def envelope_time_fits(envelope: Any) -> None:
     """The time of a CloudEvent fits its column; spelled out, because it runs for every event."""
-    if not FIRST_YEAR <= envelope.time.year <= LAST_YEAR:
-        check_year("time", envelope.time)
+    if not _SAFE_FIRST <= envelope.time.year <= _SAFE_LAST:
+        check_time("time", envelope.time)
 
 
-def years_fit(*fields: str) -> Rule:
+def times_fit(*fields: str) -> Rule:
     """Every given time of these fields fits its column."""
 
     def rule(data: Any) -> None:
         for name in fields:
             time = getattr(data, name)
-            if time is not None and not FIRST_YEAR <= time.year <= LAST_YEAR:
-                check_year(name, time)
+            if time is not None and not _SAFE_FIRST <= time.year <= _SAFE_LAST:
+                check_time(name, time)
 
     return rule
 
