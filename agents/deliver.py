@@ -78,6 +78,8 @@ class Delivery:
         self.version = version
         self.store = store
         self.limits = limits
+        self.held = False
+        """ClickHouse has not taken the last try of an insert."""
         self._group = group
 
     def token(self, intent: Intent) -> str:
@@ -132,12 +134,13 @@ class Delivery:
                 point(f"insert-{table}", "before")
                 with metrics.INSERT_SECONDS.labels(table).time():
                     written = await self._write(table, intent, offset, content)
+                self.held = False
                 point(f"insert-{table}", "after")
                 if not unknown and written >= wanted:
                     return True
                 return await self._holds(table, intent, wanted)
             except SinkUnavailable as error:
-                unknown = True
+                unknown = self.held = True
                 metrics.HELD.labels("clickhouse").inc()
                 log.warning("insert held", shard=self.shard, table=table, seq=intent.seq, error=str(error))
                 await backoff.wait()

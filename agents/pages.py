@@ -31,7 +31,7 @@ def register(app: Any, get_shards: GetShards, group: Ends) -> None:
     async def metrics_page(view: Any, _: Any) -> Any:
         """Prometheus metrics."""
         measure(get_shards(), group)
-        return view.bytes(generate_latest(metrics.REGISTRY), content_type=CONTENT_TYPE_LATEST)
+        return view.bytes(generate_latest(metrics.REGISTRY), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     @app.page("/live")
     async def live_page(view: Any, _: Any) -> Any:
@@ -84,7 +84,7 @@ def readiness(shards: Shards | None) -> tuple[bool, dict[int, str]]:
     """Whether every shard runs, and the state of each."""
     if shards is None:
         return False, {}
-    states = {number: str(shard.state) for number, shard in shards.running.items()}
+    states = {number: str(State.WAITING if shard.is_waiting else shard.state) for number, shard in shards.running.items()}
     states |= {number: str(State.HELD) for number in shards.partial}
     return all(state in (State.RUNNING, State.CLOSED) for state in states.values()), states
 
@@ -97,7 +97,7 @@ def describe(shards: Shards | None, group: Ends) -> list[dict[str, Any]]:
         found.append(
             {
                 "shard": number,
-                "state": str(shard.state),
+                "state": str(State.WAITING if shard.is_waiting else shard.state),
                 "problem": shard.problem,
                 "buffered_rows": shard.buffer.rows,
                 "buffered_bytes": shard.buffer.size,

@@ -8,7 +8,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
 from agents.build import bootstrap
-from clickhouse import preflight as store
+from clickhouse.preflight import check as check_store
 from clickhouse.client import connect
 from streams.errors import ConfigurationError, SinkUnavailable
 from streams.settings import Settings
@@ -19,7 +19,7 @@ async def preflight(settings: Settings, topics: frozenset[str]) -> None:
     await check_topics(settings, topics)
     client = await connect(settings)
     try:
-        await store.check(client, settings)
+        await check_store(client, settings)
     finally:
         await client.close()
 

@@ -109,7 +109,7 @@ class Shard:
         self.proposer = Proposer(
             number, around.version, self._intents, around.limits.retry_first, around.limits.retry_longest
         )
-        delivery = Delivery(number, around.group, around.version, around.store, around.limits)
+        self._delivery = delivery = Delivery(number, around.group, around.version, around.store, around.limits)
         self._settler = Settler(delivery, self.proposer)
         self._wake = asyncio.Event()
         self._leaving = False
@@ -186,6 +186,11 @@ class Shard:
         self.state = state
         for each in State:
             metrics.SHARD_STATE.labels(self.number, each).set(each is state)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the shard waits for a part that is away."""
+        return self.state is State.WAITING or self._delivery.held
 
     def idle_seconds(self, now: float) -> float:
         """Seconds since the chain last moved; `now` is the monotonic clock."""

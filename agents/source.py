@@ -23,7 +23,7 @@ class Source:
         consumer = await self._start()
         try:
             begin = await consumer.beginning_offsets(self._tps.values())
-            end = await consumer.end_offsets(self._tps.values())
+            end = await ends_of(consumer, self._tps.values())
         except KafkaError as error:
             raise SinkUnavailable(f"the broker does not tell the bounds of the source topics: {error!r}") from error
         finally:
@@ -56,9 +56,25 @@ class Source:
         return consumer
 
 
+async def ends_of(consumer: AIOKafkaConsumer, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+    """The end of what is committed in each assigned partition, as a fetch tells it.
+
+    A broker's answer to ListOffsets is only where the fetch begins: the embedded broker counts the last batch of
+    records as one there.
+    """
+    listed = await consumer.end_offsets(tps)
+    for tp, end in listed.items():
+        consumer.seek(tp, end)
+    waiting = set(listed)
+    while waiting:
+        await consumer.getmany(*waiting, timeout_ms=200)
+        waiting -= {tp for tp in waiting if consumer.highwater(tp) is not None}
+    return {tp: max(end, consumer.last_stable_offset(tp) or 0) for tp, end in listed.items()}
+
+
 async def _read(consumer: AIOKafkaConsumer, spans: Mapping[TopicPartition, tuple[int, int]]) -> dict[str, Chunk]:
     """Read until every position has passed its range's end: a hole at the end is no record to wait for."""
-    ends = await consumer.end_offsets(spans)
+    ends = await ends_of(consumer, spans)
     for tp, (_, end) in spans.items():
         if ends[tp] < end:
             raise SourceCut(f"{tp} ends at {ends[tp]}, but a batch reaches to {end}: the topic was cut or re-created")

@@ -188,9 +188,10 @@ def native(columns: Sequence[str], types: Sequence[str], rows: Sequence[Sequence
     """
     context = InsertContext("", list(columns), [get_from_name(name) for name in types], data=rows)
     body = b"".join(NativeTransform.build_insert(context))
+    _, _, blocks = body.partition(b"\n")  # the statement comes first; raw_insert writes its own
     if context.insert_exception:
         raise ValueError(f"a row does not fit its columns: {context.insert_exception}") from context.insert_exception
-    return body
+    return blocks
 
 
 def _target(settings: Settings, database: bool) -> _Target:

@@ -1,0 +1,66 @@
+"""The steps of the delivery as they go when nothing fails, and over orderly and sudden restarts."""
+
+import asyncio
+
+from streams.settings import Settings
+from tests.support.feed import pipeline, produce
+from tests.support.store import Answers, exactly
+from tests.support.wire import event, mixed
+
+
+async def test_every_event_becomes_one_row_and_one_family_row(ready: Settings, ask: Answers) -> None:
+    await produce(ready, mixed(1000))
+    async with pipeline(ready):
+        await exactly(ask, 1000)
+    assert await ask.count("dead_letters") == 0
+
+
+async def test_bad_events_become_dead_letters_with_their_bytes(ready: Settings, ask: Answers) -> None:
+    topic, value = event("booking.created", 1, seats=-5)
+    _, early = event("booking.created", 2, ago=-3600)
+    await produce(
+        ready, [(topic, 0, value), (topic, 0, b"\xff{"), (topic, 0, early), ("rides.trip", 0, value), *mixed(50)]
+    )
+    async with pipeline(ready):
+        await exactly(ask, 50)
+    found = await ask.rows("SELECT reason, topic, offset, value FROM dead_letters ORDER BY topic, offset")
+    assert [row[:3] for row in found] == [
+        ("invalid", "rides.booking", 0),
+        ("malformed", "rides.booking", 1),
+        ("in_future", "rides.booking", 2),
+        ("wrong_topic", "rides.trip", 0),
+    ]
+    assert await ask.one("SELECT hex(value) FROM dead_letters WHERE reason = 'malformed'") == "FF7B"
+
+
+async def test_a_closed_shard_leaves_nothing_to_deliver_again(ready: Settings, ask: Answers) -> None:
+    await produce(ready, mixed(100))
+    async with pipeline(ready):
+        await exactly(ask, 100)
+    async with pipeline(ready) as second:
+        assert all(
+            shard.proposer.chain.last is None or shard.proposer.last.is_empty for shard in second.shards.values()
+        )
+        await produce(ready, mixed(100, first=100))
+        await exactly(ask, 200)
+
+
+async def test_a_crash_leaves_one_copy_of_every_row(ready: Settings, ask: Answers) -> None:
+    await produce(ready, mixed(3000))
+    for _ in range(4):
+        async with pipeline(ready) as worker:
+            await asyncio.sleep(0.3)
+            worker.crash()
+    async with pipeline(ready):
+        await exactly(ask, 3000)
+
+
+async def test_a_repeated_event_is_dropped_also_after_a_restart(ready: Settings, ask: Answers) -> None:
+    records = mixed(200)
+    await produce(ready, records + records[:50])
+    async with pipeline(ready):
+        await exactly(ask, 200)
+    await produce(ready, records)  # R12: the memory is rebuilt from ClickHouse
+    async with pipeline(ready):
+        await produce(ready, mixed(10, first=1000))
+        await exactly(ask, 210)

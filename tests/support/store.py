@@ -1,0 +1,84 @@
+"""A test's own database and topics, and short questions to them."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from clickhouse_connect.driver.asyncclient import AsyncClient
+
+from clickhouse import migrate
+from clickhouse.client import connect
+from streams.cli.topics import create
+from streams.settings import Settings
+from tests.support.waiting import eventually
+
+
+class Answers:
+    """Asks ClickHouse; one value, or rows."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self.client = client
+
+    async def one(self, sql: str) -> Any:
+        """The first column of the first row."""
+        return (await self.rows(sql))[0][0]
+
+    async def rows(self, sql: str) -> list[Any]:
+        """All rows."""
+        return list((await self.client.query(sql)).result_rows)
+
+    async def count(self, table: str, where: str = "1") -> int:
+        """Rows of a table."""
+        return int(await self.one(f"SELECT count() FROM {table} WHERE {where}"))
+
+    async def distinct(self, table: str) -> int:
+        """Distinct events of a raw table."""
+        return int(await self.one(f"SELECT uniqExact(source, event_id) FROM {table}"))
+
+
+@pytest.fixture
+async def ready(settings: Settings) -> Settings:
+    """Settings of a test whose topics and tables exist; short ages, so that a batch ages in seconds."""
+    migrate.run(settings)
+    await create(settings)
+    return settings
+
+
+@pytest.fixture
+async def ask(ready: Settings) -> AsyncIterator[Answers]:
+    """Questions to the test's database."""
+    client = await connect(ready)
+    yield Answers(client)
+    await client.close()
+
+
+FAMILIES = ("user_events", "booking_events", "payment_events", "trip_events", "route_events", "location_events")
+
+
+async def exactly(ask: Answers, expected: int, seconds: float = 30) -> None:
+    """Wait for so many rows in the raw tables; fail if one is doubled there, or a family table differs."""
+
+    async def counts() -> tuple[int, int, int, int]:
+        raw = [await ask.count("events_raw"), await ask.count("events")]
+        families = sum([await ask.count(table) for table in FAMILIES])
+        pages = await ask.count("page_views") - await ask.count("events", "event_type = 'page.viewed'")
+        distinct = await ask.distinct("events_raw") + await ask.distinct("events")
+        return sum(raw), distinct, families - raw[0], pages
+
+    async def there() -> bool:
+        return await counts() == (expected, expected, 0, 0)
+
+    try:
+        await eventually(f"{expected} rows", there, seconds)
+    except AssertionError:
+        assert await counts() == (expected, expected, 0, 0)  # says what there was instead
+
+
+async def shorten_age(ask: Answers, seconds: int) -> None:
+    """Let ClickHouse refuse a batch after so few seconds; give BATCH_AGE_SECONDS the same value."""
+    for table in ("events_raw", "events", "dead_letters"):
+        await ask.client.command(f"ALTER TABLE {table} DROP CONSTRAINT fresh")
+        await ask.client.command(
+            f"ALTER TABLE {table} ADD CONSTRAINT fresh CHECK ingested_at BETWEEN "
+            f"nowInBlock64(3) - INTERVAL {seconds} SECOND AND nowInBlock64(3) + INTERVAL 1 MINUTE"
+        )
