@@ -1,6 +1,7 @@
 """The demo's producers: real rides replayed, generated traffic after and beside them, as processes of their own."""
 
 import json
+import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -128,6 +129,8 @@ class Producer:
         code = process.wait()
         said = process.command.stdout
         lines = said.read_text().splitlines() if said is not None and said.exists() else []
+        if code == 128 + signal.SIGTERM and not lines:
+            return  # told to stop before it had begun to send
         if code or not lines:
             self._stopped = True
             raise ConfigurationError(

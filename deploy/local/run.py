@@ -27,7 +27,7 @@ from deploy.local.stack import Stack
 from deploy.local.totals import Totals, dropped, stored
 from deploy.local.view import draw
 from deploy.local.watch import TICK_SECONDS, Watch
-from deploy.local.worker import is_ready, quantile, worker_part
+from deploy.local.worker import is_ready, quantile, stopped, worker_part
 from streams.cli import topics
 from streams.errors import MillraceError, SinkUnavailable
 from streams.settings import Settings
@@ -97,7 +97,7 @@ class Run:
         start_all(self.workers)
         deadline = time.monotonic() + READY_SECONDS
         while not all(is_ready(worker.url) for worker in self.workers):
-            self._check()
+            self._check_shards()
             if time.monotonic() > deadline:
                 logs = self.stack.logs
                 raise SinkUnavailable(
@@ -112,7 +112,7 @@ class Run:
             urls = {part.server.name: part.url for part in self.stack.parts} | self.stack.outside
             found = {"urls": urls | {"workers": [worker.url for worker in self.workers]}}
             self.emit(json.dumps(found | {"database": settings.clickhouse_database, "home": str(self.stack.home)}))
-        self._say(f"ready after {time.monotonic() - self._began:.1f} s; ctrl-c stops everything")
+        self._say("ready; ctrl-c stops everything")
 
     def _produce(self, settings: Settings, watch: Watch) -> None:
         """Step 2; returns when the time is over."""
@@ -135,7 +135,7 @@ class Run:
         sent = sum(producer.sent for producer in self.producers)
         accounted, moved = -1, time.monotonic()
         while accounted < sent:
-            self._check()
+            self._check_shards()
             with contextlib.suppress(OSError, SinkUnavailable):
                 now = (count(settings) - before).accounted
                 if now != accounted:
@@ -179,7 +179,15 @@ class Run:
         if self._lost is not None:
             raise MillraceError(self._lost)
 
+    def _check_shards(self) -> None:
+        """Raise where a shard waits for a person, so that nobody waits for the shard."""
+        self._check()
+        for worker in self.workers:
+            if problems := stopped(worker.url):
+                raise MillraceError(f"{worker.server.name} stopped {'; '.join(problems)}")
+
     def _say(self, text: str) -> None:
+        text = f"{time.monotonic() - self._began:6.1f} s  {text}"
         self.console.print(text, highlight=False, soft_wrap=True)
 
     @contextlib.contextmanager

@@ -101,6 +101,15 @@ def shards(url: str) -> dict[str, str]:
         return {}
 
 
+def stopped(url: str) -> list[str]:
+    """Why each stopped shard of this worker stopped; a person has to look at these."""
+    try:
+        found = json.loads(page(url, "health")[1])["shards"]
+        return [f"shard {s['shard']}: {s['problem']}" for s in found if s["state"] == "stopped"]
+    except (OSError, ValueError, KeyError):
+        return []
+
+
 @dataclass
 class Reading:
     """What the workers' metrics say together; counts since the workers of this stack were started."""
