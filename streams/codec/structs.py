@@ -46,6 +46,7 @@ def data_struct(model: type[Part]) -> type[msgspec.Struct]:
 
     Its `__set_aside__` names the fields that have no column of their own.
     """
+    _refuse_validators(model)
     fields: list[tuple[str, Any, Any]] = []
     times: list[str] = []
     aside: list[str] = []
@@ -120,6 +121,18 @@ def _annotation(model: type[Part], name: str, shape: Shape) -> Any:
 
 def _is_part(base: Any) -> bool:
     return isinstance(base, type) and issubclass(base, Part)
+
+
+def _refuse_validators(model: type[Part]) -> None:
+    """Refuse what only pydantic would apply."""
+    found = model.__pydantic_decorators__
+    named = [*found.field_validators, *found.validators, *found.root_validators, *found.model_validators]
+    for name in named:
+        if name != "_apply_rules":
+            raise ConfigurationError(
+                f"{model.__name__}: the fast decoder knows nothing of validator {name!r}; state it as a rule of the "
+                "class, which both decoders apply"
+            )
 
 
 def _bounds(model: type[Part], name: str, shape: Shape) -> dict[str, Any]:

@@ -68,11 +68,6 @@ class EventSpec:
         """Names of the fields that are money."""
         return self._fields_of(Money)
 
-    @cached_property
-    def times(self) -> tuple[str, ...]:
-        """Names of the fields that are times."""
-        return self._fields_of(datetime)
-
     def _fields_of(self, kind: type) -> tuple[str, ...]:
         bases = {name: shape_of(info).base for name, info in self.fields.items()}
         return tuple(name for name, base in bases.items() if isinstance(base, type) and issubclass(base, kind))

@@ -36,7 +36,7 @@ and messages in [asyncapi.json](asyncapi.json). `millrace events show TYPE` prin
   is another: set `partitioner=murmur2_random` there.
 """
 
-_REFUSALS = {
+REFUSALS = {
     Reject.MALFORMED: "The message is not one CloudEvent: no JSON object, or an attribute is missing or wrong.",
     Reject.UNKNOWN_TYPE: "No such type is declared; deploy the version of Millrace that knows it, then replay.",
     Reject.WRONG_TOPIC: "The type belongs on another topic; correct the producer.",
@@ -52,7 +52,7 @@ def reference(registry: Registry) -> str:
     lines = [_HEAD, "## Envelope", "", *_fields(Envelope), "", "## Position", ""]
     lines += [_doc(Position), "", *_fields(Position), "", *_rules(Position), "## Refusals", ""]
     lines += ["| reason | meaning |", "|---|---|"]
-    lines += [f"| `{reason}` | {_REFUSALS[reason]} |" for reason in Reject]
+    lines += [f"| `{reason}` | {REFUSALS[reason]} |" for reason in Reject]
     for domain in registry.domains.values():
         lines += ["", f"## {domain.name.capitalize()}", "", f"{domain.doc} Raw table `{domain.raw_table}`.", ""]
         lines += _topics(domain)

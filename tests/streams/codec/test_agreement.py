@@ -40,14 +40,14 @@ def test_valid_events_are_taken_by_both(drawn: tuple[EventSpec, dict[str, Any]])
 
 
 @given(broken_events())
-@settings(steady, max_examples=600)
+@settings(steady, max_examples=400)
 def test_broken_events(value: bytes) -> None:
     found = agree(value)
     event(str(found.reason) if isinstance(found, Refusal) else "taken")
 
 
 @given(adversarial_bytes())
-@settings(steady, max_examples=600)
+@settings(steady, max_examples=400)
 def test_adversarial_bytes(value: bytes) -> None:
     quick, found = decoder.quick(value), decoder.value(value, None, codec.MAX_BYTES)
     event(str(found.reason) if isinstance(found, Refusal) else "taken")

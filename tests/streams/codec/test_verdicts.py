@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from streams import codec
-from streams.codec import EnvelopeStruct, Refusal
+from streams.codec import EnvelopeStruct, Refusal, decode
 from streams.errors import Reject
 from streams.events import registry
 from streams.events.sample import sample
@@ -219,6 +219,15 @@ def test_zero_has_no_sign_and_no_exponent(zero: bytes) -> None:
     row = one(WHOLE.replace(b'"12.50"', zero))
     assert isinstance(row, EnvelopeStruct)
     assert str(row.data.amount) in ("0", "0.0", "0.00")
+
+
+def test_remembered_amounts_stay_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decode, "_AMOUNTS_KEPT", 3)
+    for n in (*range(10), *range(10)):
+        row = one(booking("data.amount", f"{n}.5"))
+        assert isinstance(row, EnvelopeStruct)
+        assert str(row.data.amount) == f"{n}.5"
+    assert all(len(known) <= 3 for known in decode._AMOUNTS.values())
 
 
 def test_a_price_is_not_negative() -> None:
