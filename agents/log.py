@@ -22,6 +22,8 @@ class IntentLog:
         self._producer = producer
         self._new_consumer = consumer
         self._consumer: AIOKafkaConsumer | None = None
+        self._next: int | None = None
+        """Offset after the last record that was handed out; the consumer may have fetched further."""
 
     async def open(self) -> None:
         """Connect the reader. Raises SinkUnavailable."""
@@ -34,6 +36,7 @@ class IntentLog:
             raise SinkUnavailable(f"the broker cannot be reached for the log of intents: {error!r}") from error
         consumer.assign([self._tp])
         self._consumer = consumer
+        self._next = None
 
     async def close(self) -> None:
         """Disconnect the reader."""
@@ -59,12 +62,20 @@ class IntentLog:
     def seek(self, offset: int) -> None:
         """Read on from `offset`."""
         self._reader.seek(self._tp, offset)
+        self._next = offset
 
     async def read_to(self, end: int) -> AsyncIterator[tuple[int, bytes | None]]:
-        """Yield (offset, value) of every record below `end`. Raises LogCut, SinkUnavailable."""
+        """Yield (offset, value) of every record below `end`. Raises LogCut, SinkUnavailable.
+
+        A caller may stop early: the next call goes on after the record that it got last.
+        """
         while True:
             try:
-                if await self._reader.position(self._tp) >= end:
+                position = await self._reader.position(self._tp)
+                if self._next is not None and position > self._next:
+                    self._reader.seek(self._tp, self._next)
+                    position = self._next
+                if position >= end:
                     return
                 fetched = await self._reader.getmany(self._tp, timeout_ms=1000)
             except OffsetOutOfRangeError as error:
@@ -75,7 +86,13 @@ class IntentLog:
             except KafkaError as error:
                 raise SinkUnavailable(f"{self._tp} cannot be read: {error!r}") from error
             for record in fetched.get(self._tp, ()):
+                if record.offset >= end:
+                    self._next = end
+                    return
+                self._next = record.offset + 1
                 yield record.offset, record.value
+            # All were handed out: what lies between the last one and the position is a hole.
+            self._next = None
 
     async def append(self, value: bytes) -> int | None:
         """Append a record with acks=all; returns its offset, or None if the outcome is unknown."""
