@@ -60,8 +60,11 @@ def disks(config: Path) -> list[Path]:
 
 def repair(folder: Path, config: Path) -> dict[Path, int]:
     """Clean the logs of every table in a data folder that no engine has open; says how many entries went, by file."""
+    folder = folder.resolve()
     roots = [folder, *disks(config)]
-    tables = [*folder.glob("store/*/*/deduplication_logs"), *folder.glob("data/*/*/deduplication_logs")]
+    # A real database has its tables under `store`, with a link to each under `data`; an ordinary one has them there.
+    found = (*folder.glob("store/*/*/deduplication_logs"), *folder.glob("data/*/*/deduplication_logs"))
+    tables = sorted({logs.resolve() for logs in found})
     return {file: lines for logs in tables for file, lines in _repair_table(logs, folder, roots) if lines}
 
 

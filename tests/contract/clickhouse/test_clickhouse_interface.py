@@ -101,8 +101,8 @@ def test_every_statement_without_id_gets_one(server: Address) -> None:
 
 
 def test_client_learns_version_and_timezone(client: Client) -> None:
-    assert int(client.server_version.split(".")[0]) >= 24
-    assert client.command("SELECT timezone()").removeprefix("Etc/") == str(client.server_tz).removeprefix("Etc/")
+    assert int(str(client.server_version).split(".")[0]) >= 24
+    assert str(client.command("SELECT timezone()")).removeprefix("Etc/") == str(client.server_tz).removeprefix("Etc/")
 
 
 def test_other_result_statements(client: Client, table: str) -> None:
@@ -113,7 +113,7 @@ def test_other_result_statements(client: Client, table: str) -> None:
     assert client.command(f"EXISTS TABLE {table}") == 1
     assert "Read" in str(client.query(f"EXPLAIN SELECT * FROM {table}").result_rows)
     assert client.query(f"WITH 2 AS b SELECT b FROM {table} UNION ALL SELECT 3").result_rows == [(3,)]
-    assert table in client.command(f"SHOW CREATE TABLE {table}")
+    assert table in str(client.command(f"SHOW CREATE TABLE {table}"))
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import threading
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -22,7 +23,8 @@ def test_a_setting_of_the_url_holds_for_its_request_alone(server: Address) -> No
 
 @pytest.mark.parametrize("name", ["no_such_setting", "no such setting"])
 def test_an_unknown_setting_is_refused(server: Address, name: str) -> None:
-    answer = server.http("SELECT 1", **{name: "1"})
+    given: dict[str, Any] = {name: "1"}
+    answer = server.http("SELECT 1", **given)
     assert answer.headers["X-ClickHouse-Exception-Code"] == "115"
     assert answer.status == 404
 
