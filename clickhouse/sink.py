@@ -88,10 +88,10 @@ class Sink:
 
     @asynccontextmanager
     async def scratch(self, table: str) -> AsyncIterator[str]:
-        """A table with the columns and constraints of `table` but no views, that keeps nothing (R7)."""
+        """A table with the columns and constraints of `table` but no views, dropped at the end (R7)."""
         name = f"scratch_{table}_{uuid.uuid4().hex[:12]}"
         try:
-            await self._client.command(f"CREATE TABLE {name} AS {table} ENGINE = Null")
+            await self._client.command(f"CREATE TABLE {name} AS {table} ENGINE = MergeTree ORDER BY tuple()")
             await self._client.command(f"ALTER TABLE {name} DROP CONSTRAINT {FRESH}")
             yield name
         except (ClickHouseError, aiohttp.ClientError, OSError) as error:

@@ -1,0 +1,222 @@
+"""The rules of the delivery, each with the failure that it closes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
+
+import pytest
+
+from agents.build import groupless, open_producer
+from agents.log import IntentLog
+from agents.shard import State
+from agents.shards import whole
+from streams import intent as intents
+from streams.batch import Chunk
+from streams.cli.topics import create
+from streams.settings import Settings
+from tests.support.feed import Pipeline, pipeline, produce
+from tests.support.proxy import Proxy, proxy
+from tests.support.stack import fresh_broker
+from tests.support.store import Answers, exactly, shorten_age
+from tests.support.waiting import eventually
+from tests.support.wire import event, mixed
+
+
+async def state_of(worker: Pipeline, state: State, shard: int = 0) -> None:
+    """Wait until the shard is in this state."""
+
+    async def reached() -> bool:
+        return worker.shards[shard].state is state
+
+    await eventually(f"shard {shard} is {state}", reached)
+
+
+@pytest.fixture
+async def line(ready: Settings) -> AsyncIterator[tuple[Proxy, Settings]]:
+    """A line to ClickHouse that can be disturbed, and the settings of a worker behind it."""
+    url = urlsplit(ready.clickhouse_url or "")
+    async with proxy(url.hostname or "", url.port or 0) as made:
+        behind = url._replace(netloc=f"{url.username}:{url.password}@127.0.0.1:{made.port}").geturl()
+        yield made, ready.model_copy(update={"clickhouse_url": behind, "retry_longest_seconds": 0.5})
+
+
+def short(settings: Settings, age: float = 3) -> Settings:
+    """Settings under which a batch ages fast; see `shorten_age`."""
+    return settings.model_copy(update={"batch_age_seconds": age, "batch_settle_seconds": 0.5})
+
+
+def test_r1_a_shard_runs_only_where_all_its_topics_are() -> None:
+    topics = frozenset({"a", "b"})
+    assert whole([("a", 0), ("b", 0), ("a", 1), ("b", 2), ("c", 1)], topics) == ({0}, {1, 2})
+
+
+async def test_r2_r3_what_is_lost_between_fetch_and_shard_is_fetched_again(ready: Settings, ask: Answers) -> None:
+    lost: list[Chunk] = []
+
+    def lose_some(chunk: Chunk) -> bool:
+        if len(lost) < 12 and chunk.records[0].offset % 3 != 0:
+            lost.append(chunk)
+            return True
+        return False
+
+    async with pipeline(ready) as worker:
+        worker.feed.lose = lose_some
+        for first in range(0, 1000, 100):
+            await produce(ready, mixed(100, first))
+            await asyncio.sleep(0.1)
+        await exactly(ask, 1000)
+    assert len(lost) == 12
+
+
+async def test_r4_a_log_that_was_cut_stops_the_shard(ready: Settings, ask: Answers) -> None:
+    await produce(ready, mixed(100))
+    async with pipeline(ready):
+        await exactly(ask, 100)
+    other = ready.model_copy(update={"kafka_intents_topic": "intents-anew", "kafka_forgets": False})
+    await create(other)
+    async with pipeline(other) as worker:
+        await state_of(worker, State.STOPPED)
+        assert "millrace intents repair" in worker.shards[0].problem
+    await exactly(ask, 100)
+
+
+async def test_r4_the_embedded_broker_may_forget_everything(ready: Settings, ask: Answers, settings: Settings) -> None:
+    await produce(ready, mixed(100))
+    async with pipeline(ready):
+        await exactly(ask, 100)
+    with fresh_broker(ready.millrace_home) as servers:
+        forgetful = ready.model_copy(update={"kafka_bootstrap_servers": servers, "kafka_forgets": True})
+        await create(forgetful)
+        await produce(forgetful, mixed(100, first=500))
+        async with pipeline(forgetful):
+            await exactly(ask, 200)
+    assert await ask.one("SELECT uniqExact(chain) FROM delivered WHERE shard = 0 AND intent > 0") >= 1
+
+
+async def test_r6_a_token_that_was_logged_without_its_rows_is_superseded(ready: Settings, ask: Answers) -> None:
+    await shorten_age(ask, 3)
+    quick = short(ready)
+    await produce(quick, mixed(100, partitions=1))
+    async with pipeline(quick, [0]) as worker:
+        await exactly(ask, 100)
+        worker.crash()
+    last = await last_intent(quick)
+    assert not last.is_empty
+    # The engine keeps the token of a part that a DELETE has emptied: as after a kill between token and part.
+    await ask.client.command("ALTER TABLE events_raw DELETE WHERE 1 SETTINGS mutations_sync = 2")
+    for table in ("user_events", "booking_events", "payment_events", "trip_events", "route_events"):
+        await ask.client.command(f"ALTER TABLE {table} DELETE WHERE 1 SETTINGS mutations_sync = 2")
+    async with pipeline(quick, [0]):
+        await exactly(ask, 100)
+    assert await ask.one("SELECT min(intent) FROM events_raw") > last.seq
+
+
+async def test_r7_a_row_that_clickhouse_refuses_becomes_a_dead_letter_alone(ready: Settings, ask: Answers) -> None:
+    await shorten_age(ask, 3)
+    await ask.client.command("ALTER TABLE events_raw ADD CONSTRAINT picky CHECK event_id != 'booking.created-5000'")
+    topic, value = event("booking.created", 5000)
+    await produce(ready, [*mixed(60, partitions=1), (topic, 0, value)])
+    async with pipeline(short(ready), [0]):
+        await exactly(ask, 60)
+    assert await ask.rows("SELECT reason, event_type FROM dead_letters") == [("refused", "")]
+
+
+async def test_r7_a_view_that_throws_stops_the_shard_and_is_completed_once_mended(
+    ready: Settings, ask: Answers
+) -> None:
+    await shorten_age(ask, 3)
+    await ask.client.command("CREATE TABLE trap (n UInt8) ENGINE = MergeTree ORDER BY n")
+    await ask.client.command(
+        "CREATE MATERIALIZED VIEW zz_trap_mv TO trap AS "
+        "SELECT throwIf(event_id = 'booking.created-5000')::UInt8 AS n FROM events_raw"
+    )
+    topic, value = event("booking.created", 5000)
+    await produce(ready, [*mixed(60, partitions=1), (topic, 0, value)])
+    async with pipeline(short(ready), [0]) as worker:
+        await state_of(worker, State.STOPPED)
+        assert "view" in worker.shards[0].problem
+    await ask.client.command("DROP TABLE zz_trap_mv")
+    async with pipeline(short(ready), [0]):
+        await exactly(ask, 61)
+    assert await ask.count("dead_letters") == 0
+
+
+async def test_r8_an_outage_longer_than_the_age_loses_and_doubles_nothing(
+    line: tuple[Proxy, Settings], ask: Answers
+) -> None:
+    way, settings = line
+    await shorten_age(ask, 3)
+    async with pipeline(short(settings), [0]) as worker:
+        await state_of(worker, State.RUNNING)
+        way.swallows = 1
+        await produce(settings, mixed(200, partitions=1))
+
+        async def swallowed() -> bool:
+            return way.swallowed == 1
+
+        await eventually("an insert without an answer", swallowed)
+        way.refuse()
+        await asyncio.sleep(4.5)
+        way.refuses = False
+        await exactly(ask, 200)
+    assert await ask.count("dead_letters") == 0
+
+
+async def test_r9_a_batch_over_three_days_is_one_part_a_day(ready: Settings, ask: Answers) -> None:
+    records = []
+    for number in range(300):
+        topic, value = event("user.registered", number, ago=86400.0 * (number % 3))
+        records.append((topic, 0, value))
+    await produce(ready, records)
+    async with pipeline(ready, [0]):
+        await exactly(ask, 300)
+    parts = await ask.rows(
+        "SELECT partition, count() FROM system.parts WHERE database = currentDatabase() AND table = 'events_raw' "
+        "AND level = 0 GROUP BY partition"
+    )
+    batches = await ask.one("SELECT uniqExact(intent) FROM events_raw")
+    assert len(parts) == 3
+    assert all(count <= batches for _, count in parts)
+
+
+async def test_r11_the_record_decides_what_a_second_delivery_writes(ready: Settings, ask: Answers) -> None:
+    """Another version, which would judge otherwise, delivers a batch of which nothing or all is there."""
+    records = mixed(50, partitions=1)
+    await produce(ready, records + records[:20])
+    async with pipeline(ready, [0]) as worker:
+        await exactly(ask, 50)
+        worker.crash()
+    async with pipeline(ready, [0], version="0.0.later"):
+        await produce(ready, mixed(10, first=700, partitions=1))
+        await exactly(ask, 60)
+    assert await ask.rows("SELECT DISTINCT app_version FROM events_raw WHERE event_id LIKE '%-70_' ") == [
+        ("0.0.later",)
+    ]
+
+
+async def test_a_record_of_another_owner_is_followed(ready: Settings, ask: Answers) -> None:
+    """Two workers believe to own the same shard: whoever appends first decides, nothing is doubled."""
+    async with pipeline(ready, [0]) as one, pipeline(ready, [0]) as two:
+        await state_of(one, State.RUNNING)
+        await state_of(two, State.RUNNING)
+        for first in range(0, 1000, 50):
+            await produce(ready, mixed(50, first, partitions=1))
+            await asyncio.sleep(0.15)
+        await exactly(ask, 1000)
+    assert await ask.one("SELECT max(intent) FROM events_raw") > 5
+
+
+async def last_intent(settings: Settings) -> intents.Intent:
+    """The newest valid record of shard 0."""
+    producer = await open_producer(settings)
+    log = IntentLog(settings.kafka_intents_topic, 0, producer, groupless(settings))
+    await log.open()
+    begin, end = await log.bounds()
+    log.seek(begin)
+    chain = intents.Chain()
+    async for offset, value in log.read_to(end):
+        chain.take(offset, value)
+    await log.close()
+    await producer.stop()
+    assert chain.last is not None
+    return chain.last

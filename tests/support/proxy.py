@@ -1,0 +1,80 @@
+"""A TCP proxy between a worker and one of its parts, which a test can let refuse, stall, or swallow answers."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+
+class Proxy:
+    """Forwards to `host:port`; the flags act on connections and bytes from now on."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._target = (host, port)
+        self.port = 0
+        self.refuses = False
+        """Close every connection at once, the open ones too."""
+        self.swallows = 0
+        """Cut the connection instead of passing on the answer to so many inserts of rows: their outcome is unknown."""
+        self.swallowed = 0
+        self.passes = asyncio.Event()
+        """Cleared: bytes from the worker are kept back."""
+        self.passes.set()
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    async def serve(self) -> asyncio.Server:
+        """Listen on a free port."""
+        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        return server
+
+    def refuse(self) -> None:
+        """Be away: close what is open, take nothing new."""
+        self.refuses = True
+        for writer in list(self._writers):
+            writer.close()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.refuses:
+            writer.close()
+            return
+        there_reader, there_writer = await asyncio.open_connection(*self._target)
+        self._writers |= {writer, there_writer}
+        inserting = asyncio.Event()
+        with contextlib.suppress(OSError):
+            await asyncio.gather(
+                self._pump(reader, there_writer, inserting, to_server=True),
+                self._pump(there_reader, writer, inserting, to_server=False),
+            )
+        self._writers -= {writer, there_writer}
+
+    async def _pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, inserting: asyncio.Event, *, to_server: bool
+    ) -> None:
+        try:
+            while data := await reader.read(65536):
+                if to_server:
+                    await self.passes.wait()
+                    if b"insert_deduplication_token" in data.split(b"\r\n", 1)[0]:
+                        inserting.set()
+                elif inserting.is_set():
+                    inserting.clear()
+                    if self.swallows > 0:
+                        self.swallows -= 1
+                        self.swallowed += 1
+                        return
+                writer.write(data)
+                await writer.drain()
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def proxy(host: str, port: int) -> AsyncIterator[Proxy]:
+    """A running proxy."""
+    made = Proxy(host, port)
+    server = await made.serve()
+    yield made
+    made.passes.set()
+    made.refuse()
+    server.close()
