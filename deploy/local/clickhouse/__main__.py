@@ -96,6 +96,7 @@ async def _serve(given: argparse.Namespace, user: User, parent: int) -> None:
         access_log=None,
         auto_decompress=False,
         handler_cancellation=True,
+        keepalive_timeout=3600,
         shutdown_timeout=limits.stop_seconds,
     )
     await runner.setup()

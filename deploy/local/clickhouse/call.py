@@ -4,10 +4,11 @@ import base64
 import binascii
 import hmac
 import uuid
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from deploy.local.clickhouse.engine import Job
+from deploy.local.clickhouse.engine import Job, Table
+from deploy.local.clickhouse.external import Form
 from deploy.local.clickhouse.failures import refused
 
 _OWN = {
@@ -33,11 +34,13 @@ class Call:
     session_id: str = ""
     session_timeout: float = 60
     session_must_exist: bool = False
-    tables: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    tables: tuple[Table, ...] = ()
 
     def job(self, in_session: bool) -> Job:
         """What the engine needs of it. A session cannot be made read-only: there would be no way back."""
-        return Job(self.query_id, self.settings, self.parameters, self.database, self.read_only and not in_session)
+        return Job(
+            self.query_id, self.settings, self.parameters, self.database, self.read_only and not in_session, self.tables
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +73,14 @@ def _credentials(headers: Mapping[str, str], given: Mapping[str, str]) -> tuple[
     return given.get("user", "default"), given.get("password", "")
 
 
-def read(method: str, headers: Mapping[str, str], given: Iterable[tuple[str, str]]) -> Call:
-    """Read a request's head; raises EngineError for values that are not valid."""
-    values = dict(given)
-    settings = {name: value for name, value in values.items() if _is_setting(name)}
+def read(method: str, headers: Mapping[str, str], given: Mapping[str, str], form: Form) -> Call:
+    """Read a request without its data; raises EngineError for values that are not valid."""
+    values = form.fields | dict(given)
+    settings = {name: value for name, value in values.items() if _is_setting(name) and not form.describes(name)}
+    for name in ("compress", "decompress"):
+        if values.get(name, "0") not in ("0", "false"):
+            text = f"{name}=1 (ClickHouse's own framing) is not served; use Accept-Encoding and Content-Encoding"
+            raise refused(48, "NOT_IMPLEMENTED", text)
     return Call(
         query=values.get("query", "").encode(),
         query_id=values.get("query_id") or str(uuid.uuid4()),
@@ -86,6 +93,7 @@ def read(method: str, headers: Mapping[str, str], given: Iterable[tuple[str, str
         session_id=values.get("session_id", ""),
         session_timeout=_timeout(values.get("session_timeout", "60")),
         session_must_exist=values.get("session_check", "0") == "1",
+        tables=form.tables(values),
     )
 
 

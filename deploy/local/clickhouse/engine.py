@@ -15,6 +15,16 @@ _DEFAULTS = "log_queries=0&implicit_select=0&allow_introspection_functions=0&sto
 
 
 @dataclass(frozen=True, slots=True)
+class Table:
+    """A table that a request brings along, for its own statement."""
+
+    name: str
+    structure: str
+    format: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """What a query runs under."""
 
@@ -23,6 +33,7 @@ class Job:
     parameters: Mapping[str, str] = field(default_factory=dict)
     database: str = ""
     read_only: bool = False
+    tables: tuple[Table, ...] = ()
 
     @property
     def log_comment(self) -> str:
@@ -82,9 +93,20 @@ class Connection:
             values.setdefault("readonly", "2")
         self.set({name: quoted(value) for name, value in values.items()})
 
+    def lay(self, table: Table) -> None:
+        """Make and fill a temporary table."""
+        name = _name(table.name)
+        self.run(f"CREATE TEMPORARY TABLE {name} ({table.structure})")
+        self.run(f"INSERT INTO {name} FROM INFILE '{table.path}' COMPRESSION 'none' FORMAT {_name(table.format)}")
+
+    def clear(self, job: Job) -> None:
+        """Drop the job's own tables, in a session that goes on."""
+        for table in job.tables:
+            self.run(f"DROP TEMPORARY TABLE IF EXISTS {_name(table.name)}")
+
     def use(self, database: str) -> None:
         """Change the session's database."""
-        self.run(f"USE `{database.replace('`', '``')}`")
+        self.run(f"USE {_name(database)}")
 
     def set(self, values: Mapping[str, str]) -> None:
         """Change settings; the values are SQL. Raises EngineError 115 for one that the engine does not know."""
@@ -96,6 +118,10 @@ class Connection:
     def close(self) -> None:
         """Release the session."""
         self._inner.close()
+
+
+def _name(name: str) -> str:
+    return f"`{name.replace('`', '``')}`"
 
 
 C = TypeVar("C", bound=Connection)
@@ -124,10 +150,14 @@ class Engine:
         own = connection or self.connect(Connection)
         try:
             own.prepare(job)
+            for table in job.tables:
+                own.lay(table)
             return own.run(text, form, job.parameters)
         finally:
             if connection is None:
                 own.close()
+            else:
+                connection.clear(job)
 
     def kill(self, query_id: str) -> None:
         """Cancel a running query, soon; inserts stop before their next block."""

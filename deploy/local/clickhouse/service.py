@@ -5,13 +5,14 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from deploy.local.clickhouse import answer, encoding
+from deploy.local.clickhouse import answer, encoding, external
 from deploy.local.clickhouse import call as calls
 from deploy.local.clickhouse.answer import Frame
 from deploy.local.clickhouse.call import Call, User
 from deploy.local.clickhouse.config import Limits
 from deploy.local.clickhouse.engine import Engine
 from deploy.local.clickhouse.execution import Execution, Ticket
+from deploy.local.clickhouse.external import Form
 from deploy.local.clickhouse.failures import EngineError
 from deploy.local.clickhouse.flow import Flow
 from deploy.local.clickhouse.intake import Order, receive, understand
@@ -55,7 +56,8 @@ class Service:
         ticket = Ticket()
         try:
             self.user.check(request.headers, request.query)
-            call = calls.read(request.method, request.headers, request.query.items())
+            form = await self._form(request, ticket)
+            call = calls.read(request.method, request.headers, request.query, form)
             frame = self._frame(call, request.headers)
             self.execution.register(call, ticket)
             return await self._answer(request, call, frame, ticket)
@@ -77,6 +79,13 @@ class Service:
         future = await self.execution.start(call, order, b"", ticket)
         outcome = await asyncio.shield(future)
         return answer.done(outcome, call.default_format, frame)
+
+    async def _form(self, request: web.Request, ticket: Ticket) -> Form:
+        form = Form()
+        ticket.on_close(form.close)
+        if request.content_type == "multipart/form-data":
+            await external.receive(request, form, self.spools, self.limits)
+        return form
 
     async def _order(self, request: web.Request, call: Call, ticket: Ticket) -> Order:
         coding = encoding.engine_name(request.headers.get("Content-Encoding", ""))
@@ -101,9 +110,12 @@ class Service:
             held = self._spool(ticket) if call.hold_result else None
             form = order.statement.format if isinstance(order.statement, Read) else ""
             return await answer.result(request, flow, asyncio.shield(future), form, held, frame)
-        except (asyncio.CancelledError, ConnectionError, TimeoutError):
+        except (asyncio.CancelledError, ConnectionError):
             self.execution.cancel(call.query_id)
             raise
+        except TimeoutError:
+            self.execution.cancel(call.query_id)
+            raise ConnectionResetError(f"the client took nothing for {self.limits.send_seconds:g} s") from None
         finally:
             flow.abandon()
 

@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
+from clickhouse_connect.driver.external import ExternalData
 
 from tests.support.clickhouse import Address
 from tests.support.waiting import until
@@ -140,3 +141,18 @@ def test_client_refuses_what_the_server_does_not_know(client: Client) -> None:
     with pytest.raises(DatabaseError) as caught:
         client.command("SELECT 1 SETTINGS no_such_setting = 1")
     assert caught.value.code == 115
+
+
+def test_a_form_carries_the_query_and_its_parameters(server: Address) -> None:
+    with server.client(form_encode_query_params=True) as client:
+        found = client.query("SELECT {a:String}, {b:UInt8}", parameters={"a": "x" * 100_000, "b": 3}).result_rows
+    assert found == [("x" * 100_000, 3)]
+
+
+def test_external_data(client: Client) -> None:
+    extra = ExternalData(file_name="pairs", data=b"1\tx\n2\ty\n", fmt="TSV", structure=["a UInt8", "b String"])
+    found = client.query("SELECT a, b FROM pairs ORDER BY a", external_data=extra).result_rows
+    assert found == [(1, "x"), (2, "y")]
+    with pytest.raises(DatabaseError) as caught:
+        client.query("SELECT a FROM pairs")
+    assert caught.value.code == 60
