@@ -31,7 +31,7 @@ def leaves(path: str, command: Any) -> list[tuple[str, Any]]:
     return [leaf for name, sub in below.items() for leaf in leaves(f"{path} {name}", sub)]
 
 
-LEAVES = [leaf for name in cli.COMMANDS for leaf in leaves(f"millrace {name}", cli.load(name))]
+LEAVES = [leaf for name in cli.COMMANDS for leaf in leaves(f"millrace {name}", cli.load_command(name))]
 
 
 @pytest.mark.parametrize(("path", "command"), LEAVES, ids=[path for path, _ in LEAVES])

@@ -24,13 +24,19 @@ COMMANDS: dict[str, Entry] = {
     "topics": Entry("topics", "Create and show the Kafka topics."),
     "migrate": Entry("migrate", "Create and change the tables in ClickHouse."),
     "events": Entry("events", "Show the events, their schemas, and what changed."),
+    "load": Entry("load:load", "Send generated traffic, with as many faults as wanted."),
+    "replay": Entry("replay", "Send recorded events of the real world."),
+    "analytics": Entry("analytics", "Run the worker, and try it with generated traffic."),
     "settings": Entry("settings", "Show the settings in force."),
     "docs": Entry("docs:docs", "Write the generated documents again, or check that they are current."),
 }
 
 
-def load(name: str) -> Any:
-    """Import the module of one command and return it as a click command; `name` is a key of `COMMANDS`."""
+def load_command(name: str) -> Any:
+    """Import the module of one command and return it as a click command; `name` is a key of `COMMANDS`.
+
+    Not called `load`: importing the command of that name would put its module here instead.
+    """
     module_name, _, function = COMMANDS[name].target.partition(":")
     module = importlib.import_module(f"streams.cli.{module_name}")
     if not function:
@@ -56,7 +62,7 @@ class LazyGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The real command for the words on the command line."""
         if args and args[0] in COMMANDS:
-            return args[0], load(args[0]), args[1:]
+            return args[0], load_command(args[0]), args[1:]
         return super().resolve_command(ctx, args)
 
 

@@ -60,7 +60,7 @@ def commands() -> str:
         "",
     ]
     for name in cli.COMMANDS:
-        lines += describe(f"millrace {name}", cli.load(name))
+        lines += describe(f"millrace {name}", cli.load_command(name))
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -11,7 +11,7 @@ from streams.world.riding import Riding
 from streams.world.visiting import Visiting
 
 WORLDS: dict[str, type[Riding] | type[Visiting]] = {"rides": Riding, "ticketing": Visiting}
-OPEN_MOST = 50_000
+OPEN_MOST = 10_000
 """Journeys that are open at once at most, about 2 kB each; at higher rates they pass faster."""
 OPEN_SECONDS = 60.0
 """Journeys open at a rate of one event a second: mean length over mean number of events."""

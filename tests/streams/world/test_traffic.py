@@ -113,7 +113,7 @@ def test_the_day_has_a_curve_and_the_clock_never_falls() -> None:
 
 def test_high_rates_shorten_journeys_instead_of_piling_them_up() -> None:
     assert pace(10) == 1
-    assert pace(50_000) == pytest.approx(1 / 60)
+    assert pace(10_000) == pytest.approx(1 / 60)
 
 
 @pytest.mark.parametrize("fault", faults.FAULTS, ids=lambda fault: fault.kind)
