@@ -11,6 +11,7 @@ from agents import places
 from agents.dead_letter import DeadLetterTopic
 from agents.deduplicate import Memory
 from agents.deliver import Limits, Store
+from agents.gate import Gate
 from agents.judge import Policy
 from agents.locate import Locate
 from agents.log import IntentLog
@@ -21,6 +22,7 @@ from agents.shard import Flow, Sizes, Surroundings
 from agents.shards import Positions, Shards
 from agents.source import Source
 from clickhouse.client import connect
+from clickhouse.holds import Holds
 from clickhouse.repair import Repairs
 from clickhouse.sink import Sink
 from clickhouse.witness import Clock, Witness
@@ -128,6 +130,7 @@ async def open_worker(
         sizes=_sizes(settings),
         limits=limits,
         beginning=Beginning(settings.kafka_reset, settings.kafka_forgets, version),
+        gate=Gate(Holds(client)),
         intent_log=lambda shard: IntentLog(settings.kafka_intents_topic, shard, producer, consumer),
         source=lambda shard: Source(shard, names, consumer),
         stretch=pressure.stretch,

@@ -12,6 +12,7 @@ from streams import metrics
 from streams.backoff import Backoff, patiently
 from streams.errors import SinkUnavailable
 from streams.intent import Intent
+from streams.letter import REPLAY_PREFIX
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +54,7 @@ def key(letter: DeadLetter) -> bytes:
 
 
 def headers(letter: DeadLetter, intent: Intent) -> list[tuple[str, bytes]]:
-    """The record's own headers, then ours, which all begin with HEADER_PREFIX."""
+    """The record's own headers, with those of a replay that failed again; then ours, which begin with HEADER_PREFIX."""
     record = letter.record
     facts = {
         "reason": str(letter.reason),
@@ -70,7 +71,11 @@ def headers(letter: DeadLetter, intent: Intent) -> list[tuple[str, bytes]]:
         "app-version": intent.version,
         "ingested-at": str(intent.ingested_at),
     }
-    own = [(name, value or b"") for name, value in record.headers if not name.startswith(HEADER_PREFIX)]
+    own = [
+        (name, value or b"")
+        for name, value in record.headers
+        if name.startswith(REPLAY_PREFIX) or not name.startswith(HEADER_PREFIX)
+    ]
     ours = [(HEADER_PREFIX + name, text.encode("utf-8", "backslashreplace")) for name, text in facts.items()]
     if record.key is not None:
         ours.append((HEADER_PREFIX + "key", record.key))

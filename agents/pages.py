@@ -84,8 +84,10 @@ def readiness(shards: Shards | None) -> tuple[bool, dict[int, str]]:
     """Whether every shard runs, and the state of each."""
     if shards is None:
         return False, {}
-    states = {number: str(State.WAITING if shard.is_waiting else shard.state) for number, shard in shards.running.items()}
-    states |= {number: str(State.HELD) for number in shards.partial}
+    states = {
+        number: str(State.WAITING if shard.is_waiting else shard.state) for number, shard in shards.running.items()
+    }
+    states |= {number: str(State.HELD) for number in shards.partial | shards.assigned - shards.running.keys()}
     return all(state in (State.RUNNING, State.CLOSED) for state in states.values()), states
 
 

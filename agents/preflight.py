@@ -8,8 +8,8 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
 from agents.build import bootstrap
-from clickhouse.preflight import check as check_store
 from clickhouse.client import connect
+from clickhouse.preflight import check as check_store
 from streams.errors import ConfigurationError, SinkUnavailable
 from streams.settings import Settings
 

@@ -16,6 +16,7 @@ from agents.buffer import Buffer, by_topic, ranges_of
 from agents.decode import decode, misplaced
 from agents.deduplicate import Memory
 from agents.deliver import Delivery, Limits, Store
+from agents.gate import Gate
 from agents.judge import Policy, follow, judge
 from agents.log import IntentLog
 from agents.propose import Proposer
@@ -89,6 +90,7 @@ class Surroundings:
     sizes: Sizes
     limits: Limits
     beginning: Beginning
+    gate: Gate
     intent_log: Callable[[int], IntentLog]
     source: Callable[[int], Source]
     stretch: Callable[[], float]
@@ -307,7 +309,7 @@ class Shard:
             if await self._due():
                 self._enter(State.RUNNING)
                 await self._send(self.buffer.take(self._around.sizes.rows, self._around.sizes.bytes))
-            elif self._leaving and self.proposer.last.is_empty:
+            elif self._leaving and self.proposer.last.is_empty and self._around.gate.reason is None:
                 return
             else:
                 await self._close()
@@ -316,6 +318,7 @@ class Shard:
 
     async def _send(self, chunks: list[Decoded]) -> None:
         around = self._around
+        around.gate.check()
         self._first_at = time.monotonic()
         with metrics.timed("judge"):
             at = await around.store.clock.now()

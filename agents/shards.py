@@ -2,18 +2,22 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 
 import structlog
+from aiokafka.errors import KafkaError
 
+from agents.gate import LOOK_SECONDS
 from agents.pressure import Pressure
 from agents.shard import Shard, State, Surroundings
 from streams import metrics
 from streams.batch import Chunk
-from streams.errors import MillraceError
+from streams.errors import MillraceError, SinkUnavailable
 
 log = structlog.get_logger(__name__)
 
 PRESSURE_SECONDS = 10.0
+LEAVE_SECONDS = 10.0
 
 Positions = Callable[[Iterable[int]], Awaitable[Mapping[int, Mapping[str, int | None]]]]
 """Tells, per shard and topic, where the group's consumer fetches next."""
@@ -34,12 +38,13 @@ def whole(assigned: Iterable[tuple[str, int]], topics: frozenset[str]) -> tuple[
 
 
 class Shards:
-    """Starts and stops the shards with the group's assignment."""
+    """Starts and stops the shards with the group's assignment, and with the holds of maintenance (R10)."""
 
     def __init__(self, around: Surroundings, positions: Positions, pressure: Pressure, audit_seconds: float) -> None:
         self.around = around
         self.running: dict[int, Shard] = {}
         self.partial: set[int] = set()
+        self.assigned: set[int] = set()
         self._positions = positions
         self._pressure = pressure
         self._audit_seconds = audit_seconds
@@ -52,11 +57,13 @@ class Shards:
             shard.offer(chunk)
 
     def start(self) -> None:
-        """Begin the audit."""
-        self._tasks = [
-            asyncio.create_task(self._audit(), name="audit"),
-            asyncio.create_task(self._watch(), name="pressure"),
-        ]
+        """Begin to watch over positions, holds and parts."""
+        watches = {
+            "audit": (self._audit_seconds, self.audit_once),
+            "holds": (LOOK_SECONDS, self.look_once),
+            "parts": (PRESSURE_SECONDS, self._pressure.look),
+        }
+        self._tasks = [asyncio.create_task(_every(*watch, name), name=name) for name, watch in watches.items()]
 
     async def stop(self, seconds: float) -> None:
         """Close every shard, so that nothing is left to deliver again."""
@@ -66,34 +73,27 @@ class Shards:
 
     async def assign(self, assigned: Iterable[tuple[str, int]]) -> None:
         """Run the whole shards of an assignment; hold the others and say so."""
-        complete, self.partial = whole(assigned, self.around.topics)
+        self.assigned, self.partial = whole(assigned, self.around.topics)
         for number in sorted(self.partial):
             log.warning("shard held: not all of its topics are assigned to this worker", shard=number)
             metrics.SHARD_STATE.labels(number, State.HELD).set(1)
-        for number in complete - self.running.keys():
-            shard = self.running[number] = Shard(number, self.around)
-            shard.start()
+        with suppress(SinkUnavailable):  # the watch looks again
+            await self.look_once()
 
     async def revoke(self, seconds: float) -> None:
         """Let all shards go, in order; after `seconds` they are cut off, which is safe."""
-        shards, self.running = list(self.running.values()), {}
-        await asyncio.gather(*(shard.leave(seconds) for shard in shards))
+        self.assigned = set()
+        await self._leave(seconds)
 
-    async def _audit(self) -> None:
-        while True:
-            await asyncio.sleep(self._audit_seconds)
-            try:
-                await self.audit_once()
-            except (MillraceError, RuntimeError, OSError) as error:
-                log.warning("positions not audited", error=repr(error))
-
-    async def _watch(self) -> None:
-        while True:
-            await asyncio.sleep(PRESSURE_SECONDS)
-            try:
-                await self._pressure.look()
-            except MillraceError as error:
-                log.debug("parts not counted", error=str(error))
+    async def look_once(self) -> None:
+        """Read the holds; close the shards, or start those that are assigned."""
+        gate = self.around.gate
+        await gate.look()
+        if gate.reason is not None:
+            await self._leave(LEAVE_SECONDS)
+        for number in sorted(self.assigned - self.running.keys()) if gate.reason is None else ():
+            shard = self.running[number] = Shard(number, self.around)
+            shard.start()
 
     async def audit_once(self) -> None:
         """Hold the fetch positions against what the shards hold, and the buffers against their gauge."""
@@ -101,3 +101,16 @@ class Shards:
         for number, shard in list(self.running.items()):
             shard.audit(positions.get(number, {}))
         metrics.BUFFERED.set(sum(shard.buffer.size for shard in self.running.values()))
+
+    async def _leave(self, seconds: float) -> None:
+        shards, self.running = list(self.running.values()), {}
+        await asyncio.gather(*(shard.leave(seconds) for shard in shards))
+
+
+async def _every(seconds: float, look: Callable[[], Awaitable[None]], name: str) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await look()
+        except (MillraceError, KafkaError, RuntimeError, OSError) as error:
+            log.warning("could not look", at=name, error=repr(error))

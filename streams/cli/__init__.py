@@ -23,6 +23,7 @@ COMMANDS: dict[str, Entry] = {
     "up": Entry("local:up", "Start everything on this machine, with a demo."),
     "topics": Entry("topics", "Create and show the Kafka topics."),
     "migrate": Entry("migrate", "Create and change the tables in ClickHouse."),
+    "hold": Entry("hold", "Close all shards for maintenance, and let them go on."),
     "events": Entry("events", "Show the events, their schemas, and what changed."),
     "load": Entry("load:load", "Send generated traffic, with as many faults as wanted."),
     "replay": Entry("replay", "Send recorded events of the real world."),

@@ -7,12 +7,15 @@ from urllib.parse import urlsplit
 import pytest
 
 from agents.build import groupless, open_producer
+from agents.gate import BLIND_SECONDS, LOOK_SECONDS, Gate
 from agents.log import IntentLog
 from agents.shard import State
 from agents.shards import whole
+from clickhouse.holds import Holds
 from streams import intent as intents
 from streams.batch import Chunk
 from streams.cli.topics import create
+from streams.errors import SinkUnavailable
 from streams.settings import Settings
 from tests.support.feed import Pipeline, pipeline, produce
 from tests.support.proxy import Proxy, proxy
@@ -220,3 +223,33 @@ async def last_intent(settings: Settings) -> intents.Intent:
     await producer.stop()
     assert chain.last is not None
     return chain.last
+
+
+async def test_r10_a_hold_closes_the_shards_and_its_release_lets_them_go_on(ready: Settings, ask: Answers) -> None:
+    holds = Holds(ask.client)
+    await produce(ready, mixed(100))
+    async with pipeline(ready) as worker:
+        await exactly(ask, 100)
+        await holds.place("test", "a table is rebuilt")
+        (hold,) = await holds.active()
+
+        async def closed() -> bool:
+            return not worker.shards and await holds.closed_since(hold.at) == {0: True, 1: True}
+
+        await eventually("all shards are closed", closed)
+        await produce(ready, mixed(100, first=100))
+        await asyncio.sleep(2 * LOOK_SECONDS)
+        assert await ask.count("events_raw") + await ask.count("events") == 100
+        await holds.release("test")
+        await exactly(ask, 200)
+
+
+async def test_r10_a_worker_that_cannot_see_the_holds_sends_nothing(ready: Settings, ask: Answers) -> None:
+    gate = Gate(Holds(ask.client))
+    with pytest.raises(SinkUnavailable, match="not read yet"):
+        gate.check()
+    await gate.look()
+    gate.check()
+    gate._seen_at -= BLIND_SECONDS + 1
+    with pytest.raises(SinkUnavailable, match="has not told"):
+        gate.check()

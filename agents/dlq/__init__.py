@@ -1,0 +1,1 @@
+"""Dead letters brought back into the stream, or given up, by command."""

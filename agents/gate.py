@@ -1,0 +1,46 @@
+"""Whether the shards of this worker may send: no hold is in force, as far as was seen lately (R10)."""
+
+import time
+
+import structlog
+
+from clickhouse.holds import Holds
+from streams.errors import SinkUnavailable
+
+log = structlog.get_logger(__name__)
+
+LOOK_SECONDS = 2.0
+"""How often a worker reads the holds."""
+BLIND_SECONDS = 30.0
+"""A worker that has not seen the holds for so long sends nothing more."""
+
+
+def seconds_to_wait(age: float, settle: float) -> float:
+    """After so long nobody who has not seen a new hold can still write: neither a blind worker nor a stalled one."""
+    return BLIND_SECONDS + age + settle
+
+
+class Gate:
+    """Closed until the holds were read for the first time."""
+
+    def __init__(self, holds: Holds) -> None:
+        self._holds = holds
+        self._seen_at = float("-inf")
+        self.reason: str | None = "the holds were not read yet"
+        """Why nothing may be sent; None if it may."""
+
+    async def look(self) -> None:
+        """Read the holds anew. Raises SinkUnavailable; then the last reading stays in force for BLIND_SECONDS."""
+        active = await self._holds.active()
+        self._seen_at = time.monotonic()
+        reason = "; ".join(f"{hold.name}: {hold.reason}" for hold in active) or None
+        if reason != self.reason:
+            log.info("shards are held" if reason else "shards may run", why=reason or "no hold is in force")
+        self.reason = reason
+
+    def check(self) -> None:
+        """Raise SinkUnavailable if a batch may not be sent now."""
+        if self.reason is not None:
+            raise SinkUnavailable(f"the shards are held: {self.reason}")
+        if time.monotonic() - self._seen_at > BLIND_SECONDS:
+            raise SinkUnavailable("ClickHouse has not told for long whether maintenance holds the shards")

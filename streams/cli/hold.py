@@ -1,0 +1,101 @@
+"""`millrace hold`: close all shards for maintenance, see that they are closed, and let them go on."""
+
+import asyncio
+import time
+from datetime import datetime
+from typing import Annotated
+
+import typer
+from clickhouse_connect.driver.asyncclient import AsyncClient
+from rich.console import Console
+from rich.progress import Progress, TimeRemainingColumn
+from rich.table import Table
+
+from agents.gate import seconds_to_wait
+from clickhouse.client import connect
+from clickhouse.holds import Holds
+from streams.settings import Settings, load
+
+app = typer.Typer(no_args_is_help=True, help="Close all shards for maintenance, and let them go on.")
+console = Console(stderr=True)
+
+
+@app.callback()
+def hold() -> None:
+    """Close all shards for maintenance of the tables, and let them go on."""
+
+
+@app.command()
+def place(
+    name: Annotated[str, typer.Argument(help="A word by which the hold is released again.")],
+    reason: Annotated[str, typer.Option(help="Shown by every worker.")] = "maintenance",
+    wait: Annotated[bool, typer.Option(help="Return only when nothing of the stream can still be written.")] = True,
+) -> None:
+    """Ask every shard to close, and wait until no worker, however stalled, can still write.
+
+    Do this before you create a view, swap or drop a table, or erase rows that the stream feeds. Producers go on; what
+    they send waits in Kafka. Nothing is lost if you forget the hold: it only keeps everything waiting.
+    """
+    settings = load()
+    asyncio.run(_place(settings, name, reason, wait))
+    typer.echo(f"held; let go on with: millrace hold release {name}")
+
+
+@app.command()
+def release(name: Annotated[str, typer.Argument(help="The word that the hold was placed under.")]) -> None:
+    """Let the shards go on, unless another hold is in force."""
+    settings = load()
+
+    async def run() -> None:
+        client = await connect(settings)
+        try:
+            await Holds(client).release(name)
+        finally:
+            await client.close()
+
+    asyncio.run(run())
+    typer.echo("released; workers go on within a few seconds")
+
+
+@app.command("list")
+def list_() -> None:
+    """Show the holds in force, and which shards have closed since."""
+    settings = load()
+    asyncio.run(_list(settings))
+
+
+async def _list(settings: Settings) -> None:
+    client = await connect(settings)
+    try:
+        active = await Holds(client).active()
+        table = Table("Hold", "Reason", "Since", "Shards closed")
+        for each in active:
+            table.add_row(each.name, each.reason, f"{each.at:%Y-%m-%d %H:%M:%S} UTC", await _closed(client, each.at))
+    finally:
+        await client.close()
+    Console().print(table if active else "no hold is in force")
+
+
+async def _closed(client: AsyncClient, at: datetime) -> str:
+    shards = await Holds(client).closed_since(at)
+    return f"{sum(shards.values())} of {len(shards)}"
+
+
+async def _place(settings: Settings, name: str, reason: str, wait: bool) -> None:
+    client = await connect(settings)
+    try:
+        holds = Holds(client)
+        await holds.place(name, reason)
+        if not wait:
+            return
+        (placed,) = [each for each in await holds.active() if each.name == name]
+        seconds = seconds_to_wait(settings.batch_age_seconds, settings.batch_settle_seconds)
+        started = time.monotonic()
+        with Progress(*Progress.get_default_columns()[:2], TimeRemainingColumn(), console=console) as progress:
+            task = progress.add_task("waiting until the last batch has aged", total=seconds)
+            while (passed := time.monotonic() - started) < seconds:
+                closed = await _closed(client, placed.at)
+                progress.update(task, completed=passed, description=f"{closed} shards closed; waiting for the age")
+                await asyncio.sleep(min(1.0, seconds - passed))
+    finally:
+        await client.close()
