@@ -29,8 +29,9 @@ def replay() -> None:
 @app.command()
 def rides(
     file: Annotated[
-        Path, typer.Argument(help="Trip records as the Taxi & Limousine Commission publishes them.")
-    ] = trips_of.FILE,
+        Path | None,
+        typer.Argument(help="Trip records as the Taxi & Limousine Commission publishes them; else 5,000 that ship."),
+    ] = None,
     speed: Annotated[str, typer.Option(help="Times as fast as it was, or `max`.")] = MAX,
     times: Annotated[Times, typer.Option(help="How the rides are moved in time.")] = Times.RECENT,
     run: Annotated[str | None, typer.Option(help="Repeat this run: the very same events.")] = None,
@@ -45,7 +46,7 @@ def rides(
     settings = load_settings()
     brokers = produce.servers(settings, bootstrap)
     factor = _factor(speed)
-    trips = trips_of.read(file)
+    trips = trips_of.read(file or trips_of.FILE)
     run = run or new_run(datetime.now(UTC))
     records = trips_of.records(trips, run, trips_of.shift(trips, times, run_time(run)))
     truth = Truth(
