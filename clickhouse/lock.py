@@ -47,6 +47,10 @@ COMMENT 'What was migrated, by whom and when'
 """
 
 
+class LockLost(SinkUnavailable):
+    """Another process has taken the lock over. Wait for it like any other, then see what is left to do."""
+
+
 def new_owner() -> str:
     """A name for this process as holder of the lock; it begins the query ids of its statements."""
     return f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
@@ -70,12 +74,9 @@ class Lock:
         write(self.client, self.database, state, self.number, self.owner, facts or ("", 0, 0, "", ""))
 
     def execute(self, sql: str) -> None:
-        """Execute one statement, unless another process has taken the lock over; then SinkUnavailable."""
+        """Execute one statement, unless another process has taken the lock over; then LockLost."""
         if _highest(self.client, self.database) != self.number:
-            raise SinkUnavailable(
-                f"this process ({self.owner}) was silent for so long that another one migrates now; "
-                "run `millrace migrate apply` again to see it finished"
-            )
+            raise LockLost(f"{self.owner} was silent for so long that another process migrates now")
         self.queries += 1
         self.client.command(sql, settings={"query_id": f"{self.owner}/{self.queries}"}, use_database=False)
 

@@ -31,6 +31,8 @@ FOLDER = Path(__file__).parent / "migrations"
 WAIT_SECONDS = 120.0
 """How long a process waits for another one that migrates."""
 
+POLL_SECONDS = 0.1
+
 UNKNOWN_TABLE = 60
 UNKNOWN_DATABASE = 81
 
@@ -152,21 +154,23 @@ def apply(
     `client` names no database. `on_step` is called before each statement. Raises as `status` does, and
     SinkUnavailable if another process still migrates after `wait_seconds`.
     """
+    deadline = time.monotonic() + wait_seconds
+    count = 0
     try:
         client.command(f"CREATE DATABASE IF NOT EXISTS {statements.render('{database}', database)}")
         client.command(statements.render(lock.LOG, database))
-        held = _wait(client, database, migrations, wait_seconds, lease_seconds)
-        if held is None:
-            return 0
-        try:
-            steps = plan(client, database, migrations)
-            for step in steps:
-                _execute(held, step, on_step)
-        finally:
-            held.release()
+        while held := _wait(client, database, migrations, deadline, lease_seconds):
+            try:
+                for step in plan(client, database, migrations):
+                    _execute(held, step, on_step)
+                    count += 1
+            except lock.LockLost:
+                continue
+            finally:
+                held.release()
     except ClickHouseError as error:
         raise classify(error) from error
-    return len(steps)
+    return count
 
 
 def run(settings: Settings, *, on_step: Callable[[Step], None] | None = None) -> int:
@@ -210,21 +214,20 @@ def _execute(held: lock.Lock, step: Step, on_step: Callable[[Step], None] | None
 
 
 def _wait(
-    client: Client, database: str, migrations: Sequence[Migration], wait_seconds: float, lease_seconds: float
+    client: Client, database: str, migrations: Sequence[Migration], deadline: float, lease_seconds: float
 ) -> lock.Lock | None:
     """The lock, or None if nothing is pending (any more)."""
     owner = lock.new_owner()
-    deadline = time.monotonic() + wait_seconds
     while plan(client, database, migrations):
         held = lock.claim(client, database, owner, lease_seconds)
         if held:
             return held
         if time.monotonic() > deadline:
             raise SinkUnavailable(
-                f"{lock.holder(client, database)} has been migrating for more than {wait_seconds:g} s; "
-                "wait for it, then run `millrace migrate status`"
+                f"{lock.holder(client, database)} has been migrating for too long; wait for it, then run "
+                "`millrace migrate status`"
             )
-        time.sleep(0.1)
+        time.sleep(POLL_SECONDS)
     return None
 
 
