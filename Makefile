@@ -67,11 +67,11 @@ $(BIN)/uv: | $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 
 define install
-echo "installing $$(grep -c '==' $(1)) packages of $(1) into $(VENV), one dot each (details: $(VENV)/install.log)"; \
+echo "installing $$(grep -c '==' $(1)) packages of $(1) into $(VENV), one dot each (details: $(VENV)/install.log)" >&2; \
 { $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --require-hashes -r $(1) \
   && $(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation -e . ; } 2>&1 \
   | tee $(VENV)/install.log | while read -r word rest; do case "$$word" in \
-    Collecting) printf . ;; Installing) printf ' installing ' ;; ERROR:) echo "$$word $$rest" >&2 ;; esac; done; echo
+    Collecting) printf . ;; Installing) printf ' installing' ;; ERROR:) echo "$$word $$rest" ;; esac; done >&2; echo >&2
 endef
 
 # setuptools is locked too, for the project itself is built without a look at the registry. No address gets into the files.

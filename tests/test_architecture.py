@@ -110,7 +110,10 @@ FORBIDDEN = {
     "the address of a package registry": re.compile(
         r"--(?:extra-)?index" + r"-url|--find" + r"-links|py" + r"pi\.\w+/simple"
     ),
-    "unfinished work": re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|X" + r"XX|HA" + r"CK)\b|NotImplemented" + r"Error"),
+    # The third word, in quotes, is also the code for "no currency".
+    "unfinished work": re.compile(
+        r"\b(?:TO" + r"DO|FIX" + r"ME|HA" + r"CK)\b|(?<!\")\bX" + r"XX\b|NotImplemented" + r"Error"
+    ),
 }
 TEXT = {".py", ".md", ".toml", ".lock", ".yml", ".yaml", ".sql", ".json", ".cfg", ".txt", ".html", ".js", ".css", ""}
 

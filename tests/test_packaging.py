@@ -57,3 +57,25 @@ def test_wheel_holds_the_product_and_nothing_else(tmp_path: Path) -> None:
     tops = {name.split("/")[0] for name in names if ".dist-info" not in name}
     assert tops <= {"streams", "agents", "tables", "clickhouse", "api", "metadata", "deploy"}
     assert "streams/py.typed" in names
+
+
+def test_faust_finds_the_app_from_any_folder(tmp_path: Path) -> None:
+    done = run(str(BIN / "faust"), "-A", "streams", "agents", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "ingest" in done.stdout
+    assert "exactly once" in done.stdout
+
+
+def test_worker_without_parts_ends_with_one_message(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:1\nCLICKHOUSE_URL=http://127.0.0.1:1\n")
+    done = run(str(BIN / "faust"), "-A", "streams", "worker", "-l", "info", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "millrace: " in done.stderr
+    assert "KAFKA_BOOTSTRAP_SERVERS" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_procfile_names_commands_that_are_installed() -> None:
+    for line in (ROOT / "Procfile").read_text().splitlines():
+        _, _, command = line.partition(": ")
+        assert (BIN / command.split()[0]).exists(), line

@@ -40,6 +40,8 @@ class Step:
 
     title: str
     words: tuple[str, ...]
+    whole: bool = False
+    """It ends soon by itself and is of use only as a whole, so it is not cut off when the time is over."""
 
 
 def steps(domain: str, rate: int | None, seconds: float | None) -> Iterator[Step]:
@@ -48,7 +50,7 @@ def steps(domain: str, rate: int | None, seconds: float | None) -> Iterator[Step
     With an end in sight the rides are those of the file alone, so that their counts are known, unless a rate is given.
     """
     if domain == "rides":
-        yield Step("replay of real rides", ("replay", "rides", "--speed", "max", "--times", "recent"))
+        yield Step("replay of real rides", ("replay", "rides", "--speed", "max", "--times", "recent"), whole=True)
         if seconds is not None and rate is None:
             return
     speed = rate or RATE
@@ -82,12 +84,18 @@ class Producer:
         self._home = home
         self._hold = hold
         self._process: Process | None = None
+        self._step: Step | None = None
         self._stopped = False
 
     @property
-    def finished(self) -> bool:
-        """Whether nothing more will be sent."""
-        return self._process is None and self._stopped
+    def running(self) -> bool:
+        """Whether something is being sent now."""
+        return self._process is not None and self._process.running
+
+    @property
+    def must_end_first(self) -> bool:
+        """Whether something is being sent that is of use only as a whole."""
+        return self.running and self._step is not None and self._step.whole
 
     def advance(self) -> None:
         """Begin, or go on with the next process once one has ended. Raises ConfigurationError if one failed."""
@@ -95,11 +103,11 @@ class Producer:
             if self._process.running:
                 return
             self._collect(self._process)
-        step = None if self._stopped else next(self._plan, None)
-        self._stopped = step is None
-        if step is not None:
-            self.words = step.title
-            self._process = self._start(step)
+        self._step = None if self._stopped else next(self._plan, None)
+        self._stopped = self._step is None
+        if self._step is not None:
+            self.words = self._step.title
+            self._process = self._start(self._step)
         else:
             self.words = f"finished, {self.sent:,} events sent"
 
@@ -131,7 +139,7 @@ class Producer:
         lines = said.read_text().splitlines() if said is not None and said.exists() else []
         if code == 128 + signal.SIGTERM and not lines:
             return  # told to stop before it had begun to send
-        if code or not lines:
+        if code not in (0, 128 + signal.SIGTERM) or not lines:
             self._stopped = True
             raise ConfigurationError(
                 f"The producer `millrace {' '.join(process.command.argv[3:])}` ended with code {code}. "

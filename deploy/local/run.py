@@ -121,12 +121,12 @@ class Run:
         self.producers = [Producer(settings, d, plan, self.stack.home, self.stack.hold) for d, plan in plans]
         end = float("inf") if o.seconds is None else time.monotonic() + o.seconds
         with watch.shown():
-            while time.monotonic() < end:
+            while time.monotonic() < end or any(producer.must_end_first for producer in self.producers):
                 for producer in self.producers:
                     producer.advance()
                 watch.tick(self.producers, note(settings, o.demo))
                 self._check()
-                time.sleep(max(0.0, min(TICK_SECONDS, end - time.monotonic())))
+                time.sleep(min(TICK_SECONDS, max(POLL_SECONDS, end - time.monotonic())))
 
     def _drain(self, settings: Settings, before: Totals) -> None:
         """Step 3. Raises SinkUnavailable where nothing moves any more."""
