@@ -92,5 +92,4 @@ class Server:
 
     def _end(self) -> int:
         self.process.communicate(timeout=60)
-        self.address.pool.clear()
         return self.process.returncode

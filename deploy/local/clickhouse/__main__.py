@@ -23,6 +23,8 @@ from deploy.local.clickhouse.service import Service
 from deploy.local.clickhouse.spool import Spools
 from streams.errors import ConfigurationError
 
+_LONGEST_URL = 1 << 20
+"""Bytes of a URL or header: ClickHouse's http_max_uri_size."""
 _HELP = """Serves the ClickHouse engine over a data folder on ClickHouse's HTTP interface.
 
 One process owns the folder. Once the server answers it writes one line to stdout:
@@ -55,6 +57,7 @@ def _arguments() -> argparse.Namespace:
         default=limits.receive_seconds,
         help="longest silence of a sender (%(default)s)",
     )
+    add("--send-seconds", type=float, default=limits.send_seconds, help="longest wait for a taker (%(default)s)")
     add("--stop-seconds", type=float, default=limits.stop_seconds, help="time to finish on SIGTERM (%(default)s)")
     add("--die-with-parent", action="store_true", help="stop when the process that started this one ends")
     return parser.parse_args()
@@ -69,6 +72,7 @@ def _limits(given: argparse.Namespace) -> Limits:
         inserts=given.inserts,
         waiting=given.waiting,
         receive_seconds=given.receive_seconds,
+        send_seconds=given.send_seconds,
         stop_seconds=given.stop_seconds,
     )
 
@@ -97,6 +101,8 @@ async def _serve(given: argparse.Namespace, user: User, parent: int) -> None:
         auto_decompress=False,
         handler_cancellation=True,
         keepalive_timeout=3600,
+        max_line_size=_LONGEST_URL,
+        max_field_size=_LONGEST_URL,
         shutdown_timeout=limits.stop_seconds,
     )
     await runner.setup()

@@ -91,6 +91,10 @@ def test_parameters_by_url_are_typed_not_pasted(server: Address) -> None:
     assert missing.headers["X-ClickHouse-Exception-Code"] == "456"
 
 
+def test_a_long_parameter_in_the_url(server: Address) -> None:
+    assert server.http("SELECT length({a:String})", param_a="x" * 50_000).data == b"50000\n"
+
+
 def test_session_keeps_temporary_tables_and_settings(server: Address) -> None:
     first, second = uuid4().hex, uuid4().hex
     server.http("CREATE TEMPORARY TABLE mine (a UInt8)", session_id=first)
@@ -119,7 +123,12 @@ def test_session_must_exist_if_asked(server: Address) -> None:
 
 def test_session_is_for_one_request_at_a_time(server: Address) -> None:
     session = uuid4().hex
-    slow = threading.Thread(target=server.http, args=["SELECT sleep(2)"], kwargs={"session_id": session})
+
+    def hold() -> None:  # until it is this one, not a question below, that has the session
+        while server.http("SELECT sleep(2)", session_id=session).status != 200:
+            continue
+
+    slow = threading.Thread(target=hold)
     slow.start()
     until("the session is in use", lambda: _code(server, session) == "373")
     slow.join()

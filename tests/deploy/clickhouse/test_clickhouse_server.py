@@ -155,6 +155,39 @@ def test_a_cut_lz4_body_inserts_nothing(tmp_path: Path) -> None:
     assert server.stop() == 0
 
 
+def test_an_insert_under_way_is_known_by_its_id(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    server.address.http("CREATE TABLE t (n UInt64) ENGINE = MergeTree ORDER BY n")
+    asked = "SELECT count() FROM system.processes WHERE query_id = 'batch/1'"
+    with socket.create_connection(("127.0.0.1", server.address.port)) as client:
+        head = (
+            "POST /?query=INSERT+INTO+t+FORMAT+TSV&query_id=batch/1 HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n"
+            f"X-ClickHouse-User: default\r\nX-ClickHouse-Key: {server.address.password}\r\n\r\n1\n"
+        )
+        client.sendall(head.encode())
+        until("the insert is known", lambda: server.address.http(asked).data == b"1\n")
+        again = server.address.http("INSERT INTO t FORMAT TSV", body=b"1\n", query_id="batch/1")
+        assert again.headers["X-ClickHouse-Exception-Code"] == "216"
+    until("the insert is forgotten", lambda: server.address.http(asked).data == b"0\n")
+    assert server.address.http("SELECT count() FROM t").data == b"0\n"
+    assert server.stop() == 0
+
+
+def test_a_client_that_takes_no_answer_is_cut(tmp_path: Path) -> None:
+    server = Server(tmp_path, "--send-seconds", "0.5")
+    with socket.create_connection(("127.0.0.1", server.address.port)) as client:
+        body = b"SELECT repeat('x', 1000) FROM numbers(10000000)"
+        head = (
+            f"POST /?query_id=unread HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
+            f"X-ClickHouse-User: default\r\nX-ClickHouse-Key: {server.address.password}\r\n\r\n"
+        )
+        client.sendall(head.encode() + body)
+        asked = "SELECT count() FROM system.processes WHERE query_id = 'unread'"
+        until("the query runs", lambda: server.address.http(asked).data == b"1\n")
+        until("the query has ended", lambda: server.address.http(asked).data == b"0\n")
+    assert server.stop() == 0
+
+
 def test_more_queries_than_may_run_and_wait_are_refused(tmp_path: Path) -> None:
     server = Server(tmp_path, "--queries", "2", "--waiting", "2")
     codes: list[str | None] = []
