@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from agents.judge import DeadLetter, Judged
 from agents.render import Content, Render
-from streams.batch import Decoded, Record, from_runs, runs_by_topic
+from streams.batch import Decoded, from_runs, runs_by_topic
 from streams.errors import Reject
 from streams.intent import Ranges, Verdict
 
@@ -37,9 +37,10 @@ class Batch:
     def refuse(self, offsets: Offsets, reason: Reject, message: str) -> "Batch":
         """The batch with the rows of these offsets turned into dead letters."""
         letters = [
-            DeadLetter(record, reason, message=message)
+            DeadLetter(topic, each.chunk.partition, record, reason, message=message)
             for topic, chosen in offsets.items()
-            for record in self._records(topic)
+            for each in self.decoded.get(topic, ())
+            for record in each.chunk.records
             if record.offset in chosen
         ]
         verdict = {topic: dict(words) for topic, words in self.verdict.items()}
@@ -53,6 +54,3 @@ class Batch:
         }
         judged = Judged(self.judged.accepted, self.judged.dead + letters, verdict)
         return Batch(self.ranges, self.decoded, judged, Content(tables, judged.dead, self.content.days))
-
-    def _records(self, topic: str) -> list[Record]:
-        return [record for decoded in self.decoded.get(topic, ()) for record in decoded.chunk.records]

@@ -22,6 +22,7 @@ from agents.shard import Flow, Sizes, Surroundings
 from agents.shards import Positions, Shards
 from agents.source import Source
 from clickhouse.client import connect
+from clickhouse.columns import DEDUPLICATION_WINDOW
 from clickhouse.holds import Holds
 from clickhouse.repair import Repairs
 from clickhouse.sink import Sink
@@ -138,6 +139,11 @@ async def open_worker(
     return Running(Shards(around, positions, pressure, settings.audit_seconds), producer, client, clock)
 
 
+def token_seconds(settings: Settings) -> float:
+    """How long a batch's token must be remembered: its age, a minute of clock difference, the longest insert."""
+    return settings.batch_age_seconds + 60 + settings.clickhouse_timeout_seconds
+
+
 def _sizes(settings: Settings) -> Sizes:
     return Sizes(
         rows=settings.batch_rows,
@@ -150,4 +156,5 @@ def _sizes(settings: Settings) -> Sizes:
         dead_share=settings.dead_letter_limit,
         dead_records=settings.dead_letter_limit_records,
         partitions=settings.kafka_partitions,
+        seconds_a_part=token_seconds(settings) / DEDUPLICATION_WINDOW * settings.kafka_partitions,
     )

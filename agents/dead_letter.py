@@ -49,8 +49,7 @@ class DeadLetterTopic:
 
 def key(letter: DeadLetter) -> bytes:
     """`topic:partition:offset` of the refused record."""
-    record = letter.record
-    return f"{record.topic}:{record.partition}:{record.offset}".encode()
+    return f"{letter.topic}:{letter.partition}:{letter.record.offset}".encode()
 
 
 def headers(letter: DeadLetter, intent: Intent) -> list[tuple[str, bytes]]:
@@ -60,8 +59,8 @@ def headers(letter: DeadLetter, intent: Intent) -> list[tuple[str, bytes]]:
         "reason": str(letter.reason),
         "field": letter.field,
         "message": letter.message,
-        "topic": record.topic,
-        "partition": str(record.partition),
+        "topic": letter.topic,
+        "partition": str(letter.partition),
         "offset": str(record.offset),
         "timestamp": str(record.timestamp),
         "event-type": letter.event_type,

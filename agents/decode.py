@@ -1,7 +1,7 @@
 """From a chunk of raw records to event structs and refusals."""
 
 from streams import codec, metrics
-from streams.batch import Chunk, Decoded, Record
+from streams.batch import Chunk, Decoded
 from streams.codec import EnvelopeStruct, Refusal, spec_of
 from streams.topics import partition_of
 
@@ -22,15 +22,15 @@ def misplaced(decoded: Decoded, partitions: int) -> bool:
 
     One look a chunk: a producer with another partitioner (librdkafka's default is one) shows in every chunk.
     """
-    for record, event in zip(decoded.chunk.records, decoded.events, strict=True):
+    for event in decoded.events:
         if type(event) is not Refusal:
-            return _is_misplaced(record, event, partitions)
+            return _is_misplaced(decoded.chunk, event, partitions)
     return False
 
 
-def _is_misplaced(record: Record, event: EnvelopeStruct, partitions: int) -> bool:
+def _is_misplaced(chunk: Chunk, event: EnvelopeStruct, partitions: int) -> bool:
     expected = spec_of(type(event)).key(event.data)
-    if partition_of(expected, partitions) == record.partition:
+    if partition_of(expected, partitions) == chunk.partition:
         return False
-    metrics.KEYS_MISPLACED.labels(record.topic).inc()
+    metrics.KEYS_MISPLACED.labels(chunk.topic).inc()
     return True

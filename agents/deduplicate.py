@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -217,16 +217,8 @@ class Memory:
         first = dict(zip(reversed(self.keys(topic, partition, events)), reversed(offsets), strict=True))
         self.enter_keys(list(first)[::-1], list(first.values())[::-1], at)
 
-    def rebuild(
-        self, topic: str, partition: int, rows: Iterable[tuple[Sequence[int], Sequence[Identified], float]]
-    ) -> None:
-        """Begin anew for one partition, on assignment, from its rows: batches (offsets, events, at), oldest first."""
-        self.forget(topic, partition)
-        for offsets, events, at in rows:
-            self.enter(topic, partition, offsets, events, at)
-
     def forget(self, topic: str, partition: int) -> None:
-        """Forget one partition's events: from now on its keys have another seed."""
+        """Forget one partition's events, on assignment: from now on its keys have another seed."""
         place = (topic, partition)
         self._epochs[place] = self._epochs.get(place, 0) + 1
         self._seeds = {key: seed for key, seed in self._seeds.items() if key[:2] != place}

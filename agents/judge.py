@@ -11,7 +11,7 @@ from typing import Any
 
 from agents import sample, skew
 from agents.deduplicate import Draft
-from streams.batch import Decoded, Record, from_runs, runs_by_topic
+from streams.batch import Chunk, Decoded, Record, from_runs, runs_by_topic
 from streams.codec import Refusal, spec_of
 from streams.errors import Reject
 from streams.intent import Intent, Verdict
@@ -48,6 +48,8 @@ class Accepted:
 class DeadLetter:
     """A record that makes no row, and why."""
 
+    topic: str
+    partition: int
     record: Record
     reason: Reject
     field: str = ""
@@ -125,7 +127,9 @@ def follow(decoded: Mapping[str, list[Decoded]], intent: Intent) -> Judged:
                     part.stamps.append(record.timestamp)
                     part.events.append(event)
                 elif word not in (DUPLICATE, SAMPLED_OUT, LOST):
-                    judged.dead.append(_letter(record, event, Reject(word), f"refused by version {intent.version}"))
+                    judged.dead.append(
+                        _letter(chunk.chunk, record, event, Reject(word), f"refused by version {intent.version}")
+                    )
         judged.accepted.append(part)
     return judged
 
@@ -137,7 +141,7 @@ def _split(topic: str, chunks: list[Decoded]) -> tuple[Accepted, list[DeadLetter
     for decoded in chunks:
         records = decoded.chunk.records
         if decoded.refused:
-            dead += [_letter(records[i], decoded.events[i]) for i in decoded.refused]
+            dead += [_letter(decoded.chunk, records[i], decoded.events[i]) for i in decoded.refused]
             refused = set(decoded.refused)
             kept = [i for i in range(len(records)) if i not in refused]
             part.events += [decoded.events[i] for i in kept]
@@ -150,9 +154,11 @@ def _split(topic: str, chunks: list[Decoded]) -> tuple[Accepted, list[DeadLetter
     return part, dead
 
 
-def _letter(record: Record, event: Any, reason: Reject | None = None, message: str = "") -> DeadLetter:
+def _letter(chunk: Chunk, record: Record, event: Any, reason: Reject | None = None, message: str = "") -> DeadLetter:
     if isinstance(event, Refusal):
         return DeadLetter(
+            chunk.topic,
+            chunk.partition,
             record,
             reason or event.reason,
             event.field or "",
@@ -163,16 +169,18 @@ def _letter(record: Record, event: Any, reason: Reject | None = None, message: s
         )
     assert reason is not None
     spec = spec_of(type(event))
-    return DeadLetter(record, reason, "time", message, spec.name, event.id, event.source, spec.version)
+    return DeadLetter(
+        chunk.topic, chunk.partition, record, reason, "time", message, spec.name, event.id, event.source, spec.version
+    )
 
 
 def _skewed(part: Accepted, chunks: list[Decoded], verdicts: Mapping[int, Reject]) -> list[DeadLetter]:
     if not verdicts:
         return []
-    records = {record.offset: record for decoded in chunks for record in decoded.chunk.records}
+    records = {record.offset: (decoded.chunk, record) for decoded in chunks for record in decoded.chunk.records}
     dead = [
         _letter(
-            records[part.offsets[i]], part.events[i], reason, f"the event time is {part.events[i].time.isoformat()}"
+            *records[part.offsets[i]], part.events[i], reason, f"the event time is {part.events[i].time.isoformat()}"
         )
         for i, reason in verdicts.items()
     ]

@@ -21,6 +21,8 @@ from streams.sampling import SAMPLED_TYPE
 from streams.topics import raw_table
 
 DEAD_LETTERS = "dead_letters"
+LATEST = 10_413_791_999_999
+"""The last millisecond of the year 2299."""
 
 
 @dataclass(slots=True)
@@ -58,7 +60,7 @@ class Content:
         wanted = {table: {part.topic: set(part.offsets) for part in parts} for table, parts in self.tables.items()}
         dead: dict[str, set[int]] = {}
         for letter in self.dead:
-            dead.setdefault(letter.record.topic, set()).add(letter.record.offset)
+            dead.setdefault(letter.topic, set()).add(letter.record.offset)
         return {table: topics for table, topics in (wanted | {DEAD_LETTERS: dead}).items() if any(topics.values())}
 
     def only(self, missing: Mapping[str, Mapping[str, set[int] | Runs]]) -> "Content":
@@ -72,7 +74,7 @@ class Content:
             if table in wanted
         }
         dead = wanted.get(DEAD_LETTERS, {})
-        letters = [letter for letter in self.dead if letter.record.offset in dead.get(letter.record.topic, ())]
+        letters = [letter for letter in self.dead if letter.record.offset in dead.get(letter.topic, ())]
         return Content(tables, letters, self.days)
 
 
@@ -112,7 +114,7 @@ class Render:
         own = _lines(
             [
                 _Own(event.id, event.source, event.time, stamp / 1000, offset)
-                for event, stamp, offset in zip(events, part.stamps, part.offsets, strict=True)
+                for event, stamp, offset in zip(events, _bounded(part.stamps), part.offsets, strict=True)
             ]
         )
         places = self._locate(events)
@@ -140,11 +142,11 @@ def dead_letter_rows(dead: Sequence[DeadLetter], intent: Intent, log_offset: int
     return [
         [
             at,
-            datetime.fromtimestamp(max(0, letter.record.timestamp) / 1000, UTC),
+            datetime.fromtimestamp(_bounded([letter.record.timestamp])[0] / 1000, UTC),
             intent.chain,
             shard,
-            letter.record.topic,
-            letter.record.partition,
+            letter.topic,
+            letter.partition,
             letter.record.offset,
             intent.seq,
             intent.nonce,
@@ -217,6 +219,13 @@ def _kind(struct: type[EnvelopeStruct], rate: float) -> _Kind:
 def _lines(rows: list[_Own]) -> list[bytes]:
     """The JSON of every row, without braces; a raw line break never stands inside JSON text."""
     return _encoder.encode_lines(rows)[1:-2].split(b"}\n{")
+
+
+def _bounded(stamps: list[int]) -> list[int]:
+    """Timestamps as a DateTime64 can hold them: a producer may send any number."""
+    if min(stamps) >= 0 and max(stamps) <= LATEST:
+        return stamps
+    return [min(max(stamp, 0), LATEST) for stamp in stamps]
 
 
 def _days(events: Sequence[Any]) -> set[str]:

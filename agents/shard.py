@@ -72,6 +72,8 @@ class Sizes:
     dead_share: float
     dead_records: int
     partitions: int
+    seconds_a_part: float
+    """Least time from one batch of a shard to the next, for each part that it made in a table (R8)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ class Shard:
         self._leaving = False
         self._accepting = False
         self._paused = False
-        self._first_at = 0.0
+        self._first_at = self._not_before = 0.0
         self._moved_at = time.monotonic()
         self._audited: dict[str, int] = {}
         self._new_topics: dict[str, int] = {}
@@ -214,18 +216,19 @@ class Shard:
         last = self.proposer.last
         await around.store.repairs.run(self.number)
         below = {topic: start for topic, (start, _) in last.ranges.items()}
-        await remember(self.number, last.chain, below, around.memory, around.store, around.memory_seconds)
+        seen = around.memory.events // around.sizes.partitions
+        await remember(self.number, last.chain, below, around.memory, around.store, around.memory_seconds, seen)
         if last.is_empty:
             await around.store.witness.write_line(self.number, last, chain.offset)
         else:
             await self._deliver_again(last, chain.offset)
         self._new_topics = {topic: bounds[topic][0] for topic in around.topics - last.ranges.keys()}
         self.buffer.reset(self._new_topics | self.proposer.last.ends)
+        log.info("shard recovered", shard=self.number, seq=self.proposer.last.seq, ends=self.buffer.expected)
         self._accepting = True
         self._paused = False
         around.flow.resume(self.number)
         await around.flow.reposition(self.number, self.buffer.expected)
-        log.info("shard recovered", shard=self.number, seq=self.proposer.last.seq, ends=self.buffer.expected)
 
     async def _deliver_again(self, last: Intent, offset: int) -> None:
         """R11: the record decides what its rows are."""
@@ -287,8 +290,10 @@ class Shard:
             self._wake.clear()
             now = time.monotonic()
             if self.buffer.chunks:
-                due = self._first_at + sizes.seconds * self._around.stretch()
-                if self.buffer.rows >= sizes.rows or self.buffer.size >= sizes.bytes or now >= due:
+                full = self.buffer.rows >= sizes.rows or self.buffer.size >= sizes.bytes
+                due = self._first_at + (0.0 if full else sizes.seconds * self._around.stretch())
+                due = max(due, self._not_before)
+                if now >= due:
                     return True
             else:
                 repeat = sizes.repeat_seconds if self.proposer.last.is_empty else sizes.idle_seconds
@@ -347,6 +352,9 @@ class Shard:
     async def _delivered(self, batch: Batch) -> None:
         around = self._around
         self._moved_at = time.monotonic()
+        # R8: tokens are forgotten after a number of parts, so a batch over many days makes the next one wait.
+        parts = max(map(len, batch.content.days.values()), default=0)
+        self._not_before = self._moved_at + parts * around.sizes.seconds_a_part
         account.delivered(batch)
         if self._paused and self.buffer.size <= around.sizes.buffer_bytes // 2:
             self._paused = False

@@ -9,16 +9,20 @@ Runs = list[int]
 
 
 class Record(Protocol):
-    """What the pipeline reads of one Kafka record (aiokafka's ConsumerRecord fits)."""
+    """What the pipeline reads of one Kafka record; aiokafka's own records fit, unpacked or not."""
 
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    """Milliseconds since 1970; the broker's where the topic has LogAppendTime, else the producer's."""
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int:
+        """Milliseconds since 1970; the broker's where the topic has LogAppendTime, else the producer's."""
+
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]: ...
 
 
 @dataclass(frozen=True, slots=True)

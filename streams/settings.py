@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     """How long a rebalance waits for members to join; a join waits for it."""
     kafka_fetch_records: Count = 5000
     """Records of one chunk at most."""
-    kafka_fetch_bytes: Count = 2097152
+    kafka_fetch_bytes: Count = 1048576
     """Bytes that one fetch asks of a partition."""
     kafka_intents_topic: str = "intents"
     """The log of intents, one partition a shard."""
@@ -81,8 +81,8 @@ class Settings(BaseSettings):
     """Age at which a batch is sent although it is not full."""
     batch_parts_soft_limit: Count = 150
     """Active parts of one partition above which batches are made larger and rarer."""
-    buffer_bytes: Count = 67108864
-    """Source bytes that one shard holds at most before its topics are paused."""
+    buffer_bytes: Count = 25165824
+    """Source bytes that all shards of a worker together gather, at most, before their topics are paused."""
     shard_idle_close_seconds: Seconds = 60
     """An idle shard is closed by an empty intent after this time."""
     shard_closed_repeat_seconds: Seconds = 86400

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, KafkaTimeoutError, RetriableError
+from aiokafka.errors import KafkaError
 
 from agents.dlq.edit import Outgoing
 from agents.kill_point import point
@@ -26,6 +26,8 @@ from streams.letter import Action, Filter, Letter, LetterId, State
 
 BATCH = 100
 """Letters that are claimed and sent together: so many are uncertain at most after a crash."""
+PAGE = 200
+"""Letters that are read at a time, with their records."""
 
 
 @dataclass(slots=True)
@@ -43,6 +45,21 @@ class Tally:
     """No answer of the broker: they may have been sent."""
     problems: list[str] = field(default_factory=list)
     """The words of the first failures."""
+
+    @property
+    def others(self) -> dict[str, int]:
+        """What was not sent, in words."""
+        return {
+            "left, for this version would refuse them again": self.still_refused,
+            "left, for another command was at them": self.taken,
+            "refused by the broker": self.failed,
+            "uncertain": self.uncertain,
+        }
+
+    @property
+    def seen(self) -> int:
+        """Letters dealt with."""
+        return self.sent + sum(self.others.values())
 
     def note(self, problem: str) -> None:
         """Keep a problem to be shown, unless there are many already."""
@@ -75,7 +92,7 @@ def scope(chosen: Filter, again: bool, most_attempts: int) -> Filter:
 async def pages(letters: DeadLetters, chosen: Filter) -> AsyncIterator[list[Letter]]:
     """All letters of a filter, with their records, by position; what is done to them meanwhile does not disturb."""
     after: LetterId | None = None
-    while page := await letters.page(chosen, after, BATCH):
+    while page := await letters.page(chosen, after, PAGE):
         yield page
         after = page[-1].id
 
@@ -173,7 +190,7 @@ class Replayer:
             done = answer.result()
             return self._line(out, "done", to=(done.topic, done.partition, done.offset))
         self.tally.note(f"{out.letter.id.short}: {error!r}")
-        if error is not answer and isinstance(error, RetriableError | KafkaTimeoutError):
+        if error is not answer and getattr(error, "retriable", False):
             self.tally.uncertain += 1
             return None
         self.tally.failed += 1
