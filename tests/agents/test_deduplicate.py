@@ -105,7 +105,9 @@ def test_a_new_assignment_forgets_what_the_rows_do_not_show() -> None:
     memory = Memory(100, 600)
     memory.enter("rides.trip", 0, range(10), _events(range(10)), 1000)
     memory.enter("rides.trip", 1, range(10), _events(range(10)), 1000)
-    memory.rebuild("rides.trip", 0, [(range(3), _events(range(3)), 1000), (range(3, 5), _events([3, 4]), 1001)])
+    memory.forget("rides.trip", 0)
+    memory.enter("rides.trip", 0, range(3), _events(range(3)), 1000)
+    memory.enter("rides.trip", 0, range(3, 5), _events([3, 4]), 1001)
     marked = memory.draft().duplicates("rides.trip", 0, range(10, 20), _events(range(10)), 1002)
     assert marked == {0, 1, 2, 3, 4}
     assert len(memory.draft().duplicates("rides.trip", 1, range(10, 20), _events(range(10)), 1002)) == 10

@@ -209,6 +209,17 @@ def test_ctrl_c_ends_an_endless_load_with_the_truth(servers: str) -> None:
     assert len(_consumed(servers, truth["sent"])) == truth["sent"] > 0
 
 
+def test_a_replay_takes_as_long_as_its_speed_says(servers: str, tmp_path: Path) -> None:
+    few = tmp_path / "rides.csv"
+    few.write_text("".join(rides.FILE.read_text().splitlines(keepends=True)[:6]))
+    trips = rides.read(few)
+    lasted = max(trip.dropped_off for trip in trips) - min(trip.requested for trip in trips)
+    speed = lasted.total_seconds() / 0.7
+    truth = _run(servers, "replay", "rides", str(few), "--speed", f"{speed:.3f}")
+    assert truth["sent"] == 25
+    assert truth["seconds"] >= 0.69
+
+
 def test_a_rate_is_kept(servers: str) -> None:
     truth = _run(servers, "load", "--rate", "200", "--count", "100", "--domain", "rides")
     assert truth["sent"] == 100
