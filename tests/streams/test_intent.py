@@ -1,6 +1,7 @@
 """The log of intents: which records are valid, for every reader alike."""
 
 import itertools
+from typing import Any
 
 import msgspec
 import pytest
@@ -18,7 +19,7 @@ def first() -> Intent:
     return Intent(chain="c", seq=1, previous="", nonce=nonce(), ranges=dict.fromkeys(TOPICS, (0, 0)), begins=True)
 
 
-def after(last: Intent, steps: tuple[int, int] = (1, 0), **changes: object) -> Intent:
+def after(last: Intent, steps: tuple[int, int] = (1, 0), **changes: Any) -> Intent:
     """A record that continues `last`."""
     ranges = {topic: (last.ends[topic], last.ends[topic] + step) for topic, step in zip(TOPICS, steps, strict=True)}
     made = Intent(chain=last.chain, seq=last.seq + 1, previous=last.nonce, nonce=nonce(), ranges=ranges)
