@@ -1,0 +1,93 @@
+"""R7: what validation accepts, ClickHouse takes, views included, and gives back unchanged."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+from clickhouse_connect.driver.client import Client
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from clickhouse.client import insert_settings, unrepeated
+from clickhouse.columns import FAMILIES, RAW
+from streams.events import EventSpec
+from streams.settings import Settings
+from tests.strategies import valid_events
+from tests.support.rows import bodies, decoded, intent
+
+MILLISECOND = timedelta(milliseconds=1)
+# Event times at the edges of what is accepted: 5 minutes ahead, and the end of cold storage.
+moments = st.sampled_from([timedelta(minutes=4), timedelta(), timedelta(days=-1), timedelta(days=-729)])
+
+
+@st.composite
+def acceptable(draw: st.DrawFn) -> tuple[EventSpec, dict[str, Any]]:
+    """A valid event whose own time is not too old and not in the future."""
+    spec, event = draw(valid_events())
+    event["time"] = (datetime.now(UTC) + draw(moments)).isoformat()
+    return spec, event
+
+
+def same(sent: object, stored: object) -> bool:
+    """Equal, times to the millisecond that ClickHouse keeps."""
+    if isinstance(sent, datetime) and isinstance(stored, datetime):
+        return abs(sent - stored.replace(tzinfo=UTC)) <= MILLISECOND
+    return sent == stored
+
+
+@given(st.lists(acceptable(), min_size=1, max_size=25))
+@hypothesis_settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+def test_every_accepted_event_is_stored_as_it_was_sent(
+    client: Client, store: Settings, drawn: list[tuple[EventSpec, dict[str, Any]]]
+) -> None:
+    events = decoded([event for _, event in drawn])
+    record = intent()
+    record = msgspec.structs.replace(record, chain=record.nonce)
+    for table, body in bodies(events, record).items():
+        client.raw_insert(
+            table, insert_block=unrepeated(body), fmt="JSONEachRow", settings=insert_settings(store, record.nonce)
+        )
+
+    places: dict[str, int] = {}
+    for event in events:
+        offset = places[event.spec.topic] = places.get(event.spec.topic, -1) + 1
+        _check(client, event, record.nonce, offset)
+    _check_views(client, events, record.nonce)
+
+
+def _check(client: Client, event: Any, nonce: str, offset: int) -> None:
+    spec = event.spec
+    found = client.query(
+        f"SELECT * FROM {spec.domain.raw_table} "
+        "WHERE nonce = {n:String} AND topic = {t:String} AND offset = {o:UInt64}",
+        parameters={"n": nonce, "t": spec.topic, "o": offset},
+    )
+    [row] = list(found.named_results())
+    assert (row["event_id"], row["source"], row["event_type"]) == (event.id, event.source, spec.name)
+    for column in spec.columns:
+        if column.name in spec.fields:
+            sent = getattr(event.data, column.name)
+            assert same(sent, row[column.name]), (column, sent, row[column.name])
+    for name in spec.positions:
+        position = getattr(event.data, name)
+        if position is not None and position.latitude is not None:
+            assert (position.latitude, position.longitude) == (row[f"{name}_latitude"], row[f"{name}_longitude"])
+
+
+def _check_views(client: Client, events: list[Any], chain: str) -> None:
+    for family in FAMILIES:
+        names = {spec.name for spec in family.specs}
+        count = f"SELECT count() FROM {family.name} WHERE chain = {{c:String}}"
+        [(rows,)] = client.query(count, parameters={"c": chain}).result_rows
+        assert rows == sum(event.spec.name in names for event in events), family.name
+
+
+def test_the_views_see_every_type_of_their_topic_but_check_ins() -> None:
+    taken = {spec.name for family in FAMILIES for spec in family.specs}
+
+    assert {raw.name for raw in RAW} == {"events_raw", "events"}
+    assert "ticket.checked_in" not in taken
+    assert {"ticket.purchased", "ticket.refunded", "page.viewed", "driver.location.updated"} <= taken

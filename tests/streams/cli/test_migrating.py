@@ -1,0 +1,72 @@
+"""`millrace migrate`: status, plan, apply and dump, as a person calls them."""
+
+import json
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from clickhouse import migrate
+from clickhouse.client import connect_sync
+from streams.cli.migrate import app
+from streams.errors import SinkUnavailable
+from streams.settings import Settings
+
+STATEMENTS = sum(len(migration.statements) for migration in migrate.load())
+
+
+@pytest.fixture
+def database(stack_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The name of a database that does not exist yet; commands find it in the environment."""
+    name = f"test_{secrets.token_hex(6)}"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MILLRACE_HOME", str(tmp_path))
+    monkeypatch.setenv("CLICKHOUSE_URL", str(stack_settings.clickhouse_url))
+    monkeypatch.setenv("CLICKHOUSE_DATABASE", name)
+    yield name
+    client = connect_sync(stack_settings, database=False)
+    client.command(f"DROP DATABASE IF EXISTS {name} SYNC")
+    client.close()
+
+
+def call(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+
+
+def test_from_nothing_to_applied(database: str) -> None:
+    assert call("status").output.count("pending") == len(migrate.load())
+    assert f"CREATE TABLE IF NOT EXISTS {database}.events_raw" in call("plan").output
+
+    assert f"{STATEMENTS} statements executed" in call("apply").output
+
+    assert call("apply").output == "nothing was pending\n"
+    assert call("plan").output == "-- nothing is pending\n"
+    states = json.loads(call("status", "--json").output)
+    assert {state["state"] for state in states} == {"applied"}
+    assert sum(state["done"] for state in states) == STATEMENTS
+    assert "applied" in call("status").output
+
+
+def test_the_checked_in_schema_is_what_dump_prints(database: str) -> None:
+    call("apply")
+
+    assert call("dump").output == Path(migrate.__file__).with_name("structure.sql").read_text()
+
+
+def test_status_and_plan_change_nothing(database: str, stack_settings: Settings) -> None:
+    call("status")
+    call("plan")
+
+    client = connect_sync(stack_settings, database=False)
+    names = [name for (name,) in client.query("SHOW DATABASES").result_rows]
+    client.close()
+    assert database not in names
+
+
+def test_no_server_is_said_in_one_message(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKHOUSE_URL", "http://127.0.0.1:1")
+
+    with pytest.raises(SinkUnavailable, match="Is CLICKHOUSE_URL right, is it running"):
+        call("status")
