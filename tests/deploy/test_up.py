@@ -8,11 +8,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 from aiokafka import AIOKafkaProducer
 
 from deploy.local.clickhouse_part import ask
@@ -25,21 +24,36 @@ UP = [sys.executable, "-m", "streams.cli", "up", "--json", "--demo", "none"]
 
 
 @contextmanager
-def up(home: Path, *more: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
-    """A running `millrace up` and its first line."""
-    command = [*UP, "--home", str(home), *more]
+def started(home: Path, *more: str) -> Iterator[subprocess.Popen[str]]:
+    """A `millrace up` that has just been started; its complaints are in `stderr` beside its home."""
     env = {**os.environ, "WORKER_STOP_SECONDS": "2"}
+    home.parent.mkdir(exist_ok=True)
     with (
         (home.parent / "stderr").open("w") as errors,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=env) as process,
+        subprocess.Popen(
+            [*UP, "--home", str(home), *more], stdout=subprocess.PIPE, stderr=errors, text=True, env=env
+        ) as process,
     ):
-        assert process.stdout is not None
         try:
-            line = process.stdout.readline()
-            assert line, (home.parent / "stderr").read_text()
-            yield process, json.loads(line)
+            yield process
         finally:
             process.kill()
+
+
+def first_line(process: subprocess.Popen[str], home: Path) -> dict[str, Any]:
+    """What it says when it is ready."""
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line, (home.parent / "stderr").read_text()
+    found: dict[str, Any] = json.loads(line)
+    return found
+
+
+@contextmanager
+def up(home: Path, *more: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    """A `millrace up` that is ready, and its first line."""
+    with started(home, *more) as process:
+        yield process, first_line(process, home)
 
 
 async def send(servers: str, count: int) -> None:
@@ -73,23 +87,31 @@ def test_totals_are_exact_and_stdout_holds_two_lines(tmp_path: Path) -> None:
     assert on_tmpfs() <= before
 
 
-@pytest.mark.parametrize("ending", ["ctrl-c twice", "SIGTERM", "SIGKILL"])
-def test_nothing_is_left_behind(tmp_path: Path, ending: str) -> None:
+def test_nothing_is_left_behind_however_it_ends(tmp_path: Path) -> None:
     before = on_tmpfs()
-    with up(tmp_path / "home") as (process, _):
-        pids = tree(process.pid)[1:]
-        assert len(pids) >= 10
-        for number in {
-            "ctrl-c twice": [signal.SIGINT, signal.SIGINT],
-            "SIGTERM": [signal.SIGTERM],
-            "SIGKILL": [signal.SIGKILL],
-        }[ending]:
-            process.send_signal(number)
-        process.wait(60)
-    until("every process to end", lambda: not alive(pids), 40)
+    endings = {
+        "twice": [signal.SIGINT, signal.SIGINT],
+        "terminated": [signal.SIGTERM],
+        "killed": [signal.SIGKILL],
+    }
+    with ExitStack() as stack:
+        # Three at once: they must not meet either, and waiting for one is waiting for all.
+        running = {name: stack.enter_context(started(tmp_path / name / "home")) for name in endings}
+        pids: dict[str, list[int]] = {}
+        for name, process in running.items():
+            first_line(process, tmp_path / name / "home")
+            pids[name] = tree(process.pid)[1:]
+            assert len(pids[name]) >= 10
+        for name, process in running.items():
+            for number in endings[name]:
+                process.send_signal(number)
+        codes = {name: process.wait(60) for name, process in running.items()}
+    assert codes == {"twice": 0, "terminated": 0, "killed": -signal.SIGKILL}
+    for name, of_run in pids.items():
+        until(f"every process of {name} to end", lambda: not alive(of_run), 40)  # noqa: B023 - called at once
+        assert shared_memory_of(of_run) == []
+        assert (tmp_path / name / "home" / "stack.json").exists() == (name == "killed")
     assert on_tmpfs() <= before
-    assert shared_memory_of(pids) == []
-    assert not (tmp_path / "home" / "stack.json").exists() or ending == "SIGKILL"
 
 
 def test_rides_on_given_parts_until_their_broker_dies(tmp_path: Path) -> None:
