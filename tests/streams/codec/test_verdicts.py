@@ -223,6 +223,7 @@ def test_zero_has_no_sign_and_no_exponent(zero: bytes) -> None:
 
 def test_remembered_amounts_stay_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decode, "_AMOUNTS_KEPT", 3)
+    monkeypatch.setattr(decode, "_AMOUNTS", {})
     for n in (*range(10), *range(10)):
         row = one(booking("data.amount", f"{n}.5"))
         assert isinstance(row, EnvelopeStruct)
@@ -322,6 +323,14 @@ def test_ten_megabytes_are_looked_at_only_if_allowed() -> None:
     assert isinstance(codec.decode_values([padded], limit=20_000_000)[0], EnvelopeStruct)
     brackets = WHOLE[:-1] + b',"padding":[' + b"[]," * 3_000_000 + b"1]}"
     assert isinstance(codec.decode_values([brackets], limit=20_000_000)[0], EnvelopeStruct)
+
+
+def test_a_small_limit_holds_for_a_chunk_too() -> None:
+    for values in ([WHOLE], [WHOLE, WHOLE]):
+        for result in codec.decode_values(values, limit=len(WHOLE) - 1):
+            assert isinstance(result, Refusal)
+            assert f"the limit is {len(WHOLE) - 1}" in result.message
+        assert all(isinstance(row, EnvelopeStruct) for row in codec.decode_values(values, limit=len(WHOLE)))
 
 
 def test_brackets_within_text_are_no_nesting() -> None:
