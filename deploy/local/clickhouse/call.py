@@ -81,8 +81,11 @@ def read(method: str, headers: Mapping[str, str], given: Mapping[str, str], form
         if values.get(name, "0") not in ("0", "false"):
             text = f"{name}=1 (ClickHouse's own framing) is not served; use Accept-Encoding and Content-Encoding"
             raise refused(48, "NOT_IMPLEMENTED", text)
+    for name in ("query_id", "session_timezone"):
+        if not values.get(name, "").isprintable():
+            raise refused(36, "BAD_ARGUMENTS", f"{name} {values[name]!r} has characters that cannot be printed")
     return Call(
-        query=values.get("query", "").encode(),
+        query=values.get("query", "").encode(errors="surrogateescape"),
         query_id=values.get("query_id") or str(uuid.uuid4()),
         database=values.get("database") or headers.get("X-ClickHouse-Database", ""),
         default_format=values.get("default_format") or headers.get("X-ClickHouse-Format", "TabSeparated"),

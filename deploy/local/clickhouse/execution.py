@@ -88,7 +88,8 @@ class Execution:
     def _session(self, call: Call, order: Order, ticket: Ticket) -> SessionConnection | None:
         if not call.session_id:
             return None
-        if call.read_only and not isinstance(order.statement, Read):
+        read_only = call.read_only or call.settings.get("readonly", "0") not in ("0", "false")
+        if read_only and not isinstance(order.statement, Read):
             raise refused(164, "READONLY", "Cannot execute query in readonly mode: send it by POST")
         session = self._sessions.enter(call)
         ticket.on_close(lambda: self._sessions.leave(session, call.session_timeout))

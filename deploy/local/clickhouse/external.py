@@ -51,7 +51,14 @@ def _table(name: str, file: Spool, given: Mapping[str, str]) -> Table:
 
 
 async def receive(request: web.Request, form: Form, spools: Spools, limits: Limits) -> None:
-    """Take a form whole; raises EngineError for one too long or a client that stalls."""
+    """Take a form whole; raises EngineError for one that is broken or too long, or a client that stalls."""
+    try:
+        await _receive(request, form, spools, limits)
+    except ValueError as error:
+        raise refused(36, "BAD_ARGUMENTS", f"The body is not a valid form: {error}") from None
+
+
+async def _receive(request: web.Request, form: Form, spools: Spools, limits: Limits) -> None:
     taken = 0
     reader = await request.multipart()
     while True:

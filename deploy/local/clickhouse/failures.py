@@ -25,7 +25,7 @@ _STATUS = {
 }
 _CODE = re.compile(r"Code: (\d+)\. ")
 _REPEATED = re.compile(r"^(?:Code: \d+\. DB::Exception: )+(Code: \d+\. DB::Exception: )")
-_TRAILER = re.compile(r"( \([A-Z][A-Z0-9_]+\))(?: \(version [^)]*\))?\.?(?: \([A-Z][A-Z0-9_]+\))?\s*$")
+_TRAILER = re.compile(r"( \([A-Z][A-Z0-9_]+\))(?:\.? \((?:version [^)]*|[A-Z][A-Z0-9_]+)\))*\.?\s*$")
 
 
 class EngineError(Exception):

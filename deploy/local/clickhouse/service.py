@@ -52,7 +52,7 @@ class Service:
         """Answer one request for a statement."""
         if request.method == "GET" and not request.query_string and not request.can_read_body:
             return await _ok(request)
-        frame = Frame(self.engine, request.query.get("query_id", ""), send_seconds=self.limits.send_seconds)
+        frame = Frame(self.engine, "", send_seconds=self.limits.send_seconds)
         ticket = Ticket()
         try:
             self.user.check(request.headers, request.query)

@@ -85,6 +85,10 @@ def parse(text: bytes, default_format: str) -> Statement:
     first = next(tokens(text), None)
     if first is None:
         raise refused(62, "SYNTAX_ERROR", "Empty query")
+    if first.kind != "word" and first.text != b"(":
+        raise refused(
+            62, "SYNTAX_ERROR", f"Syntax error: failed at position 1 ({first.text[:20]!r}): expected a statement"
+        )
     opening = first.text.upper()
     if opening == b"INSERT":
         return _insert(text)

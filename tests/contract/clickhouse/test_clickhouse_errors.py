@@ -18,6 +18,7 @@ CASES = [
     ("SELECT CAST(1 AS NoSuchType)", 50, 404, "UNKNOWN_TYPE"),
     ("SELEC 1", 62, 400, "SYNTAX_ERROR"),
     ("SELECT FROM WHERE", 62, 400, "SYNTAX_ERROR"),
+    ("\0\1", 62, 400, "SYNTAX_ERROR"),
     ("SELECT 'unbroken", 62, 400, "SYNTAX_ERROR"),
     ("SELECT throwIf(1)", 395, 500, "FUNCTION_THROW_IF_VALUE_IS_NON_ZERO"),
     ("SELECT toUInt8('x')", 6, 400, "CANNOT_PARSE_TEXT"),

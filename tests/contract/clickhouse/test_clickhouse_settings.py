@@ -51,6 +51,10 @@ def test_readonly_setting(server: Address, database: str) -> None:
     create = f"CREATE TABLE {database}.never (a Int8) ENGINE = Memory"
     assert server.http(create, readonly=1).headers["X-ClickHouse-Exception-Code"] == "164"
     assert server.http(create, readonly=2).headers["X-ClickHouse-Exception-Code"] == "164"
+    session = uuid4().hex
+    assert server.http(create, session_id=session, readonly=1).headers["X-ClickHouse-Exception-Code"] == "164"
+    assert server.http("SELECT 1", session_id=session, readonly=1).data == b"1\n"
+    assert server.http(create.replace("never", "later"), session_id=session).status == 200
 
 
 @pytest.mark.parametrize(
