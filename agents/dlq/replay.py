@@ -16,7 +16,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import (
+    InvalidTopicError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    PolicyViolationError,
+    RecordListTooLargeError,
+    TopicAuthorizationFailedError,
+)
 
 from agents.dlq.edit import Outgoing
 from agents.kill_point import point
@@ -26,6 +33,14 @@ from streams.letter import Action, Filter, Letter, LetterId, State
 
 BATCH = 100
 """Letters that are claimed and sent together: so many are uncertain at most after a crash."""
+CLEAR = (
+    InvalidTopicError,
+    MessageSizeTooLargeError,
+    PolicyViolationError,
+    RecordListTooLargeError,
+    TopicAuthorizationFailedError,
+)
+"""Answers of the broker after which the record certainly does not stand there."""
 PAGE = 200
 """Letters that are read at a time, with their records."""
 
@@ -190,7 +205,7 @@ class Replayer:
             done = answer.result()
             return self._line(out, "done", to=(done.topic, done.partition, done.offset))
         self.tally.note(f"{out.letter.id.short}: {error!r}")
-        if error is not answer and getattr(error, "retriable", False):
+        if error is not answer and not isinstance(error, CLEAR):
             self.tally.uncertain += 1
             return None
         self.tally.failed += 1
