@@ -90,7 +90,7 @@ def kafka() -> str | None:
 def install_kafka() -> None:
     """Copy Kafka's jars and what they need from Maven Central into `.tools`; they appear all or not at all."""
     missing = [
-        package for package, there in (("openjdk-17-jre-headless", java()), ("maven", shutil.which("mvn"))) if not there
+        package for package, there in (("default-jre-headless", java()), ("maven", shutil.which("mvn"))) if not there
     ]
     if missing:
         apt(*missing)

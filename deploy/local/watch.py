@@ -72,7 +72,7 @@ class Watch:
         for worker in self._workers:
             of_worker = shards(worker.url) if worker.state is State.UP else {}
             states = ", ".join(f"shard {number} {state}" for number, state in sorted(of_worker.items()))
-            yield worker.server.name, worker.state, f"{worker.url}  {states}"
+            yield worker.server.name, worker.state, f"{worker.url}/shards  {states}"
 
     def _show(self) -> None:
         if self._live is not None:

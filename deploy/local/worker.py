@@ -53,7 +53,8 @@ class Worker:
 
     def command(self, port: int) -> Command:
         """The worker with its pages on this port."""
-        argv = (sys.executable, "-m", "faust", "-A", "streams", "worker", "-l", self.settings.log_level)
+        level = "warn" if self.settings.log_level == "warning" else self.settings.log_level  # Faust's word for it
+        argv = (sys.executable, "-m", "faust", "-A", "streams", "worker", "-l", level)
         env = environment(self.settings) | {"WORKER_PORT": str(port), "WORKER_HOST": "127.0.0.1"}
         return Command(argv, env=env, grace=self.settings.worker_stop_seconds + GRACE_SECONDS)
 
@@ -153,7 +154,7 @@ class Metrics:
         return Reading(
             events=int(sum(self._sums("millrace_events_total").values())),
             lag=int(sum(gauges.get("millrace_lag_records", []))),
-            freshness_p95=max(freshness, default=None),
+            freshness_p95=max(freshness, default=0) or None,
             buckets=self._buckets(),
         )
 
