@@ -1,5 +1,6 @@
 """The documents say what the code does: generated ones are current, every command and setting is explained."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -52,3 +53,13 @@ def test_changelog_and_readme_name_the_two_commands() -> None:
     readme = (ROOT / "README.md").read_text()
     assert "make up" in readme
     assert "make test" in readme
+
+
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(page: Path) -> None:
+    targets = [t for t in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()) if "://" not in t]
+    missing = [target for target in targets if not (page.parent / target).exists()]
+    assert not missing, f"{page.relative_to(ROOT)} links to {missing}"
