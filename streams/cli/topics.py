@@ -44,13 +44,17 @@ async def create(settings: Settings) -> list[str]:
                 for name, config in missing.items()
             ]
         )
+        refused = {name: (code, text) for name, code, *text in answer.topic_errors if code}
+        # A broker of a cluster knows a new topic a moment later than the one that made it.
+        while not missing.keys() - refused.keys() <= set(await admin.list_topics()):
+            await asyncio.sleep(0.05)
     except KafkaError as error:
         raise SinkUnavailable(f"KAFKA_BOOTSTRAP_SERVERS={servers} does not create topics: {error!r}") from error
     finally:
         await admin.close()
-    for name, code, *text in answer.topic_errors:
+    for name, (code, text) in refused.items():
         # Somebody else may have created it meanwhile.
-        if code not in (0, TopicAlreadyExistsError.errno):
+        if code != TopicAlreadyExistsError.errno:
             raise ConfigurationError(f"The broker refuses topic {name}: {for_code(code).__name__} {text}")
     return list(missing)
 
