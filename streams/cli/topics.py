@@ -46,7 +46,7 @@ async def create(settings: Settings) -> list[str]:
         )
         refused = {name: (code, text) for name, code, *text in answer.topic_errors if code}
         # A broker of a cluster knows a new topic a moment later than the one that made it.
-        while not missing.keys() - refused.keys() <= set(await admin.list_topics()):
+        while not missing.keys() - refused.keys() <= set(await admin.list_topics()):  # noqa: ASYNC110  # nothing tells
             await asyncio.sleep(0.05)
     except KafkaError as error:
         raise SinkUnavailable(f"KAFKA_BOOTSTRAP_SERVERS={servers} does not create topics: {error!r}") from error
