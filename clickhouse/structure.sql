@@ -44,6 +44,49 @@ ORDER BY (event_type, toStartOfHour(occurred_at), user_id, occurred_at)
 TTL toDate(occurred_at) + toIntervalDay(732)
 SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
 
+CREATE TABLE {database}.chain_repairs
+(
+    `shard` UInt16,
+    `left_chain` String,
+    `left_seq` UInt64,
+    `left_nonce` String,
+    `chain` String,
+    `seq` UInt64,
+    `nonce` String,
+    `intent_offset` UInt64,
+    `starts` Map(String, UInt64),
+    `lost` Map(String, UInt64),
+    `actor` LowCardinality(String),
+    `note` String CODEC(ZSTD(3)),
+    `at` DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC')
+)
+ENGINE = MergeTree
+ORDER BY (shard, chain)
+SETTINGS default_compression_codec = 'ZSTD(1)', index_granularity = 8192;
+
+CREATE TABLE {database}.dead_letter_actions
+(
+    `topic` LowCardinality(String),
+    `partition` UInt16,
+    `offset` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `chain` String,
+    `action` String,
+    `kind` LowCardinality(String),
+    `phase` LowCardinality(String),
+    `attempt` UInt16,
+    `actor` LowCardinality(String),
+    `note` String CODEC(ZSTD(3)),
+    `to_topic` LowCardinality(String),
+    `to_partition` UInt16,
+    `to_offset` UInt64,
+    `edited` Bool,
+    `value` String CODEC(ZSTD(3)),
+    `at` DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC')
+)
+ENGINE = MergeTree
+ORDER BY (topic, partition, offset, chain, at)
+SETTINGS default_compression_codec = 'ZSTD(1)', index_granularity = 8192;
+
 CREATE TABLE {database}.dead_letters
 (
     `ingested_at` DateTime64(3, 'UTC'),
@@ -267,6 +310,17 @@ PARTITION BY toDate(occurred_at)
 ORDER BY (user_id, if(user_id = '', ifNull(driver_id, ''), ''), occurred_at)
 TTL toDate(occurred_at) + toIntervalDay(732)
 SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+
+CREATE TABLE {database}.holds
+(
+    `name` String,
+    `reason` String,
+    `held` UInt8,
+    `at` DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')
+)
+ENGINE = ReplacingMergeTree(at)
+ORDER BY name
+SETTINGS default_compression_codec = 'ZSTD(1)', index_granularity = 8192;
 
 CREATE TABLE {database}.location_events
 (
