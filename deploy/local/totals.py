@@ -1,5 +1,6 @@
 """What became of the events: rows and dead letters from ClickHouse, duplicates and samples from the log of intents."""
 
+import asyncio
 import json
 from collections import Counter
 from dataclasses import dataclass, field
@@ -77,9 +78,10 @@ async def dropped(settings: Settings) -> Counter[str]:
     )
     await consumer.start()
     try:
-        topic = settings.kafka_intents_topic
-        logs = [TopicPartition(topic, n) for n in sorted(consumer.partitions_for_topic(topic) or ())]
+        logs = [TopicPartition(settings.kafka_intents_topic, shard) for shard in range(settings.kafka_partitions)]
         consumer.assign(logs)
+        # aiokafka starts a task here, and `stop` would raise its cancellation had it not run yet.
+        await asyncio.sleep(0)
         ends = await consumer.end_offsets(logs)
         valid: dict[TopicPartition, dict[tuple[Any, ...], Intent]] = {log: {} for log in logs}
         chains = {log: Chain() for log in logs}
