@@ -6,10 +6,9 @@ from collections import Counter
 import numpy as np
 
 from agents.batch import Batch
-from agents.judge import DUPLICATE, SAMPLED_OUT
 from streams import metrics
-from streams.batch import count_runs
 from streams.codec import spec_of
+from streams.events import registry
 
 
 def delivered(batch: Batch) -> None:
@@ -25,11 +24,10 @@ def delivered(batch: Batch) -> None:
         for kind, count in Counter(map(type, part.events)).items():
             metrics.EVENTS.labels(spec_of(kind).name, "row").inc(count)
     for letter in batch.content.dead:
-        metrics.EVENTS.labels(letter.event_type[:80] or "unknown", "dead_letter").inc()
-    for topic, words in batch.verdict.items():
-        for word in (DUPLICATE, SAMPLED_OUT):
-            if runs := words.get(word):
-                metrics.EVENTS.labels(topic, word).inc(count_runs(runs))
+        name = letter.event_type if letter.event_type in registry.events else "unknown"
+        metrics.EVENTS.labels(name, "dead_letter").inc()
+    for (left, word), count in batch.judged.left_out.items():
+        metrics.EVENTS.labels(left, word).inc(count)
     metrics.BATCHES.labels("new").inc()
     metrics.BATCH_ROWS.observe(rows)
     metrics.BATCH_BYTES.inc(sum(decoded.size for chunks in batch.decoded.values() for decoded in chunks))

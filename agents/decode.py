@@ -9,7 +9,10 @@ from streams.topics import partition_of
 def decode(chunk: Chunk, bytes_limit: int) -> Decoded:
     """Decode every record of a chunk; a refused one becomes a Refusal in its place. Never raises for bad input."""
     records = chunk.records
-    events = codec.decode_values([record.value for record in records], topic=chunk.topic, limit=bytes_limit)
+    values = [record.value for record in records]
+    events = codec.decode_values(values, topic=chunk.topic, limit=bytes_limit)
+    for (kind, _), count in codec.unknown_fields(values, events).items():
+        metrics.UNKNOWN_FIELDS.labels(kind).inc(count)
     for i, record in enumerate(records):
         if record.headers and codec.is_binary(record.headers):
             events[i] = codec.decode_binary(record.headers, record.value, chunk.topic, bytes_limit)

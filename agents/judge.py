@@ -4,6 +4,7 @@
 second delivery does (the record decides, R11).
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -69,6 +70,14 @@ class Judged:
     verdict: Verdict = field(default_factory=dict)
     unreadable: dict[str, set[int]] = field(default_factory=dict)
     """Offsets that the record accepts and this version cannot read; only a second delivery has them."""
+    left_out: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Events left out without a dead letter, by event type and word; only a new batch knows them."""
+
+    def leave_out(self, word: str, part: Accepted, indexes: set[int]) -> list[int]:
+        """Take events out of the part and count them; returns their offsets."""
+        for kind, count in Counter(type(part.events[i]) for i in indexes).items():
+            self.left_out[spec_of(kind).name, word] += count
+        return _drop(part, indexes)
 
     @property
     def records(self) -> int:
@@ -101,9 +110,9 @@ def judge(decoded: Mapping[str, list[Decoded]], policy: Policy, ingested_at: int
         words: dict[str, list[int]] = {}
         for letter in dead:
             words.setdefault(letter.reason, []).append(letter.record.offset)
-        words[SAMPLED_OUT] = _drop(part, _sampled_out(part, policy.sample_rate))
+        words[SAMPLED_OUT] = judged.leave_out(SAMPLED_OUT, part, _sampled_out(part, policy.sample_rate))
         repeated = draft.duplicates(topic, part.partition, part.offsets, part.events, ingested_at / 1000)
-        words[DUPLICATE] = _drop(part, repeated)
+        words[DUPLICATE] = judged.leave_out(DUPLICATE, part, repeated)
         judged.accepted.append(part)
         judged.dead += sorted(dead, key=lambda letter: letter.record.offset)
         if runs := runs_by_topic(words):

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.metrics import MetricWrapperBase
 
 REGISTRY = CollectorRegistry()
 
@@ -26,7 +27,7 @@ DEAD_LETTERS = Counter(
 )
 UNKNOWN_FIELDS = Counter(
     "millrace_unknown_fields",
-    "Fields that no declaration names, in the events that were looked at for them, by event type.",
+    "Fields that no declaration names, by event type; estimated from one event in a hundred.",
     ["type"],
     registry=REGISTRY,
 )
@@ -107,6 +108,27 @@ INVARIANTS = Counter(
 )
 for _name in ("rows_above_intent", "range_not_covered"):
     INVARIANTS.labels(_name)
+
+
+def reference() -> str:
+    """The text of docs/metrics.md."""
+    lines = [
+        "<!-- Written by `make docs` from streams/metrics.py. -->",
+        "# Metrics",
+        "",
+        "Every worker serves these on `/metrics` of its own port. Units are seconds, bytes and counts.",
+        "`millrace_invariants_broken_total` must stay 0: alert on anything else.",
+        "",
+        "| metric | type | labels | meaning |",
+        "|---|---|---|---|",
+    ]
+    for metric in globals().values():
+        if isinstance(metric, MetricWrapperBase):
+            (family,) = metric.describe()
+            name = family.name + ("_total" if family.type == "counter" else "")
+            labels = ", ".join(f"`{label}`" for label in metric._labelnames)
+            lines.append(f"| `{name}` | {family.type} | {labels} | {family.documentation} |")
+    return "\n".join(lines) + "\n"
 
 
 @contextmanager

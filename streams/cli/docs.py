@@ -15,6 +15,7 @@ GENERATED: dict[str, str] = {
     ".env.example": "streams.cli.settings:env_example",
     "docs/EVENT_SCHEMAS.md": "streams.cli.events:reference_document",
     "docs/asyncapi.json": "streams.cli.events:asyncapi_document",
+    "docs/metrics.md": "streams.metrics:reference",
     "docs/commands.md": "streams.cli.docs:commands",
 }
 
