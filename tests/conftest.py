@@ -1,3 +1,9 @@
 """What all tests share: the embedded stack, Apache Kafka, and how a missing tool is met."""
 
-pytest_plugins = ["tests.support.store", "tests.support.tools", "tests.support.stack", "tests.support.kafka"]
+pytest_plugins = [
+    "tests.support.store",
+    "tests.support.tools",
+    "tests.support.stack",
+    "tests.support.kafka",
+    "tests.support.workers",
+]

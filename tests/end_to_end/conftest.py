@@ -1,0 +1,52 @@
+"""What whole workers run against: topics and tables, on the embedded broker or on Apache Kafka."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from clickhouse import migrate
+from deploy.local import clickhouse_part
+from deploy.local.part import Part
+from streams.cli import topics
+from streams.settings import Settings
+from tests.support.kafka import Kafka
+
+
+def prepared(settings: Settings) -> Settings:
+    """The settings, once their topics and tables exist."""
+    migrate.run(settings)
+    asyncio.run(topics.create(settings))
+    return settings
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A home folder in which no stack runs, so that a process takes nothing from there."""
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def embedded(settings: Settings, home: Path) -> Settings:
+    """Topics and tables on the embedded broker."""
+    return prepared(settings.model_copy(update={"millrace_home": home}))
+
+
+@pytest.fixture
+def on_kafka(settings: Settings, kafka: Kafka, home: Path) -> Settings:
+    """Topics and tables on Apache Kafka, which this test has for itself."""
+    own = {"kafka_bootstrap_servers": kafka.url, "kafka_forgets": False, "millrace_home": home}
+    return prepared(settings.model_copy(update=own))
+
+
+@pytest.fixture
+def own_clickhouse(tmp_path: Path) -> Iterator[Part]:
+    """A ClickHouse server that a test may kill or stop; killed, it is started again on its data and port."""
+    lost: list[str] = []
+    server = clickhouse_part.ClickHouse(tmp_path / "clickhouse", "a password")
+    part = Part(server, clickhouse_part.ping, tmp_path, lost.append)
+    part.start()
+    yield part
+    part.stop()
+    assert not lost, lost

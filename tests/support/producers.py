@@ -1,0 +1,65 @@
+"""Producers for tests: `millrace load` and `millrace replay` as processes, and what they say they sent."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from streams.settings import Settings
+from tests.support.workers import environment
+
+
+class Producer:
+    """A producer that runs."""
+
+    def __init__(self, settings: Settings, words: tuple[str, ...]) -> None:
+        command = [sys.executable, "-m", "streams.cli", *words]
+        env = {**os.environ, **environment(settings)}
+        self._process = subprocess.Popen(
+            command, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL
+        )
+
+    @property
+    def running(self) -> bool:
+        """Whether it still sends."""
+        return self._process.poll() is None
+
+    def truth(self, seconds: float = 280) -> dict[str, Any]:
+        """Wait for its end; what was sent, of which every record must be acknowledged."""
+        out, err = self._process.communicate(timeout=seconds)
+        assert self._process.returncode == 0, err
+        (line,) = out.splitlines()
+        truth: dict[str, Any] = json.loads(line)
+        assert truth["unacknowledged"] == 0
+        return truth
+
+    def stop(self) -> dict[str, Any]:
+        """Let it send no more; what was sent until now."""
+        self._process.send_signal(signal.SIGINT)
+        return self.truth()
+
+    def end(self) -> None:
+        """Kill it if it runs."""
+        if self.running:
+            self._process.kill()
+            self._process.communicate()
+
+
+@contextmanager
+def sending(settings: Settings, *words: str) -> Iterator[Producer]:
+    """A producer beside the test, as `sending(settings, "load", "--rate", "500")`."""
+    made = Producer(settings, words)
+    try:
+        yield made
+    finally:
+        made.end()
+
+
+def send(settings: Settings, *words: str) -> dict[str, Any]:
+    """Run a producer to its end; what was sent."""
+    with sending(settings, *words) as made:
+        return made.truth()
