@@ -1,6 +1,7 @@
 """The embedded ClickHouse as a part of the stack: our HTTP server in front of the chdb engine."""
 
 import base64
+import http.client
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -53,6 +54,8 @@ def ask(url: str, query: str, seconds: float = ANSWER_SECONDS) -> str:
     except urllib.error.HTTPError as error:
         with error:
             raise OSError(f"ClickHouse answers {error.code}: {error.read(500).decode(errors='replace')}") from None
+    except http.client.HTTPException as error:
+        raise OSError(f"ClickHouse breaks off: {error!r}") from error
 
 
 def ping(url: str) -> None:

@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import FrameType
 
+from aiokafka.errors import KafkaError
 from rich.console import Console
 
 from clickhouse import migrate
@@ -216,5 +217,8 @@ class Run:
 def count(settings: Settings) -> Totals:
     """Everything that is known now. Raises OSError, SinkUnavailable."""
     totals = stored(settings)
-    totals.dropped = asyncio.run(dropped(settings))
+    try:
+        totals.dropped = asyncio.run(dropped(settings))
+    except KafkaError as error:
+        raise SinkUnavailable(f"The log of intents cannot be read: {error!r}") from error
     return totals

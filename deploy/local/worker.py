@@ -1,5 +1,6 @@
 """Faust workers as parts: started beside the stack, read through their own pages, started again when they die."""
 
+import http.client
 import json
 import sys
 import urllib.error
@@ -76,6 +77,8 @@ def page(url: str, name: str) -> tuple[int, bytes]:
     except urllib.error.HTTPError as error:
         with error:
             return error.code, error.read()
+    except http.client.HTTPException as error:
+        raise OSError(f"{url}/{name} breaks off: {error!r}") from error
 
 
 def ping(url: str) -> None:

@@ -18,6 +18,7 @@ from deploy.local.clickhouse_part import ask
 from streams.events import registry
 from streams.events.sample import sample
 from tests.support.processes import alive, on_tmpfs, shared_memory_of, tree
+from tests.support.stack import fresh_broker
 from tests.support.waiting import until
 
 UP = [sys.executable, "-m", "streams.cli", "up", "--json", "--demo", "none"]
@@ -54,6 +55,12 @@ def up(home: Path, *more: str) -> Iterator[tuple[subprocess.Popen[str], dict[str
     """A `millrace up` that is ready, and its first line."""
     with started(home, *more) as process:
         yield process, first_line(process, home)
+
+
+def broker_of(pids: list[int]) -> int:
+    """The broker among these processes."""
+    names = {pid: Path(f"/proc/{pid}/comm").read_text() for pid in pids}
+    return next(pid for pid, name in names.items() if name.startswith("tansu"))
 
 
 async def send(servers: str, count: int) -> None:
@@ -93,9 +100,10 @@ def test_nothing_is_left_behind_however_it_ends(tmp_path: Path) -> None:
         "twice": [signal.SIGINT, signal.SIGINT],
         "terminated": [signal.SIGTERM],
         "killed": [signal.SIGKILL],
+        "without broker": [],
     }
     with ExitStack() as stack:
-        # Three at once: they must not meet either, and waiting for one is waiting for all.
+        # All at once: they must not meet either, and waiting for one is waiting for all.
         running = {name: stack.enter_context(started(tmp_path / name / "home")) for name in endings}
         pids: dict[str, list[int]] = {}
         for name, process in running.items():
@@ -105,8 +113,10 @@ def test_nothing_is_left_behind_however_it_ends(tmp_path: Path) -> None:
         for name, process in running.items():
             for number in endings[name]:
                 process.send_signal(number)
+        os.kill(broker_of(pids["without broker"]), signal.SIGKILL)
         codes = {name: process.wait(60) for name, process in running.items()}
-    assert codes == {"twice": 0, "terminated": 0, "killed": -signal.SIGKILL}
+    assert codes == {"twice": 0, "terminated": 0, "killed": -signal.SIGKILL, "without broker": 1}
+    assert "The broker died" in (tmp_path / "without broker" / "stderr").read_text()
     for name, of_run in pids.items():
         until(f"every process of {name} to end", lambda: not alive(of_run), 40)  # noqa: B023 - called at once
         assert shared_memory_of(of_run) == []
@@ -114,26 +124,14 @@ def test_nothing_is_left_behind_however_it_ends(tmp_path: Path) -> None:
     assert on_tmpfs() <= before
 
 
-def test_rides_on_given_parts_until_their_broker_dies(tmp_path: Path) -> None:
-    with up(tmp_path / "one") as (process, first):
-        urls = first["urls"]
-        given = {
-            "KAFKA_BOOTSTRAP_SERVERS": urls["broker"],
-            "CLICKHOUSE_URL": urls["clickhouse"],
-            "REDIS_URL": urls["redis"],
-            "DATABASE_URL": urls["postgres"],
-        }
-        # The two workers share the shards, as two of one group do.
-        command = [*UP, "--home", str(tmp_path / "two"), "--demo", "rides", "--for", "2"]
-        done = subprocess.run(command, env=os.environ | given, capture_output=True, text=True, timeout=120, check=False)
-        assert done.returncode == 0, done.stderr
-        ready, totals = map(json.loads, done.stdout.splitlines())
-        assert ready["urls"]["kafka_bootstrap_servers"] == urls["broker"]
-        assert (totals["sent"], totals["rows"]["events_raw"]) == (25000, 25000)
-        assert [totals["rows"][f"{family}_events"] for family in ("booking", "trip", "payment")] == [10000, 10000, 5000]
-        pids = tree(process.pid)[1:]
-        broker = next(pid for pid in pids if "tansu" in Path(f"/proc/{pid}/cmdline").read_text())
-        os.kill(broker, signal.SIGKILL)
-        assert process.wait(60) == 1
-    assert "The broker died" in (tmp_path / "stderr").read_text()
-    assert alive(pids) == []
+def test_rides_on_a_given_broker(tmp_path: Path) -> None:
+    with fresh_broker(tmp_path) as servers:
+        command = [*UP, "--home", str(tmp_path / "home"), "--demo", "rides", "--for", "1"]
+        env = os.environ | {"KAFKA_BOOTSTRAP_SERVERS": servers}
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    ready, totals = map(json.loads, done.stdout.splitlines())
+    assert ready["urls"]["kafka_bootstrap_servers"] == servers
+    assert (totals["sent"], totals["rows"]["events_raw"]) == (25000, 25000)
+    assert [totals["rows"][f"{family}_events"] for family in ("booking", "trip", "payment")] == [10000, 10000, 5000]
+    assert (totals["dead_letters"], totals["duplicates"], totals["sampled_out"]) == ({}, 0, 0)

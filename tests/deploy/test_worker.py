@@ -1,6 +1,7 @@
 """What `millrace up` reads from its workers: sums that survive a restart, quantiles, the environment it hands over."""
 
 import http.server
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 from pydantic import SecretStr
 
-from deploy.local.worker import Metrics, environment, is_ready, quantile, shards, stopped
+from deploy.local.worker import Metrics, environment, is_ready, page, quantile, shards, stopped
 from streams.settings import Settings
 
 EVENTS = """# TYPE millrace_events_total counter
@@ -92,6 +93,22 @@ def test_readiness_and_problems_of_shards() -> None:
         assert shards(url) == {}
     assert not is_ready(url)
     assert stopped(url) == []
+
+
+def test_worker_that_breaks_off_counts_as_away() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def half_an_answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+
+        thread = threading.Thread(target=half_an_answer)
+        thread.start()
+        with pytest.raises(OSError, match="breaks off"):
+            page(f"http://127.0.0.1:{server.getsockname()[1]}", "metrics")
+        thread.join()
 
 
 def test_environment_hands_over_what_is_set() -> None:
