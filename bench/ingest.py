@@ -27,6 +27,7 @@ from rich.table import Table
 from bench.world import Message, clones, originals, send
 from clickhouse import migrate
 from deploy.local import tools
+from deploy.local.kafka import Kafka
 from deploy.local.part import Part
 from deploy.local.stack import Stack
 from deploy.local.worker import families, worker_part
@@ -34,7 +35,6 @@ from streams import codec
 from streams.cli.topics import create
 from streams.settings import Settings
 from streams.topics import source_topics
-from tests.support.kafka import Kafka
 
 RESULTS = Path(__file__).parent / "results"
 PATIENCE = 600.0

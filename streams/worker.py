@@ -19,7 +19,7 @@ from agents.kill_point import arm
 from agents.preflight import preflight
 from streams import log
 from streams.batch import Chunk
-from streams.chunks import App, Chunks, ConsumerThread, GroupConsumer, RawSchema
+from streams.chunks import App, Chunks, ConsumerThread, GroupConsumer, RawSchema, SourceTopics
 from streams.errors import MillraceError
 from streams.settings import load
 from streams.topics import source_topics
@@ -69,6 +69,7 @@ app = App(
     datadir=settings.millrace_home / "faust",
     Worker=Worker,
     ConsumerScheduler=Chunks,
+    Topic=SourceTopics,
     topic_disable_leader=True,
     topic_allow_declare=False,
     stream_wait_empty=False,

@@ -7,7 +7,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from deploy.local import tools
-from tests.support.kafka import Kafka
+from deploy.local.kafka import Kafka
 from tests.support.processes import alive
 from tests.support.tools import MISSING, need
 

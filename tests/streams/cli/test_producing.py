@@ -20,13 +20,13 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.partitioner import DefaultPartitioner
 
 from agents import sample
+from deploy.local.kafka import Kafka
 from streams import cli, codec
 from streams.cli import topics
 from streams.settings import Settings
 from streams.topics import source_topics
 from streams.world import rides
 from streams.world.truth import expected
-from tests.support.kafka import Kafka
 from tests.support.stack import fresh_broker
 
 PARTITIONS = 3
