@@ -1,0 +1,28 @@
+"""`python -m bench [NAME] [options]`: run a benchmark; without a name, the whole job."""
+
+import runpy
+import sys
+
+BENCHMARKS = {
+    "ingest": "the whole job of one worker: events per CPU second and by the clock, freshness, memory",
+    "decode": "decoding, validating and rendering alone",
+}
+
+
+def main() -> None:
+    """Run the named benchmark with the rest of the command line."""
+    words = sys.argv[1:]
+    if words and words[0] in ("-h", "--help"):
+        lines = "".join(f"  {name:8} {line}\n" for name, line in BENCHMARKS.items())
+        sys.stdout.write(
+            f"usage: python -m bench [NAME] [options]\n\n{lines}\n`python -m bench NAME --help` shows more\n"
+        )
+        return
+    name = words.pop(0) if words and not words[0].startswith("-") else "ingest"
+    if name not in BENCHMARKS:
+        sys.exit(f"there is no benchmark {name!r}; choose one of {', '.join(BENCHMARKS)}")
+    sys.argv = [f"python -m bench {name}", *words]
+    runpy.run_module(f"bench.{name}", run_name="__main__")
+
+
+main()
