@@ -16,14 +16,14 @@ class Seen(NamedTuple):
 
 
 async def remember(
-    shard: int, chain: str, below: Mapping[str, int], memory: Memory, store: Store, seconds: float, limit: int
+    shard: int, below: Mapping[str, int], memory: Memory, store: Store, seconds: float, limit: int
 ) -> int:
     """Enter the accepted events of the last `seconds` below these offsets, at most `limit` a topic; tells how many."""
     since = await store.clock.now() - int(seconds * 1000)
     count = 0
     for topic, end in below.items():
         memory.forget(topic, shard)
-        batches = await store.witness.accepted(raw_table(topic), shard, chain, topic, end, since, limit)
+        batches = await store.witness.accepted(raw_table(topic), shard, topic, end, since, limit)
         for at, offsets, sources, ids in batches:
             events = [Seen(source, id_) for source, id_ in zip(sources, ids, strict=True)]
             memory.enter(topic, shard, offsets, events, at / 1000)

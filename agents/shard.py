@@ -217,7 +217,7 @@ class Shard:
         await around.store.repairs.run(self.number)
         below = {topic: start for topic, (start, _) in last.ranges.items()}
         seen = around.memory.events // around.sizes.partitions
-        await remember(self.number, last.chain, below, around.memory, around.store, around.memory_seconds, seen)
+        await remember(self.number, below, around.memory, around.store, around.memory_seconds, seen)
         if last.is_empty:
             await around.store.witness.write_line(self.number, last, chain.offset)
         else:

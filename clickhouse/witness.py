@@ -95,21 +95,21 @@ class Witness:
         return int(rows[0][0])
 
     async def accepted(
-        self, table: str, shard: int, chain: str, topic: str, below: int, since: int, limit: int
+        self, table: str, shard: int, topic: str, below: int, since: int, limit: int
     ) -> list[tuple[int, list[int], list[str], list[str]]]:
         """The newest accepted events of one topic below an offset: per batch (ingested_at, offsets, sources, ids).
 
-        Oldest batch first; `since` and `ingested_at` are milliseconds since 1970.
+        Oldest batch first; `since` and `ingested_at` are milliseconds since 1970. Of every chain: after a repair the
+        events of the chain before it are still to be known again.
         """
         rows = await self._query(
             "SELECT toUnixTimestamp64Milli(ingested_at) AS at, groupArray(offset) AS offsets, "
             "groupArray(source), groupArray(event_id) FROM (SELECT ingested_at, offset, source, event_id "
-            "FROM {table:Identifier} WHERE shard = {shard:UInt16} AND chain = {chain:String} "
-            "AND topic = {topic:String} AND offset < {below:UInt64} "
+            "FROM {table:Identifier} WHERE shard = {shard:UInt16} AND topic = {topic:String} "
+            "AND offset < {below:UInt64} "
             "AND ingested_at >= fromUnixTimestamp64Milli({since:Int64}) "
-            "ORDER BY offset DESC LIMIT {limit:UInt64}) GROUP BY at ORDER BY min(offset)",
-            {"table": table, "shard": shard, "chain": chain, "topic": topic, "below": below, "since": since}
-            | {"limit": limit},
+            "ORDER BY ingested_at DESC, offset DESC LIMIT {limit:UInt64}) GROUP BY at ORDER BY at",
+            {"table": table, "shard": shard, "topic": topic, "below": below, "since": since, "limit": limit},
         )
         batches = []
         for at, offsets, sources, ids in rows:

@@ -1,0 +1,240 @@
+"""Plan the record that begins a new chain for one shard, and append it."""
+
+from dataclasses import dataclass, field
+
+from agents import audit
+from agents.build import groupless
+from agents.judge import LOST
+from agents.repair.ends import Known, Place, agreement, by_rows, place
+from agents.repair.parts import Parts, committed
+from agents.repair.rest import lacking
+from clickhouse.witness import Delivered
+from streams import intent as intents
+from streams.errors import ConfigurationError, LogCut, SinkUnavailable, SourceCut
+from streams.intent import Chain, Intent, Ranges
+from streams.topics import source_topics
+from streams.version import VERSION
+
+TOUCHED = 3
+"""Batches at the end of a lost log that may have been delivered in part: the last, and what it may supersede."""
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a repair of one shard would do."""
+
+    shard: int
+    seen: Delivered | None
+    """What ClickHouse has seen last."""
+    found: str
+    """What is wrong, or that nothing is."""
+    places: dict[str, Place] = field(default_factory=dict)
+    record: Intent | None = None
+    """The record to append; None: nothing to do, or only the line of one that stands there."""
+    standing: tuple[Intent, int] | None = None
+    """A record that an earlier repair appended and did not finish, with its offset."""
+    left: tuple[str, int, str] = ("", 0, "")
+    """Chain, seq and nonce of the last record known of the old chain."""
+
+    @property
+    def is_needed(self) -> bool:
+        """True if there is something to do."""
+        return self.record is not None or self.standing is not None
+
+    @property
+    def lost(self) -> dict[str, tuple[int, int]]:
+        """Per topic the offsets that are gone unread."""
+        return {topic: place.lost for topic, place in self.places.items() if place.lost is not None}
+
+
+async def plan(parts: Parts, shard: int) -> Plan:
+    """Look at the log, the rows and the topics of one shard; changes nothing. Raises SinkUnavailable."""
+    seen = await parts.witness.highest(shard)
+    settings = parts.settings
+    log = await audit.read(settings.kafka_intents_topic, shard, groupless(settings), seen, valid=2)
+    last = log.last.intent if log.last is not None else None
+    if last is None and log.begin == 0 and seen is None:
+        return Plan(shard, seen, "no chain has begun yet; the first worker begins it")
+    if last is not None and log.last is not None and not log.anchored and last.begins and seen is not None:
+        left = (seen.chain, seen.seq, seen.nonce)
+        found = f"a repair has begun chain {last.chain} at offset {log.last.raw.offset} and not finished"
+        return Plan(shard, seen, found, standing=(last, log.last.raw.offset), left=left)
+    bounds = await parts.source(shard).bounds()
+    whole = log.anchored or (seen is None and last is not None)
+    if whole and last is not None:
+        faults = _faults(last, bounds)
+        if not faults:
+            return Plan(shard, seen, "the log is whole; nothing to repair")
+        found = "the log is whole, but " + "; ".join(faults)
+    else:
+        found = _cut(seen, log)
+    known = await _known(parts, shard, seen, log, last)
+    made = Plan(shard, seen, found, left=_left(seen, last))
+    chain = made.left[0]
+    for topic in sorted(bounds):
+        here = known.get(topic)
+        source = parts.source(shard)
+        agreed = None if here is None else await agreement(parts, source, shard, chain, topic, here, bounds[topic])
+        made.places[topic] = place(here, *bounds[topic], agreed)
+    made.record = await _record(parts, made, last)
+    return made
+
+
+async def begin(parts: Parts, made: Plan, actor: str, skip_lost: bool, note: str = "") -> tuple[Intent, int]:
+    """Carry a plan out: append its record, and testify to it. Returns the record and its offset.
+
+    Nobody else may write meanwhile. Raises SourceCut if records are lost and `skip_lost` is not given, LogCut if the
+    log does not keep the record, ConfigurationError if another one came first.
+    """
+    if made.lost and not skip_lost:
+        raise SourceCut(
+            f"shard {made.shard}: records were never taken and are gone ({_listed(made)}); --skip-lost goes on after "
+            "them and counts them as lost"
+        )
+    if made.standing is not None:
+        record, offset = made.standing
+    else:
+        assert made.record is not None
+        record = made.record
+        offset = await _append(parts, made, record)
+    await parts.witness.write_line(made.shard, record, offset)
+    await parts.rows.note(
+        shard=made.shard,
+        left_chain=made.left[0],
+        left_seq=made.left[1],
+        left_nonce=made.left[2],
+        chain=record.chain,
+        seq=record.seq,
+        nonce=record.nonce,
+        intent_offset=offset,
+        starts={topic: start for topic, (start, _) in record.ranges.items()},
+        lost={topic: end - start for topic, (start, end) in made.lost.items()},
+        actor=actor,
+        note=note or made.found,
+    )
+    return record, offset
+
+
+async def _append(parts: Parts, made: Plan, record: Intent) -> int:
+    log = parts.log(made.shard)
+    await log.open()
+    try:
+        offset = await log.append(record.encode())
+    finally:
+        await log.close()
+    if offset is None:
+        raise SinkUnavailable("the append to the log of intents has no known outcome; run the repair again")
+    settings = parts.settings
+    after = await audit.read(settings.kafka_intents_topic, made.shard, groupless(settings), made.seen, valid=2)
+    stands = {entry.intent.nonce: entry for entry in after.entries if entry.intent is not None}
+    mine = stands.get(record.nonce)
+    if mine is None:
+        raise LogCut(f"shard {made.shard}: the log acknowledged offset {offset}, but the record is not there")
+    if not mine.is_valid:
+        raise ConfigurationError(f"shard {made.shard}: another record came first ({mine.why}); run the repair again")
+    return offset
+
+
+async def _known(
+    parts: Parts, shard: int, seen: Delivered | None, log: audit.Log, last: Intent | None
+) -> dict[str, Known]:
+    """Per topic what was delivered: by the last record if it can be read, else by rows and committed offsets."""
+    if last is not None:
+        done = await _is_delivered(parts, shard, last)
+        word = "delivered" if done else "perhaps not delivered whole"
+        return {
+            topic: Known(end if done else start, end, f"record {last.seq} covers {start} to {end} and was {word}")
+            for topic, (start, end) in last.ranges.items()
+        }
+    group = await committed(parts.settings, shard)
+    if seen is None:
+        return by_rows({}, {}, group, _older(log, None))
+    complete = await parts.rows.ends(shard, seen.chain, max(0, seen.seq + 1 - TOUCHED))
+    touched = await parts.rows.ends(shard, seen.chain, seen.seq + 1)
+    floor = await parts.rows.starts(shard, seen.chain)
+    for topic, end in _older(log, seen).items():
+        floor[topic] = max(end, floor.get(topic, 0))
+    return by_rows(complete, touched, group, floor)
+
+
+async def _is_delivered(parts: Parts, shard: int, last: Intent) -> bool:
+    for table, wanted in last.rows.items():
+        if wanted and await parts.witness.count(table, shard, last) < wanted:
+            return False
+    return True
+
+
+def _older(log: audit.Log, seen: Delivered | None) -> dict[str, int]:
+    """Ends of the last record of the old chain that the log still holds, followed from the first that it holds."""
+    chain = Chain()
+    for entry in log.entries:
+        intent = entry.intent
+        if intent is None or (seen is not None and (intent.chain != seen.chain or intent.seq >= seen.seq)):
+            continue
+        if chain.last is None:
+            chain = Chain(intent, entry.raw.offset)
+        else:
+            chain.take(entry.raw.offset, entry.raw.value)
+    return chain.last.ends if chain.last is not None else {}
+
+
+async def _record(parts: Parts, made: Plan, last: Intent | None) -> Intent:
+    """The record that begins the new chain, with what the last batch of the old one still lacks."""
+    settings = parts.settings
+    now = await parts.witness.now()
+    spans: Ranges = {topic: (place.start, place.end) for topic, place in made.places.items()}
+    chain, seq, nonce = made.left
+    newest = await parts.rows.newest(made.shard, chain)
+    since = newest - 1000 * int(settings.duplicate_memory_seconds + TOUCHED * settings.batch_age_seconds)
+    found = await lacking(parts, made.shard, chain, spans, last, now, since)
+    if found.is_empty:
+        found.ranges = {topic: (end, end) for topic, (_, end) in spans.items()}
+        found.verdict = {}
+    for topic, (start, end) in made.lost.items():
+        found.verdict.setdefault(topic, {})[LOST] = [start, end - start]
+    return Intent(
+        chain=intents.nonce(),
+        seq=seq + 1,
+        previous=nonce,
+        nonce=intents.nonce(),
+        ranges={topic: found.ranges.get(topic, (0, 0)) for topic in source_topics()},
+        rows=found.rows,
+        days=found.days,
+        rate=last.rate if last is not None else settings.location_sample_rate,
+        ingested_at=now,
+        version=VERSION,
+        verdict=found.verdict,
+        begins=True,
+    )
+
+
+def _faults(last: Intent, bounds: dict[str, tuple[int, int]]) -> list[str]:
+    """What recovery would stop for (R2)."""
+    faults = []
+    for topic, at in last.ends.items():
+        begin, end = bounds.get(topic, (at, at))
+        if at < begin:
+            faults.append(f"{topic} begins at {begin}, and records from {at} on were never taken")
+        elif at > end:
+            faults.append(f"{topic} ends at {end}, though records up to {at} were taken")
+    return faults
+
+
+def _cut(seen: Delivered | None, log: audit.Log) -> str:
+    span = f"it holds offsets {log.begin} to {log.end}" if log.end > log.begin else "it is empty"
+    if seen is None:
+        return f"the log holds no first record ({span}), and ClickHouse has no rows"
+    return (
+        f"ClickHouse has seen record {seen.seq} of chain {seen.chain} at offset {seen.offset}, "
+        f"which the log does not hold there: {span}"
+    )
+
+
+def _left(seen: Delivered | None, last: Intent | None) -> tuple[str, int, str]:
+    if last is not None:
+        return last.chain, last.seq, last.nonce
+    return (seen.chain, seen.seq, seen.nonce) if seen is not None else ("", 0, "")
+
+
+def _listed(made: Plan) -> str:
+    return ", ".join(f"{topic} {start} to {end}" for topic, (start, end) in made.lost.items())
