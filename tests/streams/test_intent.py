@@ -62,7 +62,7 @@ def test_a_successor_is_valid_and_moves_the_chain() -> None:
     ],
     ids=str,
 )
-def test_what_does_not_continue_the_chain_is_void(changes: dict[str, object]) -> None:
+def test_what_does_not_continue_the_chain_is_void(changes: dict[str, Any]) -> None:
     one = first()
     chain = chain_of(one, after(one, **changes))
     assert chain.last == one
