@@ -1,5 +1,7 @@
 """Before a worker starts: are broker, topics and tables what the delivery protocol needs?"""
 
+import errno
+import socket
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 
@@ -22,12 +24,31 @@ Configs = Mapping[str, Mapping[str, str]]
 
 async def preflight(settings: Settings, topics: frozenset[str]) -> None:
     """Check everything; raises ConfigurationError (what, which value, what to do) or SinkUnavailable."""
+    check_port(settings)
     await check_topics(settings, topics)
     client = await connect(settings)
     try:
         await check_store(client, settings)
     finally:
         await client.close()
+
+
+def check_port(settings: Settings) -> None:
+    """The worker's pages can listen on their address. Raises ConfigurationError."""
+    host, port = settings.worker_host, settings.worker_port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise ConfigurationError(
+                f"WORKER_PORT={port} is in use on {host}, by another worker or another program: stop that one, or set "
+                "another port; 0 takes a free one"
+            ) from error
+        raise ConfigurationError(
+            f"the worker's pages cannot listen on WORKER_HOST={host} with WORKER_PORT={port}: {error.strerror}. Set an "
+            "address of this machine (0.0.0.0 is all of them) and a port that this user may take"
+        ) from error
 
 
 async def check_topics(settings: Settings, topics: Iterable[str]) -> None:

@@ -5,6 +5,7 @@ import gc
 import socket
 import sys
 from collections.abc import AsyncIterable
+from typing import NoReturn
 
 import faust
 import typer
@@ -25,7 +26,17 @@ from streams.settings import load
 from streams.topics import source_topics
 from streams.version import VERSION
 
-settings = load()
+
+def refuse(error: MillraceError) -> NoReturn:
+    """Tell in one message what is wrong and what to do, and end with exit code 1."""
+    typer.secho(f"millrace: {error}", err=True, fg="red")
+    sys.exit(1)
+
+
+try:
+    settings = load()
+except MillraceError as wrong:
+    refuse(wrong)
 log.configure(settings.log_format, settings.log_level)
 topics = frozenset(source_topics())
 ConsumerThread.source_topics = topics
@@ -33,10 +44,10 @@ if settings.worker_loop == "uvloop":
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
 
 
-def free_port(host: str) -> int:
+def free_port() -> int:
     """A port that nobody listens on now; Faust takes no 0."""
     with socket.socket() as probe:
-        probe.bind((host, 0))
+        probe.bind(("", 0))
         return int(probe.getsockname()[1])
 
 
@@ -48,8 +59,7 @@ class Worker(faust.Worker):
         try:
             asyncio.run(preflight(settings, topics))
         except MillraceError as error:
-            typer.secho(f"millrace: {error}", err=True, fg="red")
-            sys.exit(1)
+            refuse(error)
         arm(settings.worker_kill_at)
         settings.millrace_home.mkdir(parents=True, exist_ok=True)
         # A batch is some 100,000 objects that live for a second: collecting the young ones each 700 only costs.
@@ -82,7 +92,7 @@ app = App(
     broker_rebalance_timeout=settings.kafka_rebalance_timeout_seconds,
     web_host=settings.worker_host,
     web_bind=settings.worker_host,
-    web_port=settings.worker_port or free_port(settings.worker_host),
+    web_port=settings.worker_port or free_port(),
     logging_config=log.logging_config(settings.log_format, settings.log_level),
 )
 group = GroupConsumer(app, topics)

@@ -28,6 +28,12 @@ def query(settings: Settings, sql: str) -> list[list[Any]]:
     return [json.loads(line) for line in answer.splitlines()]
 
 
+def command(settings: Settings, sql: str) -> None:
+    """Run a statement that answers nothing."""
+    assert settings.clickhouse_url is not None
+    ask(f"{settings.clickhouse_url}/?database={settings.clickhouse_database}", sql, 60)
+
+
 def one(settings: Settings, sql: str) -> Any:
     """The first column of the first row."""
     return query(settings, sql)[0][0]

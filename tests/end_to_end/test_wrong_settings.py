@@ -1,0 +1,129 @@
+"""What cannot work is said before a worker starts: one message with the value and the way out, and no traceback."""
+
+import asyncio
+import re
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from streams.cli import topics
+from streams.settings import Settings
+from tests.support.found import command
+from tests.support.workers import checked
+
+NOWHERE = "127.0.0.1:1"
+
+
+def refusal(settings: Settings, cwd: Path, **more: str) -> str:
+    """What a worker with these settings says when it refuses to start."""
+    cwd.mkdir()
+    done = checked(settings, cwd, **more)
+    assert done.returncode == 1, (done.returncode, done.stdout, done.stderr)
+    said = done.stdout + done.stderr
+    assert "Traceback" not in said
+    assert said.count("millrace: ") == 1, said
+    password = urlsplit(settings.clickhouse_url or "").password
+    assert password is None or password not in said
+    message = re.sub(r"\s+", " ", said.partition("millrace: ")[2])
+    assert len(message) < 600, message
+    return message
+
+
+def without(*names: str) -> Callable[[Settings], Settings]:
+    """Unset these."""
+    return lambda settings: settings.model_copy(update=dict.fromkeys(names))
+
+
+def other(**values: object) -> Callable[[Settings], Settings]:
+    """Set these."""
+    return lambda settings: settings.model_copy(update=values)
+
+
+def at_port(port: int) -> Callable[[Settings], Settings]:
+    """Another port of ClickHouse."""
+
+    def change(settings: Settings) -> Settings:
+        url = urlsplit(settings.clickhouse_url or "")
+        moved = url._replace(netloc=f"{url.netloc.rpartition(':')[0]}:{port}")
+        return settings.model_copy(update={"clickhouse_url": moved.geturl()})
+
+    return change
+
+
+def wrong_password(settings: Settings) -> Settings:
+    """Another password than ClickHouse's."""
+    url = urlsplit(settings.clickhouse_url or "")
+    wrong = url._replace(netloc=f"{url.username}:guessed@{url.hostname}:{url.port}")
+    return settings.model_copy(update={"clickhouse_url": wrong.geturl()})
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (without("kafka_bootstrap_servers"), ("KAFKA_BOOTSTRAP_SERVERS is not set", "millrace up")),
+        (other(kafka_bootstrap_servers=NOWHERE), (NOWHERE, "KAFKA_BOOTSTRAP_SERVERS")),
+        (without("clickhouse_url"), ("CLICKHOUSE_URL is not set", "millrace up")),
+        (other(clickhouse_url="clickhouse"), ("CLICKHOUSE_URL", "http://user:password@host:8123")),
+        (at_port(1), ("127.0.0.1", "CLICKHOUSE_URL")),
+        (wrong_password, ("CLICKHOUSE_URL", "uthentication failed")),
+        (other(clickhouse_database="nothing_here"), ("nothing_here", "millrace migrate")),
+        (other(kafka_intents_topic="elsewhere"), ("topics are missing: elsewhere", "millrace topics create")),
+        (other(kafka_partitions=3), ("KAFKA_PARTITIONS=3", "rides.booking has 2", "docs/operations.md")),
+        (other(batch_age_seconds=60), ("BATCH_AGE_SECONDS", "300 s", "60")),
+        (other(clickhouse_fsync=True), ("CLICKHOUSE_FSYNC=True", "millrace migrate apply")),
+    ],
+    ids=[
+        "no broker named",
+        "broker away",
+        "no ClickHouse named",
+        "no URL",
+        "ClickHouse away",
+        "wrong password",
+        "no database",
+        "topic missing",
+        "partitions differ",
+        "another age",
+        "fsync not applied",
+    ],
+)
+def test_a_setting_that_cannot_work(
+    embedded: Settings, tmp_path: Path, change: Callable[[Settings], Settings], said: tuple[str, ...]
+) -> None:
+    message = refusal(change(embedded), tmp_path / "empty")
+    for words in said:
+        assert words in message
+
+
+def test_a_value_that_is_no_number(embedded: Settings, tmp_path: Path) -> None:
+    message = refusal(embedded, tmp_path / "empty", KAFKA_PARTITIONS="two")
+    assert "KAFKA_PARTITIONS='two'" in message
+
+
+def test_a_port_that_somebody_has(embedded: Settings, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        message = refusal(embedded, tmp_path / "empty", WORKER_PORT=str(port))
+    for words in (f"WORKER_PORT={port}", "in use", "free one"):
+        assert words in message
+
+
+def test_an_address_that_this_machine_does_not_have(embedded: Settings, tmp_path: Path) -> None:
+    message = refusal(embedded, tmp_path / "empty", WORKER_HOST="192.0.2.1", WORKER_PORT="9097")
+    assert "WORKER_HOST=192.0.2.1" in message
+
+
+def test_a_deduplication_window_that_is_off(embedded: Settings, tmp_path: Path) -> None:
+    command(embedded, "ALTER TABLE trip_events MODIFY SETTING non_replicated_deduplication_window = 0")
+    message = refusal(embedded, tmp_path / "empty")
+    for words in ("trip_events remembers 0 parts", "MODIFY SETTING non_replicated_deduplication_window ="):
+        assert words in message
+
+
+def test_migrations_that_are_missing(settings: Settings, home: Path, tmp_path: Path) -> None:
+    settings = settings.model_copy(update={"millrace_home": home})
+    asyncio.run(topics.create(settings))
+    clean = settings.model_copy(update={"clickhouse_database": "default"})
+    assert "millrace migrate apply" in refusal(clean, tmp_path / "empty")
