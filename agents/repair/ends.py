@@ -65,24 +65,23 @@ async def agreement(
     if last is None:
         # The rows are older than anything that the topic holds; only a shorter topic betrays itself.
         return begin if known.done > end else None
-    if await _is_same(source, topic, last):
+    if await _is_same(source, topic, last, end):
         return None
     low, high, agreed = begin, last.offset, begin
     while low < high:
         row = await parts.rows.nearest(table, shard, chain, topic, low, (low + high + 1) // 2)
         if row is None:
             low = (low + high + 1) // 2
-        elif await _is_same(source, topic, row):
+        elif await _is_same(source, topic, row, end):
             low = agreed = row.offset + 1
         else:
             high = row.offset
     return agreed
 
 
-async def _is_same(source: Source, topic: str, row: Row) -> bool:
+async def _is_same(source: Source, topic: str, row: Row, end: int) -> bool:
     """Whether the record at a row's offset is the one that the row came from."""
-    begin, end = (await source.bounds())[topic]
-    if not begin <= row.offset < end:
+    if row.offset >= end:
         return False
     chunk = (await source.read({topic: (row.offset, row.offset + 1)}))[topic]
     if not chunk.records or chunk.records[0].timestamp != row.appended_at:

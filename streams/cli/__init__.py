@@ -21,7 +21,7 @@ class Entry(NamedTuple):
 
 COMMANDS: dict[str, Entry] = {
     "up": Entry("local:up", "Start everything on this machine, with a demo."),
-    "topics": Entry("topics", "Create and show the Kafka topics."),
+    "topics": Entry("topics", "Create, show and check the Kafka topics."),
     "migrate": Entry("migrate", "Create and change the tables in ClickHouse."),
     "hold": Entry("hold", "Close all shards for maintenance, and let them go on."),
     "batches": Entry("batches:batches", "Show the audit trail: what every batch took and delivered."),

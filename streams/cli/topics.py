@@ -10,7 +10,7 @@ from streams.errors import ConfigurationError, SinkUnavailable
 from streams.settings import Settings, load
 from streams.topics import DEAD_LETTER_CONFIG, INTENTS_CONFIG, SOURCE_CONFIG, source_topics
 
-app = typer.Typer(no_args_is_help=True, help="Create and show the Kafka topics.")
+app = typer.Typer(no_args_is_help=True, help="Create, show and check the Kafka topics.")
 
 ANSWER_MILLISECONDS = 20_000
 IN_SYNC = 2
@@ -61,7 +61,7 @@ async def create(settings: Settings) -> list[str]:
 
 @app.callback()
 def topics() -> None:
-    """Create and show the Kafka topics."""
+    """Create, show and check the Kafka topics."""
 
 
 @app.command("create")
@@ -80,3 +80,14 @@ def list_topics() -> None:
     """Print every topic that this version uses, and the configuration it is created with."""
     for name, config in wanted(load()).items():
         typer.echo(f"{name}\t{','.join(f'{key}={value}' for key, value in config.items())}")
+
+
+@app.command("check")
+def check_topics() -> None:
+    """Say whether every topic is there, with one partition count and a log of intents that lasts; else what to do."""
+    # Loads the worker's parts, which creating topics does not need.
+    from agents.preflight import check_topics as check
+
+    settings = load()
+    asyncio.run(check(settings, source_topics()))
+    typer.echo(f"all {len(wanted(settings))} topics are as this version needs them")

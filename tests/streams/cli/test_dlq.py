@@ -2,50 +2,17 @@
 
 import asyncio
 import json
-import os
 import signal
-import sys
-from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from deploy.local.worker import environment
 from streams.settings import Settings
+from tests.support.command import millrace
 from tests.support.feed import pipeline, produce
 from tests.support.store import Answers, exactly
 from tests.support.waiting import eventually
 from tests.support.wire import event, mixed
-
-
-@dataclass
-class Done:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """What it printed with --json."""
-        assert self.out, self.err
-        return json.loads(self.out)
-
-
-async def millrace(settings: Settings, *words: str, **more: str) -> Done:
-    """Run `millrace` as a process of its own."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "streams.cli", *words),
-        env={**os.environ, **environment(settings), **more},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await asyncio.wait_for(process.communicate(), 60)
-    assert process.returncode is not None
-    return Done(process.returncode, out.decode(), err.decode())
 
 
 async def dead(ask: Answers, count: int) -> None:
