@@ -124,7 +124,9 @@ async def fetch_and_decode(servers: str, count: int, partitions: int) -> float:
     return done / used
 
 
-def measure(settings: Settings, messages: list[Message], arguments: argparse.Namespace, home: Path) -> dict[str, Any]:
+def measure(
+    settings: Settings, messages: list[Message], arguments: argparse.Namespace, home: Path, beside: dict[str, Usage]
+) -> dict[str, Any]:
     """One round on running parts; the worker is started and stopped in it."""
     servers = settings.kafka_bootstrap_servers or ""
     asyncio.run(create(settings))
@@ -136,7 +138,9 @@ def measure(settings: Settings, messages: list[Message], arguments: argparse.Nam
     worker.start()
     usage = Usage(worker.pid)
     console.print("draining")
+    started = {name: each.cpu() for name, each in beside.items()}
     drained = drain(worker, usage, arguments.events)
+    spent_beside = {name: (each.cpu() - started[name]) / arguments.events for name, each in beside.items()}
     drain_peak = usage.peak
     usage.peak = 0
     console.print(f"steady: {arguments.rate:,} events/s for {arguments.seconds} s")
@@ -160,6 +164,7 @@ def measure(settings: Settings, messages: list[Message], arguments: argparse.Nam
         "wall_events_per_second": round(wall),
         "reference_events_per_core_second": round(loop),
         "ratio_to_fetch_and_decode": round(per_core / loop, 3),
+        **{f"{name}_cpu_microseconds_per_event": round(each * 1e6, 1) for name, each in spent_beside.items()},
         "freshness_p95_seconds": round(late[int(0.95 * (len(late) - 1))], 3),
         "freshness_median_seconds": round(statistics.median(late), 3),
         "steady_cpu_share": round(cpu, 3),
@@ -198,8 +203,13 @@ def _round(arguments: argparse.Namespace, messages: list[Message], home: Path) -
         node.start()
         settings = settings.model_copy(update={"kafka_bootstrap_servers": node.url})
     try:
-        with Stack(settings, home) as running:
-            return measure(running, messages, arguments, home)
+        stack = Stack(settings, home)
+        with stack as running:
+            beside = {
+                "clickhouse": Usage(stack.part("clickhouse").pid),
+                "broker": Usage(node.pid if node is not None else stack.part("broker").pid),
+            }
+            return measure(running, messages, arguments, home, beside)
     finally:
         if node is not None:
             node.stop()
@@ -210,6 +220,8 @@ def show(result: dict[str, Any]) -> Table:
     table = Table("Figure", "Value", title=f"One worker, {result['cores']} cores shared with broker and ClickHouse")
     table.add_row("events per second of worker CPU", f"{result['worker_events_per_core_second']:,.0f}")
     table.add_row("events per second by the clock", f"{result['wall_events_per_second']:,.0f}")
+    beside = [f"{name} {result[f'{name}_cpu_microseconds_per_event']:.1f}" for name in ("clickhouse", "broker")]
+    table.add_row("CPU of the parts beside it, microseconds an event", ", ".join(beside))
     table.add_row("ratio to fetch and decode alone (CPU)", f"{result['ratio_to_fetch_and_decode']:.2f}")
     rate = f"at {result['steady_rate']:,} events/s: "
     table.add_row(f"{rate}record to queryable row, p95", f"{result['freshness_p95_seconds']:.2f} s")
