@@ -2,7 +2,8 @@
 
 import html
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -11,6 +12,15 @@ from agents.shard import Shard, State
 from agents.shards import Shards
 from streams import metrics
 
+SHOWN = ("seq", "ingested_at", "rows", "ranges", "version")
+"""Fields of an intent on the page; a verdict may be long."""
+STYLE = """
+body{font:15px system-ui;margin:2rem;max-width:75rem;color:#1d1d1f}
+h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}
+table{border-collapse:collapse;width:100%}td,th{padding:.35rem .8rem;border-bottom:1px solid #e3e3e6;text-align:left}
+th{font-weight:600;color:#6e6e73}.running,.closed{color:#176f2c}.waiting,.recovering,.held{color:#9a6700}
+.stopped{color:#b3261e;font-weight:600}
+"""
 STALL_SECONDS = 120.0
 """A running shard with lag whose chain has not moved for so long is stalled."""
 
@@ -104,6 +114,7 @@ def describe(shards: Shards | None, group: Ends) -> list[dict[str, Any]]:
                 "buffered_rows": shard.buffer.rows,
                 "buffered_bytes": shard.buffer.size,
                 "lag": lag(shard, group),
+                "recent": [{name: getattr(each, name) for name in SHOWN} for each in shard.proposer.recent],
                 "intent": None
                 if last is None
                 else {"chain": last.chain, "seq": last.seq, "nonce": last.nonce, "rows": last.rows, "ends": last.ends},
@@ -113,20 +124,43 @@ def describe(shards: Shards | None, group: Ends) -> list[dict[str, Any]]:
 
 
 def render(shards: list[dict[str, Any]]) -> str:
-    """The page of shards and intents."""
-    rows = "".join(
-        f"<tr><td>{s['shard']}<td class={s['state']}>{s['state']}<td>{s['buffered_rows']:,}"
-        f"<td>{sum(s['lag'].values()):,}<td>{(s['intent'] or {}).get('seq', '')}"
-        f"<td>{html.escape(str((s['intent'] or {}).get('rows', '')))}<td>{html.escape(s['problem'])}"
-        for s in shards
-    )
+    """The page of shards and their newest intents."""
+    states = [
+        (
+            shard["shard"],
+            f"<span class={shard['state']}>{shard['state']}</span>",
+            f"{shard['buffered_rows']:,}",
+            f"{sum(shard['lag'].values()):,}",
+            html.escape((shard["intent"] or {}).get("chain", "")),
+            (shard["intent"] or {}).get("seq", ""),
+            html.escape(shard["problem"]),
+        )
+        for shard in shards
+    ]
+    intents = [
+        (
+            shard["shard"],
+            each["seq"],
+            f"{datetime.fromtimestamp(each['ingested_at'] / 1000, UTC):%H:%M:%S}" if each["ingested_at"] else "closed",
+            ", ".join(f"{html.escape(table)} {count:,}" for table, count in each["rows"].items()),
+            f"{sum(end - start for start, end in each['ranges'].values()):,}",
+            html.escape(each["version"]),
+        )
+        for shard in shards
+        for each in shard["recent"]
+    ]
     return (
         "<!doctype html><meta charset=utf-8><meta http-equiv=refresh content=2><title>Millrace shards</title>"
-        "<style>body{font:15px system-ui;margin:2rem;max-width:70rem}table{border-collapse:collapse;width:100%}"
-        "td,th{padding:.4rem .8rem;border-bottom:1px solid #ddd;text-align:left}"
-        ".running,.closed{color:#176f2c}.waiting,.recovering{color:#9a6700}.stopped{color:#b3261e;font-weight:600}"
-        "</style><h1>Shards of this worker</h1><table><tr><th>Shard<th>State<th>Buffered rows<th>Lag<th>Intent"
-        f"<th>Rows of it<th>Problem</tr>{rows}</table>"
-        "<p><a href=/health>health</a> · <a href=/ready>ready</a> · <a href=/live>live</a> · "
+        f"<style>{STYLE}</style><h1>Shards of this worker</h1>"
+        + _table(("Shard", "State", "Buffered rows", "Lag", "Chain", "Intent", "Problem"), states)
+        + "<h2>Newest intents</h2>"
+        + _table(("Shard", "Intent", "Ingested, UTC", "Rows", "Offsets", "Version"), intents)
+        + "<p><a href=/health>health</a> · <a href=/ready>ready</a> · <a href=/live>live</a> · "
         "<a href=/metrics>metrics</a>"
     )
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    """Cells must be safe HTML."""
+    lines = "".join(f"<tr>{''.join(f'<td>{cell}' for cell in row)}" for row in rows)
+    return f"<table><tr>{''.join(f'<th>{name}' for name in head)}{lines}</table>"

@@ -1,5 +1,6 @@
 """Step 3 of the delivery: append the record that proposes a batch, and read the chain up to it."""
 
+from collections import deque
 from typing import Any
 
 import msgspec
@@ -9,6 +10,9 @@ from agents.log import IntentLog
 from streams.backoff import Backoff
 from streams.errors import IntentConflict, InvariantBroken, LogCut
 from streams.intent import Chain, Intent, nonce
+
+RECENT = 8
+"""Records shown on the worker's page, for each shard."""
 
 
 class Proposer:
@@ -20,6 +24,8 @@ class Proposer:
         self.intents = intents
         self.chain = Chain()
         self._retry = (retry_first, retry_longest)
+        self.recent: deque[Intent] = deque(maxlen=RECENT)
+        """Our own newest records, for the worker's page."""
 
     @property
     def last(self) -> Intent:
@@ -54,6 +60,7 @@ class Proposer:
             point("intent", "after")
             in_place = await self._read_on(value, offset)
             if self.last.nonce == intent.nonce:
+                self.recent.appendleft(intent)
                 return self.chain.offset
             if self.last.seq >= intent.seq:
                 raise IntentConflict(f"shard {self.shard}: another owner wrote record {self.last.seq}")
