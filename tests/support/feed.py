@@ -32,8 +32,7 @@ class Feed:
         """Assign the shards' partitions, at their beginning."""
         await self._consumer.start()
         self._consumer.assign(list(self._tps.values()))
-        for tp in self._tps.values():
-            self._consumer.seek(tp, 0)
+        await self._consumer.seek_to_beginning()
 
     def pause(self, shard: int) -> None:
         """As agents.shard.Flow."""
