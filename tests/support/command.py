@@ -1,14 +1,22 @@
-"""The command line as a process of its own, beside a test's parts."""
+"""The command line beside a test's parts: each call is a process of its own, forked from one that has it all loaded."""
 
 import asyncio
 import json
+import multiprocessing
 import os
 import sys
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from deploy.local.worker import environment
 from streams.settings import Settings
+
+SECONDS = 60
+FORKS = multiprocessing.get_context("forkserver")
+# Loading takes a second or two, and a test calls many commands.
+FORKS.set_forkserver_preload(["streams.cli.dlq", "streams.cli.intents", "streams.cli.batches", "agents.preflight"])
 
 
 @dataclass
@@ -26,16 +34,31 @@ class Done:
         return json.loads(self.out)
 
 
+def run(words: tuple[str, ...], settings: dict[str, str], out: Path, err: Path) -> None:
+    """Be `millrace` in this process."""
+    for number, path in ((1, out), (2, err)):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
+    os.environ.update(settings)
+    sys.argv = ["millrace", *words]
+    from streams.cli import main
+
+    main()
+
+
 async def millrace(settings: Settings, *words: str, **more: str) -> Done:
     """Run `millrace` with these settings' parts; `more` are further environment variables."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "streams.cli", *words),
-        env={**os.environ, **environment(settings), **more},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await asyncio.wait_for(process.communicate(), 60)
-    assert process.returncode is not None
-    return Done(process.returncode, out.decode(), err.decode())
+    return await asyncio.to_thread(_call, words, environment(settings) | more)
+
+
+def _call(words: tuple[str, ...], settings: dict[str, str]) -> Done:
+    with tempfile.TemporaryDirectory() as folder:
+        out, err = Path(folder, "out"), Path(folder, "err")
+        process = FORKS.Process(target=run, args=(words, settings, out, err))
+        process.start()
+        process.join(SECONDS)
+        code = process.exitcode
+        if code is None:
+            process.kill()
+            raise AssertionError(f"millrace {' '.join(words)} runs for more than {SECONDS} s:\n{err.read_text()}")
+        process.close()
+        return Done(code, out.read_text(), err.read_text())
