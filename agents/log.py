@@ -1,5 +1,6 @@
 """The log of intents of one shard, over Kafka: append a record, read the valid chain on."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import structlog
@@ -34,6 +35,9 @@ class IntentLog:
         except KafkaError as error:
             await consumer.stop()
             raise SinkUnavailable(f"the broker cannot be reached for the log of intents: {error!r}") from error
+        except asyncio.CancelledError:
+            await consumer.stop()
+            raise
         consumer.assign([self._tp])
         self._consumer = consumer
         self._next = None

@@ -1,5 +1,6 @@
 """The source topics of one shard, read by position and without a group: bounds, and exact ranges again."""
 
+import asyncio
 from collections.abc import Iterable, Mapping
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -52,6 +53,9 @@ class Source:
         except KafkaError as error:
             await consumer.stop()
             raise SinkUnavailable(f"the broker cannot be reached for the source topics: {error!r}") from error
+        except asyncio.CancelledError:
+            await consumer.stop()
+            raise
         consumer.assign(list(self._tps.values()))
         return consumer
 

@@ -144,7 +144,9 @@ def edit(old: str, new: str) -> Callable[[Path], object]:
 
 
 @pytest.mark.parametrize(
-    "change", [edit("UInt8", "UInt16"), edit("-- Two", "-- Three"), edit("ENGINE", "\nENGINE")], ids=str
+    "change",
+    [edit("UInt8", "UInt16"), edit("-- Two", "-- Three"), edit("ENGINE", "\nENGINE")],
+    ids=["type", "comment", "line"],
 )
 def test_an_edited_applied_file_is_refused(
     change: Callable[[Path], object], empty: Settings, server: Client, folder: Path

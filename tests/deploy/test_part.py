@@ -168,7 +168,7 @@ def test_initialisation_that_was_cut_off_is_done_again(make: Make, tmp_path: Pat
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root needs another identity")
-@pytest.mark.parametrize("identity", {"nobody", postgres.identity()} - {"same"})
+@pytest.mark.parametrize("identity", sorted({"nobody", postgres.identity()} - {"same"}))
 def test_postgres_runs_for_root_with_and_without_user_namespaces(identity: Literal["namespace", "nobody"]) -> None:
     home = Path(tempfile.mkdtemp(prefix="millrace-test-"))
     try:
