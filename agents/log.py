@@ -7,6 +7,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
+from agents.consumer import stop
 from streams.errors import LogCut, SinkUnavailable
 
 log = structlog.get_logger(__name__)
@@ -33,10 +34,10 @@ class IntentLog:
         try:
             await consumer.start()
         except KafkaError as error:
-            await consumer.stop()
+            await stop(consumer)
             raise SinkUnavailable(f"the broker cannot be reached for the log of intents: {error!r}") from error
         except asyncio.CancelledError:
-            await consumer.stop()
+            await stop(consumer)
             raise
         consumer.assign([self._tp])
         self._consumer = consumer
@@ -46,7 +47,7 @@ class IntentLog:
         """Disconnect the reader."""
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
-            await consumer.stop()
+            await stop(consumer)
 
     @property
     def _reader(self) -> AIOKafkaConsumer:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
+from agents.consumer import stop
 from agents.log import ConsumerFactory
 from streams.batch import Chunk
 from streams.errors import SinkUnavailable, SourceCut
@@ -28,7 +29,7 @@ class Source:
         except KafkaError as error:
             raise SinkUnavailable(f"the broker does not tell the bounds of the source topics: {error!r}") from error
         finally:
-            await consumer.stop()
+            await stop(consumer)
         return {topic: (begin[tp], end[tp]) for topic, tp in self._tps.items()}
 
     async def read(self, ranges: Ranges) -> dict[str, Chunk]:
@@ -44,17 +45,17 @@ class Source:
         except KafkaError as error:
             raise SinkUnavailable(f"the source topics cannot be read: {error!r}") from error
         finally:
-            await consumer.stop()
+            await stop(consumer)
 
     async def _start(self) -> AIOKafkaConsumer:
         consumer = self._new_consumer()
         try:
             await consumer.start()
         except KafkaError as error:
-            await consumer.stop()
+            await stop(consumer)
             raise SinkUnavailable(f"the broker cannot be reached for the source topics: {error!r}") from error
         except asyncio.CancelledError:
-            await consumer.stop()
+            await stop(consumer)
             raise
         consumer.assign(list(self._tps.values()))
         return consumer
