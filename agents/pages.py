@@ -29,6 +29,7 @@ class Ends(Protocol):
     """Tells the ends of a shard's topics."""
 
     def ends(self, shard: int) -> dict[str, int | None]: ...
+    async def ask_ends(self) -> None: ...
 
 
 GetShards = Callable[[], Shards | None]
@@ -40,6 +41,7 @@ def register(app: Any, get_shards: GetShards, group: Ends) -> None:
     @app.page("/metrics")
     async def metrics_page(view: Any, _: Any) -> Any:
         """Prometheus metrics."""
+        await group.ask_ends()
         measure(get_shards(), group)
         return view.bytes(generate_latest(metrics.REGISTRY), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
@@ -58,6 +60,7 @@ def register(app: Any, get_shards: GetShards, group: Ends) -> None:
     @app.page("/health")
     async def health_page(view: Any, _: Any) -> Any:
         """Details for people; always 200."""
+        await group.ask_ends()
         return view.json({"shards": describe(get_shards(), group)})
 
     @app.page("/shards")

@@ -22,6 +22,8 @@ from faust.types import TP
 
 from streams.batch import Chunk
 
+ENDS_SECONDS = 1.0
+"""Longest wait for the broker to tell the ends of the logs."""
 _MESSAGE_NUMBERS = itertools.count(1 << 62)
 
 
@@ -205,6 +207,16 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
                     positions[tp] = state.position if state.has_valid_position else None
         return positions
 
+    async def log_ends(self, tps: set[TP], seconds: float) -> dict[TP, int]:
+        """The ends of these logs as the broker tells them; empty if it does not answer in time."""
+        return dict(await self.call_thread(self._log_ends, tps, seconds))
+
+    async def _log_ends(self, tps: set[TP], seconds: float) -> dict[TP, int]:
+        try:
+            return dict(await asyncio.wait_for(self._ensure_consumer().end_offsets(tps), seconds))
+        except (TimeoutError, KafkaError):
+            return {}
+
     async def commit_for_tools(self, offsets: Mapping[TP, int]) -> None:
         """Commit the group's offsets, for lag tools only: they are never read back, so a failure is no error."""
         await self.call_thread(self._commit_for_tools, offsets)
@@ -250,6 +262,7 @@ class GroupConsumer:
     def __init__(self, app: App, topics: frozenset[str]) -> None:
         self._app = app
         self._topics = topics
+        self._ends: dict[TP, int] = {}
 
     def _tps(self, shard: int) -> set[TP]:
         return {TP(topic, shard) for topic in self._topics}
@@ -280,7 +293,14 @@ class GroupConsumer:
             found.setdefault(tp.partition, {})[tp.topic] = position
         return found
 
-    def ends(self, shard: int) -> dict[str, int | None]:
-        """Per topic the end of the log as the last fetch told it; None before the first."""
+    async def ask_ends(self) -> None:
+        """Ask the broker for the ends of all assigned logs: a paused topic is not fetched, so its end is not told."""
         consumer = self._app.consumer
-        return {tp.topic: consumer.highwater(tp) for tp in self._tps(shard) & consumer.assignment()}
+        if tps := {tp for tp in consumer.assignment() if tp.topic in self._topics}:
+            self._ends |= await consumer._thread.log_ends(tps, ENDS_SECONDS)
+
+    def ends(self, shard: int) -> dict[str, int | None]:
+        """Per topic the end of the log as the last fetch or `ask_ends` told it; None before the first."""
+        consumer = self._app.consumer
+        told = {tp: (consumer.highwater(tp), self._ends.get(tp)) for tp in self._tps(shard) & consumer.assignment()}
+        return {tp.topic: max((end for end in ends if end is not None), default=None) for tp, ends in told.items()}
