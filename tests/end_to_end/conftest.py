@@ -8,10 +8,10 @@ import pytest
 
 from clickhouse import migrate
 from deploy.local import clickhouse_part
+from deploy.local.kafka import Kafka
 from deploy.local.part import Part
 from streams.cli import topics
 from streams.settings import Settings
-from tests.support.kafka import Kafka
 
 
 def prepared(settings: Settings) -> Settings:

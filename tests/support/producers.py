@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,8 +20,10 @@ class Producer:
     def __init__(self, settings: Settings, words: tuple[str, ...]) -> None:
         command = [sys.executable, "-m", "streams.cli", *words]
         env = {**os.environ, **environment(settings)}
+        # Not a pipe: nobody reads it while the broker is away, and what is written then would fill it.
+        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115  # closed by `end`
         self._process = subprocess.Popen(
-            command, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL
+            command, env=env, text=True, stdout=subprocess.PIPE, stderr=self._log, stdin=subprocess.DEVNULL
         )
 
     @property
@@ -30,8 +33,9 @@ class Producer:
 
     def truth(self, seconds: float = 280) -> dict[str, Any]:
         """Wait for its end; what was sent, of which every record must be acknowledged."""
-        out, err = self._process.communicate(timeout=seconds)
-        assert self._process.returncode == 0, err
+        out, _ = self._process.communicate(timeout=seconds)
+        self._log.seek(0)
+        assert self._process.returncode == 0, self._log.read()[-4000:]
         (line,) = out.splitlines()
         truth: dict[str, Any] = json.loads(line)
         assert truth["unacknowledged"] == 0
@@ -47,6 +51,7 @@ class Producer:
         if self.running:
             self._process.kill()
             self._process.communicate()
+        self._log.close()
 
 
 @contextmanager

@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager
 
 
 class Proxy:
@@ -78,3 +80,43 @@ async def proxy(host: str, port: int) -> AsyncIterator[Proxy]:
     made.passes.set()
     made.refuse()
     server.close()
+
+
+class ProxyThread:
+    """A proxy with a thread of its own, for tests that wait without a loop."""
+
+    def __init__(self, made: Proxy, loop: asyncio.AbstractEventLoop) -> None:
+        self._proxy = made
+        self._loop = loop
+        self.port = made.port
+
+    def refuse(self) -> None:
+        """Be away."""
+        self._loop.call_soon_threadsafe(self._proxy.refuse)
+
+    def accept(self) -> None:
+        """Be there again."""
+        self._proxy.refuses = False
+
+
+@contextmanager
+def proxy_thread(host: str, port: int) -> Iterator[ProxyThread]:
+    """A running proxy beside the test."""
+    ready: Future[ProxyThread] = Future()
+    over = asyncio.Event()
+
+    async def serve() -> None:
+        async with proxy(host, port) as made:
+            ready.set_result(ProxyThread(made, asyncio.get_running_loop()))
+            await over.wait()
+        # Every connection is closed now: its handler ends by itself, which a cancellation would report as an error.
+        await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()}, return_exceptions=True)
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()), name="proxy")
+    thread.start()
+    made = ready.result(10)
+    try:
+        yield made
+    finally:
+        made._loop.call_soon_threadsafe(over.set)
+        thread.join()

@@ -1,0 +1,148 @@
+"""Parts that go away under load: lag grows and memory does not, nothing becomes a dead letter, all comes back alone."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from deploy.local import redis
+from deploy.local.kafka import Kafka
+from deploy.local.part import Part
+from streams.settings import Settings
+from streams.world.truth import expected, merged
+from tests.end_to_end.conftest import prepared
+from tests.support.found import assert_exact, moved_on, wait_for
+from tests.support.producers import send, sending
+from tests.support.proxy import proxy_thread
+from tests.support.waiting import PAUSE, until
+from tests.support.workers import Crew, Worker
+
+AWAY_SECONDS = 15.0
+BUFFER = 8 << 20
+GROWTH = 100 << 20
+"""Bytes that a worker may take in an outage beyond what it had before: its buffer, as bytes and as objects."""
+
+
+@dataclass
+class Seen:
+    """What a worker showed while a part was away."""
+
+    memory: int = 0
+    lag: float = 0.0
+    buffered: float = 0.0
+    states: set[str] = field(default_factory=set)
+
+    def look(self, worker: Worker) -> None:
+        """Take the highest of each figure."""
+        self.memory = max(self.memory, worker.memory)
+        self.lag = max(self.lag, worker.metric("millrace_lag_records"))
+        self.buffered = max(self.buffered, worker.metric("millrace_buffered_bytes"))
+        self.states |= set(worker.shards.values())
+
+
+def watch(worker: Worker, seconds: float) -> Seen:
+    """Look at the worker for so long."""
+    seen, until_then = Seen(), time.monotonic() + seconds
+    while time.monotonic() < until_then:
+        assert worker.running
+        seen.look(worker)
+        PAUSE.wait(0.2)
+    return seen
+
+
+def small(settings: Settings, **more: object) -> Settings:
+    """A small buffer, so that an outage fills it; short waits."""
+    return settings.model_copy(
+        update={"buffer_bytes": BUFFER, "clickhouse_timeout_seconds": 5.0, "retry_longest_seconds": 1.0, **more}
+    )
+
+
+def clickhouse_away(
+    settings: Settings, worker: Worker, leave: Callable[[], None], come_back: Callable[[], None]
+) -> dict[str, Any]:
+    """Send five times what the buffer holds while ClickHouse is away; what must be there in the end."""
+    worker.wait_ready(settings.kafka_partitions)
+    truths = [expected(send(settings, "load", "--rate", "max", "--count", "10000", "--seed", "1"))]
+    wait_for(settings, merged(truths))
+    before, process = worker.memory, worker.pid
+    leave()
+    truths.append(expected(send(settings, "load", "--rate", "max", "--count", "100000", "--seed", "2")))
+    seen = watch(worker, AWAY_SECONDS)
+    come_back()
+    wanted = merged(truths)
+    wait_for(settings, wanted, 120)
+    assert worker.pid == process
+    # print("SEEN", seen, before, seen.memory - before, worker.metric("millrace_pauses_total"))
+    assert worker.metric("millrace_pauses_total") > 0
+    assert "waiting" in seen.states
+    assert seen.lag > 60_000
+    assert 0 < seen.buffered < BUFFER + (4 << 20)
+    assert seen.memory < before + GROWTH
+    return wanted
+
+
+@pytest.mark.kafka
+@pytest.mark.slow
+def test_clickhouse_that_hangs(on_kafka: Settings, own_clickhouse: Part, workers: Crew) -> None:
+    """SIGSTOP: it takes connections and answers nothing, so every try ends with an unknown outcome."""
+    settings = prepared(small(on_kafka, clickhouse_url=own_clickhouse.url))
+    pid = own_clickhouse.pid
+    wanted = clickhouse_away(
+        settings, workers.start(settings), lambda: os.kill(pid, signal.SIGSTOP), lambda: os.kill(pid, signal.SIGCONT)
+    )
+    assert workers.stop() == [0]
+    assert_exact(settings, wanted)
+    assert own_clickhouse.restarts == 0
+
+
+@pytest.mark.slow
+def test_clickhouse_that_refuses_connections(embedded: Settings, workers: Crew) -> None:
+    url = urlsplit(embedded.clickhouse_url or "")
+    with proxy_thread(url.hostname or "", url.port or 0) as way:
+        behind = url._replace(netloc=f"{url.netloc.rpartition(':')[0]}:{way.port}").geturl()
+        worker = workers.start(small(embedded, clickhouse_url=behind))
+        wanted = clickhouse_away(embedded, worker, way.refuse, way.accept)
+        assert workers.stop() == [0]
+    assert_exact(embedded, wanted)
+
+
+@pytest.mark.kafka
+@pytest.mark.slow
+@pytest.mark.parametrize("end", [Kafka.stop, Kafka.kill], ids=["stopped", "killed"])
+def test_the_broker_goes_and_comes_back(
+    on_kafka: Settings, kafka: Kafka, workers: Crew, end: Callable[[Kafka], None]
+) -> None:
+    """It is started again on its data and port; producer and worker go on by themselves."""
+    worker = workers.start(small(on_kafka)).wait_ready(on_kafka.kafka_partitions)
+    with sending(on_kafka, "load", "--rate", "1500", "--count", "0", "--duplicate", "0.01") as producer:
+        until("rows", lambda: moved_on(on_kafka) > 5000, 60)
+        before, process = worker.memory, worker.pid
+        end(kafka)
+        seen = watch(worker, AWAY_SECONDS)
+        stood = moved_on(on_kafka)
+        kafka.start()
+        until("rows again", lambda: moved_on(on_kafka) > stood + 5000, 90)
+        wanted = expected(producer.stop())
+    wait_for(on_kafka, wanted, 90)
+    assert worker.pid == process
+    # print("SEEN", seen, before, seen.memory - before)
+    assert seen.memory < before + GROWTH
+    assert workers.stop() == [0]
+    assert_exact(on_kafka, wanted)
+
+
+def test_redis_away_means_nothing_to_the_stream(embedded: Settings, workers: Crew, tmp_path: Path) -> None:
+    server = Part(redis.Redis(tmp_path / "redis", "a-password"), redis.ping, tmp_path, lambda _: None)
+    server.start()
+    workers.start(embedded.model_copy(update={"redis_url": server.url})).wait_ready(embedded.kafka_partitions)
+    server.stop()
+    wanted = expected(send(embedded, "load", "--rate", "max", "--count", "5000"))
+    wait_for(embedded, wanted)
+    assert workers.stop() == [0]
+    assert_exact(embedded, wanted)
