@@ -8,7 +8,7 @@ import msgspec
 
 from streams.world.dice import Dice
 from streams.world.faults import spoiled
-from streams.world.record import Record, rfc3339
+from streams.world.record import Record, on_the_wire, rfc3339
 
 REPEAT_RECORDS = 5_000
 """A repeat follows within so many records, and within REPEAT_SECONDS: inside every worker's memory."""
@@ -52,7 +52,7 @@ def mix(events: Iterator[Record], shares: Shares, dice: Dice, run: str, rate: fl
 
 def _late(record: Record, dice: Dice) -> Record:
     """The same event, said to have happened long ago."""
-    seconds = record.time - dice.between(*LATE_SECONDS)
+    seconds = on_the_wire(record.time - dice.between(*LATE_SECONDS))
     whole = msgspec.json.decode(record.value or b"")
     value = msgspec.json.encode({**whole, "time": rfc3339(seconds)})
     return replace(record, value=value, time=seconds, late=True)

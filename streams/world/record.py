@@ -29,7 +29,7 @@ class Record:
     type: str
     """Event type; of a faulty record the type it was made from."""
     time: float
-    """Event time in seconds since 1970."""
+    """Event time in seconds since 1970, in whole milliseconds as on the wire."""
     driver_id: str | None = None
     """Driver of a location ping: whether it is kept depends on it."""
     fault: Reject | None = None
@@ -44,6 +44,8 @@ class Record:
 
 def compose(source: str, event_id: str, event_type: str, seconds: float, data: dict[str, Any]) -> Record:
     """The record of one valid event; amounts as strings, time with milliseconds, key by the topic's rule."""
+    # What is on the wire counts: a ping just before a slot of sampling may be rounded into it.
+    seconds = on_the_wire(seconds)
     spec = registry.events[event_type]
     key = next(data[name] for name in spec.keys if data.get(name) is not None)
     value = _encode(
@@ -59,6 +61,11 @@ def compose(source: str, event_id: str, event_type: str, seconds: float, data: d
     )
     driver = data["driver_id"] if event_type == "driver.location.updated" else None
     return Record(spec.topic, key.encode(), value, event_type, seconds, driver)
+
+
+def on_the_wire(seconds: float) -> float:
+    """The time as consumers read it: in whole milliseconds."""
+    return round(seconds * 1000) / 1000
 
 
 def rfc3339(seconds: float) -> str:

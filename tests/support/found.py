@@ -81,8 +81,8 @@ def wait_for(
 
 def assert_exact(settings: Settings, expected: dict[str, Any]) -> None:
     """Everything is there once: by table, by reason, duplicates and sampled out. Ask when no worker runs any more."""
-    assert all_found(settings) == expected
-    assert doubled(settings) == {}
+    got, twice = all_found(settings), doubled(settings)
+    assert (got, twice) == (expected, {}), f"found {got}, more than once {twice}, expected {expected}"
 
 
 def total(expected: dict[str, Any]) -> Counter[str]:
