@@ -101,7 +101,7 @@ def test_clickhouse_that_hangs(on_kafka: Settings, own_clickhouse: Part, workers
     assert own_clickhouse.restarts == 0
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_clickhouse_that_refuses_connections(embedded: Settings, workers: Crew) -> None:
     url = urlsplit(embedded.clickhouse_url or "")
     with proxy_thread(url.hostname or "", url.port or 0) as way:
@@ -114,7 +114,9 @@ def test_clickhouse_that_refuses_connections(embedded: Settings, workers: Crew) 
 
 @pytest.mark.kafka
 @pytest.mark.slow
-@pytest.mark.parametrize("end", [Kafka.stop, Kafka.kill], ids=["stopped", "killed"])
+@pytest.mark.parametrize(
+    "end", [Kafka.stop, pytest.param(Kafka.kill, marks=pytest.mark.faults)], ids=["stopped", "killed"]
+)
 def test_the_broker_goes_and_comes_back(
     on_kafka: Settings, kafka: Kafka, workers: Crew, end: Callable[[Kafka], None]
 ) -> None:
