@@ -11,7 +11,11 @@ from tests.support.records import Line
 from tests.support.wire import event
 
 POLICY = Policy(skew_seconds=300, cold_days=730, sample_rate=0.2)
-NOW = int(datetime.now(UTC).timestamp() * 1000)
+
+
+def now() -> int:
+    """Milliseconds since 1970: asked for when a test runs, long after the module was imported."""
+    return int(datetime.now(UTC).timestamp() * 1000)
 
 
 def chunk(topic: str, *values: bytes | None) -> Decoded:
@@ -29,7 +33,7 @@ def bookings() -> Decoded:
 
 def judged(*, memory: Memory | None = None) -> Judged:
     """The opinion on them."""
-    return judge({"rides.booking": [bookings()], "rides.trip": []}, POLICY, NOW, (memory or Memory(100)).draft())
+    return judge({"rides.booking": [bookings()], "rides.trip": []}, POLICY, now(), (memory or Memory(100)).draft())
 
 
 def test_every_record_has_one_fate() -> None:
@@ -50,18 +54,18 @@ def test_every_record_has_one_fate() -> None:
 def test_a_batch_enters_the_memory_only_when_its_intent_is_valid() -> None:
     memory = Memory(100)
     draft = memory.draft()
-    judge({"rides.booking": [bookings()]}, POLICY, NOW, draft)
+    judge({"rides.booking": [bookings()]}, POLICY, now(), draft)
     assert judged(memory=memory).accepted[0].offsets == [10, 12]
-    draft.enter(NOW / 1000)
+    draft.enter(now() / 1000)
     later = chunk("rides.booking", event("booking.created", 1)[1])
     later.chunk.records[0].offset = 99  # type: ignore[misc]
-    again = judge({"rides.booking": [later]}, POLICY, NOW, memory.draft())
+    again = judge({"rides.booking": [later]}, POLICY, now(), memory.draft())
     assert again.accepted[0].offsets == []
 
 
 def test_pings_are_sampled_and_counted() -> None:
     pings = [event("driver.location.updated", n, driver_id=f"driver-{n}")[1] for n in range(200)]
-    found = judge({"rides.location": [chunk("rides.location", *pings)]}, POLICY, NOW, Memory(1000).draft())
+    found = judge({"rides.location": [chunk("rides.location", *pings)]}, POLICY, now(), Memory(1000).draft())
     out = count_runs(found.verdict["rides.location"]["sampled_out"])
     assert 120 < out < 190
     assert len(found.accepted[0].offsets) == 200 - out
