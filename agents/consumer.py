@@ -1,4 +1,4 @@
-"""Ends a consumer of aiokafka without taking harm from how it ends."""
+"""Starts and ends a consumer of aiokafka without taking harm from how it does so."""
 
 import asyncio
 
@@ -18,3 +18,17 @@ async def stop(consumer: AIOKafkaConsumer) -> None:
         await consumer._client.close()
     else:
         stopping.result()
+
+
+async def start(consumer: AIOKafkaConsumer) -> None:
+    """Start a consumer, or leave nothing of it open: cut off in the middle, aiokafka forgets a connection.
+
+    So a start that is cancelled is let end first. Raises KafkaError; the consumer is stopped then.
+    """
+    starting = asyncio.ensure_future(consumer.start())
+    try:
+        await asyncio.shield(starting)
+    except BaseException:
+        await asyncio.wait([starting])
+        await stop(consumer)
+        raise

@@ -1,13 +1,12 @@
 """The log of intents of one shard, over Kafka: append a record, read the valid chain on."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
-from agents.consumer import stop
+from agents.consumer import start, stop
 from streams.errors import LogCut, SinkUnavailable
 
 log = structlog.get_logger(__name__)
@@ -32,13 +31,9 @@ class IntentLog:
         await self.close()
         consumer = self._new_consumer()
         try:
-            await consumer.start()
+            await start(consumer)
         except KafkaError as error:
-            await stop(consumer)
             raise SinkUnavailable(f"the broker cannot be reached for the log of intents: {error!r}") from error
-        except asyncio.CancelledError:
-            await stop(consumer)
-            raise
         consumer.assign([self._tp])
         self._consumer = consumer
         self._next = None

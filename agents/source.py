@@ -1,12 +1,11 @@
 """The source topics of one shard, read by position and without a group: bounds, and exact ranges again."""
 
-import asyncio
 from collections.abc import Iterable, Mapping
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
-from agents.consumer import stop
+from agents.consumer import start, stop
 from agents.log import ConsumerFactory
 from streams.batch import Chunk
 from streams.errors import SinkUnavailable, SourceCut
@@ -50,13 +49,9 @@ class Source:
     async def _start(self) -> AIOKafkaConsumer:
         consumer = self._new_consumer()
         try:
-            await consumer.start()
+            await start(consumer)
         except KafkaError as error:
-            await stop(consumer)
             raise SinkUnavailable(f"the broker cannot be reached for the source topics: {error!r}") from error
-        except asyncio.CancelledError:
-            await stop(consumer)
-            raise
         consumer.assign(list(self._tps.values()))
         return consumer
 
@@ -84,8 +79,8 @@ async def _read(consumer: AIOKafkaConsumer, spans: Mapping[TopicPartition, tuple
         if ends[tp] < end:
             raise SourceCut(f"{tp} ends at {ends[tp]}, but a batch reaches to {end}: the topic was cut or re-created")
     consumer.assign(list(spans))
-    for tp, (start, _) in spans.items():
-        consumer.seek(tp, start)
+    for tp, (first, _) in spans.items():
+        consumer.seek(tp, first)
     records: dict[TopicPartition, list[object]] = {tp: [] for tp in spans}
     waiting = set(spans)
     while waiting:
