@@ -118,12 +118,16 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     source_topics: ClassVar[frozenset[str]] = frozenset()
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
-        """As Faust's, but reads committed records only and keeps partition n of all topics together."""
+        """As Faust's, but reads committed records only and keeps partition n of all topics together.
+
+        Recovery of a table needs to know from Faust's own assignor whose changelog it is; else range is the plain rule.
+        """
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"
-        consumer._partition_assignment_strategy = (RangePartitionAssignor,)
         consumer._fetch_max_wait_ms = 500
-        self._assignor = RangePartitionAssignor
+        if not self.app.tables.changelog_topics:
+            consumer._partition_assignment_strategy = (RangePartitionAssignor,)
+            self._assignor = RangePartitionAssignor
         return consumer
 
     async def _fetch_records(

@@ -1,0 +1,212 @@
+"""What the delivery rests on in the pinned Faust: chunks with positions, changelogs as ever, seeks both ways."""
+
+import itertools
+from collections import Counter
+from collections.abc import AsyncIterable, AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from streams.batch import Chunk
+from streams.chunks import App, Chunks, ConsumerThread, GroupConsumer, RawSchema
+from streams.settings import Settings
+from tests.support.waiting import eventually
+
+SOURCE = "contract.source"
+PARTITIONS = 2
+LIMIT = 200
+
+
+class Contract:
+    """A Faust app whose agent collects chunks, as the worker's does, and counts words in a table if wanted."""
+
+    def __init__(self, settings: Settings, home: Path, counts: bool) -> None:
+        self.chunks: list[Chunk] = []
+        self.app: Any = App(
+            settings.kafka_group,
+            version=1,
+            broker=f"aiokafka://{settings.kafka_bootstrap_servers}",
+            store="memory://",
+            datadir=home,
+            ConsumerScheduler=Chunks,
+            topic_disable_leader=True,
+            stream_wait_empty=False,
+            stream_buffer_maxsize=8,
+            broker_max_poll_records=LIMIT,
+            consumer_auto_offset_reset="earliest",
+            broker_session_timeout=6,
+            broker_heartbeat_interval=1,
+            broker_rebalance_timeout=2,
+            web_enabled=False,
+        )
+        self.group = GroupConsumer(self.app, frozenset({SOURCE}))
+        self.table: Any = self.app.Table("words", default=int, partitions=PARTITIONS)
+
+        async def collect(chunks: AsyncIterable[Chunk]) -> None:
+            async for chunk in chunks:
+                for record in chunk.records if counts else ():
+                    self.table[f"{chunk.partition}/{(record.value or b'').decode()}"] += 1
+                self.chunks.append(chunk)
+
+        self.app.agent(self.app.topic(SOURCE, schema=RawSchema(), acks=False), name="collect")(collect)
+
+    def of(self, partition: int) -> list[Chunk]:
+        """The chunks of one partition, as they came."""
+        return [chunk for chunk in self.chunks if chunk.partition == partition]
+
+    async def taken(self, records: int) -> None:
+        """Wait for so many records in all."""
+
+        async def there() -> bool:
+            return sum(len(chunk.records) for chunk in self.chunks) >= records
+
+        await eventually(f"{records} records", there, 40)
+
+
+@asynccontextmanager
+async def running(settings: Settings, home: Path, counts: bool = False) -> AsyncIterator[Contract]:
+    """A started app."""
+    made = Contract(settings, home, counts)
+    made.app.finalize()
+    await made.app.start()
+    try:
+        yield made
+    finally:
+        await made.app.stop()
+
+
+async def create_topic(settings: Settings) -> None:
+    """The source, on two partitions."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
+    await admin.start()
+    await admin.create_topics([NewTopic(SOURCE, PARTITIONS, 1)])
+    await admin.close()
+
+
+@pytest.fixture
+async def source(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings of a broker with the source topic, of which chunks are made."""
+    monkeypatch.setattr(ConsumerThread, "source_topics", frozenset({SOURCE}))
+    await create_topic(settings)
+    return settings
+
+
+@pytest.fixture
+async def source_on_kafka(kafka_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The same on Apache Kafka."""
+    monkeypatch.setattr(ConsumerThread, "source_topics", frozenset({SOURCE}))
+    await create_topic(kafka_settings)
+    return kafka_settings
+
+
+async def send(settings: Settings, first: int, count: int) -> None:
+    """Send records `first` and following, by turns to both partitions."""
+    async with AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap_servers) as producer:
+        for number in range(first, first + count):
+            await producer.send(SOURCE, b"%d" % (number % 7), partition=number % PARTITIONS)
+
+
+def check_contiguous(chunks: list[Chunk]) -> list[int]:
+    """Each chunk starts where the last one ended, and has only records in between; all their offsets."""
+    assert chunks[0].start == 0
+    for before, after in itertools.pairwise(chunks):
+        assert after.start == before.end
+    for chunk in chunks:
+        assert chunk.start < chunk.end
+        assert len(chunk.records) <= LIMIT
+        assert all(chunk.start <= record.offset < chunk.end for record in chunk.records)
+    return [record.offset for chunk in chunks for record in chunk.records]
+
+
+def test_the_contract_is_that_of_this_version() -> None:
+    """Another version may keep to it too: run this file with it, then change the pin and this line."""
+    assert version("faust-streaming") == "0.15.3"
+
+
+async def test_chunks_follow_each_other_without_a_gap(source: Settings, tmp_path: Path) -> None:
+    await send(source, 0, 1500)
+    async with running(source, tmp_path) as contract:
+        for first in range(1500, 3000, 500):
+            await send(source, first, 500)
+        await contract.taken(3000)
+        for partition in range(PARTITIONS):
+            assert check_contiguous(contract.of(partition)) == list(range(1500))
+        assert max(len(chunk.records) for chunk in contract.chunks) > 50
+        positions = await contract.group.positions(range(PARTITIONS))
+        assert positions == {partition: {SOURCE: 1500} for partition in range(PARTITIONS)}
+
+
+async def test_a_seek_brings_chunks_again_and_faust_drops_none(source: Settings, tmp_path: Path) -> None:
+    """Faust ignores messages below the last offset that it saw; a chunk's own number only grows."""
+    await send(source, 0, 1000)
+    async with running(source, tmp_path) as contract:
+        await contract.taken(1000)
+        for back in (0, 250):
+            contract.chunks.clear()
+            await contract.group.reposition(1, {SOURCE: back})
+            await contract.taken(500 - back)
+            again = contract.of(1)
+            assert again[0].start == back
+            assert [r.offset for chunk in again for r in chunk.records] == list(range(back, 500))
+            assert contract.of(0) == []
+
+
+async def test_a_paused_shard_gets_nothing_until_it_is_resumed(source: Settings, tmp_path: Path) -> None:
+    async with running(source, tmp_path) as contract:
+        await send(source, 0, 100)
+        await contract.taken(100)
+        contract.group.pause(0)
+        await send(source, 100, 400)
+        await contract.taken(300)
+        assert sum(len(chunk.records) for chunk in contract.of(0)) < 250
+        await contract.group.ask_ends()
+        assert contract.group.ends(1) == {SOURCE: 250}
+        contract.group.resume(0)
+        await contract.taken(500)
+        assert check_contiguous(contract.of(0)) == list(range(250))
+
+
+@pytest.mark.kafka
+async def test_a_table_written_from_an_agent_is_recovered_from_its_changelog(
+    source_on_kafka: Settings, tmp_path: Path
+) -> None:
+    """Recovery reads single records through the same scheduler; only source topics come in chunks."""
+    await send(source_on_kafka, 0, 1000)
+    async with running(source_on_kafka, tmp_path / "first", counts=True) as contract:
+        await contract.taken(1000)
+    wanted = Counter(f"{number % PARTITIONS}/{number % 7}" for number in range(1000))
+    async with running(source_on_kafka, tmp_path / "second") as contract:
+        await contract.taken(1000)  # Faust recovers first
+        assert dict(contract.table.items()) == wanted
+
+
+@pytest.mark.kafka
+async def test_holes_of_transactions_lie_inside_chunks(source_on_kafka: Settings, tmp_path: Path) -> None:
+    kept: list[bytes] = []
+    producer = AIOKafkaProducer(bootstrap_servers=source_on_kafka.kafka_bootstrap_servers, transactional_id="contract")
+    await producer.start()
+    for number in range(20):
+        await producer.begin_transaction()
+        for each in range(10):
+            await producer.send(SOURCE, b"%d/%d" % (number, each), partition=0)
+        await producer.flush()
+        if number % 2:
+            await producer.abort_transaction()
+        else:
+            await producer.commit_transaction()
+            kept += [b"%d/%d" % (number, each) for each in range(10)]
+    await producer.stop()
+    async with running(source_on_kafka, tmp_path) as contract:
+        await contract.taken(len(kept))
+
+        async def past() -> bool:
+            return contract.of(0)[-1].end == 220
+
+        await eventually("a position behind the last marker", past)
+        check_contiguous(contract.of(0))
+        assert [record.value for chunk in contract.of(0) for record in chunk.records] == kept
