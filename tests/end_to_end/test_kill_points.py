@@ -1,21 +1,17 @@
 """The delivery killed (SIGKILL) at each of its steps, before and after: the next run leaves one copy of every row."""
 
 import asyncio
-import os
 import random
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from streams.settings import Settings
 from tests.support.feed import pipeline, produce
 from tests.support.found import counts, doubled
+from tests.support.killed import killed
 from tests.support.store import Answers, exactly
 from tests.support.wire import mixed
-from tests.support.workers import environment
 
 ROWS, BAD, LATER = 400, 40, 60
 STEPS = ("intent", "deliver", "insert-events_raw", "insert-events", "insert-dead_letters")
@@ -29,32 +25,14 @@ def bad(count: int) -> list[tuple[str, int, bytes | None]]:
     return [("rides.trip", number % 2, b"%d is no event" % number) for number in range(count)]
 
 
-async def killed(settings: Settings, place: str) -> int:
-    """Run the delivery until it kills itself there; its exit code."""
-    # Small batches, so that a step comes more than once; one shard's batch is not the other's.
-    own = settings.model_copy(update={"worker_kill_at": place, "batch_rows": 50})
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tests.support.killed",
-        env={**os.environ, **environment(own)},
-        cwd=Path(__file__).parents[2],
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        return await asyncio.wait_for(process.wait(), 60)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-
-
 @pytest.mark.parametrize("place", PLACES + AGAIN)
 async def test_one_copy_of_every_row_after_a_kill(ready: Settings, ask: Answers, place: str) -> None:
     records = mixed(ROWS) + bad(BAD)
     random.Random(place).shuffle(records)
     await produce(ready, records)
-    assert await killed(ready, place) == -signal.SIGKILL
+    # Small batches, so that a step comes more than once; one shard's batch is not the other's.
+    small = ready.model_copy(update={"worker_kill_at": place, "batch_rows": 50})
+    assert await asyncio.to_thread(killed, small) == -signal.SIGKILL
     async with pipeline(ready):
         await produce(ready, mixed(LATER, first=ROWS))
         await exactly(ask, ROWS + LATER)

@@ -16,7 +16,9 @@ from streams.settings import Settings
 SECONDS = 60
 FORKS = multiprocessing.get_context("forkserver")
 # Loading takes a second or two, and a test calls many commands.
-FORKS.set_forkserver_preload(["streams.cli.dlq", "streams.cli.intents", "streams.cli.batches", "agents.preflight"])
+FORKS.set_forkserver_preload(
+    ["streams.cli.dlq", "streams.cli.intents", "streams.cli.batches", "agents.preflight", "tests.support.feed"]
+)
 
 
 @dataclass

@@ -1,19 +1,35 @@
-"""Runs the delivery of all shards, by the settings of the environment, until it kills itself: `python -m`."""
+"""Runs the delivery of all shards in a process of its own, forked from one that has it loaded, until it dies."""
 
 import asyncio
 
 from agents.kill_point import arm
-from streams.settings import given
+from streams.settings import Settings
+from tests.support.command import FORKS
 from tests.support.feed import pipeline
 
-
-async def run() -> None:
-    """Deliver without end."""
-    settings = given()
-    arm(settings.worker_kill_at)
-    async with pipeline(settings):
-        await asyncio.Event().wait()
+SECONDS = 60
 
 
-if __name__ == "__main__":
+def deliver(settings: Settings) -> None:
+    """Be the process: deliver without end."""
+
+    async def run() -> None:
+        arm(settings.worker_kill_at)
+        async with pipeline(settings):
+            await asyncio.Event().wait()
+
     asyncio.run(run())
+
+
+def killed(settings: Settings) -> int:
+    """Deliver until WORKER_KILL_AT; the exit code, -9 after a kill."""
+    process = FORKS.Process(target=deliver, args=(settings,))
+    process.start()
+    process.join(SECONDS)
+    code = process.exitcode
+    if code is None:
+        process.kill()
+        process.join()
+        raise AssertionError(f"the delivery never got to {settings.worker_kill_at} in {SECONDS} s")
+    process.close()
+    return code
