@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 from clickhouse_connect.driver.asyncclient import AsyncClient
 
 from agents.build import bootstrap, groupless, open_producer
+from agents.consumer import stop
 from agents.log import IntentLog
 from agents.source import Source
 from clickhouse.chains import ChainRows
@@ -76,7 +77,7 @@ async def committed(settings: Settings, shard: int) -> dict[str, int]:
     except KafkaError as error:
         raise SinkUnavailable(f"the broker does not tell the group's offsets: {error!r}") from error
     finally:
-        await consumer.stop()
+        await stop(consumer)
     return found
 
 

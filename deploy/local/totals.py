@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from agents.consumer import stop
 from clickhouse.columns import FAMILIES, RAW
 from deploy.local.clickhouse_part import ask
 from streams.batch import count_runs
@@ -93,7 +94,7 @@ async def dropped(settings: Settings) -> Counter[str]:
                         # A superseding record says again what its predecessor said of the same ranges.
                         valid[log][(intent.chain, *sorted(intent.ranges.items()))] = intent
     finally:
-        await consumer.stop()
+        await stop(consumer)
     counts: Counter[str] = Counter(dict.fromkeys(DROPPED, 0))
     for intents in valid.values():
         for intent in intents.values():
