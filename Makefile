@@ -50,7 +50,8 @@ lock: | $(BIN)/uv ## resolve the dependencies anew and write the two lock files;
 clean: ## remove the virtual environment, the tools and the data of the embedded stack
 	rm -rf $(VENV) .tools .millrace
 
-# What a lock file names, installed only when the lock changed. pip checks every hash.
+# What a lock file names and nothing else, installed only when the lock changed. pip checks every hash and resolves nothing:
+# left to itself it takes a newer release for a package that is also asked for with an extra, and then refuses it.
 $(VENV)/.run: requirements.lock pyproject.toml | $(BIN)/python
 	@$(call install,requirements.lock)
 	@touch $@
@@ -68,7 +69,7 @@ $(BIN)/uv: | $(BIN)/python
 
 define install
 echo "installing $$(grep -c '==' $(1)) packages of $(1) into $(VENV), one dot each (details: $(VENV)/install.log)" >&2; \
-{ $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --require-hashes -r $(1) \
+{ $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --no-deps --require-hashes -r $(1) \
   && $(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation -e . ; } 2>&1 \
   | tee $(VENV)/install.log | while read -r word rest; do case "$$word" in \
     Collecting) printf . ;; Installing) printf ' installing' ;; ERROR:) echo "$$word $$rest" ;; esac; done >&2; echo >&2
