@@ -1,0 +1,1 @@
+"""The HTTP interface: live numbers, metrics and the dashboard."""

@@ -1,0 +1,1 @@
+"""Windowed tables in the workers' memory, and the one view over all of them."""

@@ -1,0 +1,393 @@
+"""What a window counts. Each aggregate says how it takes events, how two states merge, and how SQL rebuilds it.
+
+A state is plain data (integers, dictionaries, sets), so that a state built from events, from rows of ClickHouse
+(R12), or from the panes of several shards is the same, whatever the order: sums are integers of a stated scale, never floats.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from ddsketch.mapping import LogarithmicMapping
+
+from tables import sketch
+
+Values = Sequence[Any]
+"""Values of one column over some events; None where an event has none."""
+
+SCALE = 4
+"""Digits after the point that sums keep."""
+WEIGHT = 1_000_000
+"""One event, in the integer weights of sampled counts."""
+ACCURACY = 0.01
+"""Relative accuracy of quantiles."""
+NOT_POSITIVE = -(2**31)
+"""The bin of values that are zero or below."""
+_ONE: int = 10**SCALE
+K = TypeVar("K")
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate(ABC):
+    """One measure of a window."""
+
+    name: str
+    on: tuple[str, ...] = ()
+    """Event types that it looks at; empty: all of the window's."""
+    doc: str = ""
+    unit: str = ""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns that it reads, by their names in ClickHouse."""
+        return ()
+
+    @abstractmethod
+    def fold(self, columns: Sequence[Values], weight: int) -> Any:
+        """The state of some events. `columns` as in `columns`, or one column of anything where it reads none."""
+
+    @abstractmethod
+    def merge(self, state: Any, other: Any) -> Any:
+        """Both together; neither argument is changed."""
+
+    @abstractmethod
+    def sql(self, condition: str) -> str:
+        """A ClickHouse aggregate over the rows that meet `condition`; `load` reads its value."""
+
+    def load(self, value: Any) -> Any:
+        """The state of an SQL partial; None where it saw no row."""
+        return value or None
+
+    def encode(self, state: Any) -> Any:
+        """The state as JSON can hold it."""
+        return state
+
+    def decode(self, value: Any) -> Any:
+        """The state that `encode` wrote."""
+        return value
+
+    @abstractmethod
+    def answer(self, state: Any, seconds: int) -> Any:
+        """What a person is shown, of a window of so many seconds; `state` may be None: nothing was seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Count(Aggregate):
+    """Events. With `weighted` a sampled event counts as the 1 / rate events that it stands for."""
+
+    weighted: bool = False
+
+    def fold(self, columns: Sequence[Values], weight: int) -> int:
+        """As Aggregate."""
+        return len(columns[0]) * (weight if self.weighted else 1)
+
+    def merge(self, state: int, other: int) -> int:
+        """As Aggregate."""
+        return state + other
+
+    def sql(self, condition: str) -> str:
+        """Rebuilt by count, or the sum of integer weights."""
+        if self.weighted:
+            return f"sumIf(toInt64(round({WEIGHT} / sample_rate)), {condition})"
+        return f"toInt64(countIf({condition}))"
+
+    def answer(self, state: int | None, seconds: int) -> int:
+        """The number of events."""
+        return round((state or 0) / WEIGHT) if self.weighted else state or 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rate(Count):
+    """Events a second over the window; the state is that of Count."""
+
+    def answer(self, state: int | None, seconds: int) -> float:  # type: ignore[override]  # a rate is no whole number
+        """Events a second."""
+        return (state or 0) / (WEIGHT if self.weighted else 1) / seconds
+
+
+@dataclass(frozen=True, slots=True)
+class _OfColumn(Aggregate):
+    column: str = ""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """As Aggregate."""
+        return (self.column,)
+
+
+@dataclass(frozen=True, slots=True)
+class Money(_OfColumn):
+    """Sum of amounts, per currency; never across currencies."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """As Aggregate."""
+        return (self.column, "currency")
+
+    def fold(self, columns: Sequence[Values], weight: int) -> dict[str, int]:
+        """As Aggregate."""
+        sums: dict[str, int] = {}
+        for amount, currency in zip(*columns, strict=True):
+            if amount is not None:
+                sums[currency] = sums.get(currency, 0) + int(amount.scaleb(SCALE))
+        return sums
+
+    def merge(self, state: dict[str, int], other: dict[str, int]) -> dict[str, int]:
+        """As Aggregate."""
+        return _added(state, other)
+
+    def sql(self, condition: str) -> str:
+        """Rebuilt by a sum of exact integers for each currency."""
+        amount = f"toInt64(assumeNotNull({self.column}) * {_ONE})"
+        return f"sumMapIf([ifNull(currency, '')], [{amount}], ({condition}) AND {self.column} IS NOT NULL)"
+
+    def load(self, value: Any) -> dict[str, int] | None:
+        """ClickHouse drops the currencies whose sum is zero; so does `answer`."""
+        return {key: int(amount) for key, amount in zip(*value, strict=True)} or None
+
+    def encode(self, state: dict[str, int]) -> dict[str, int]:
+        """Zero sums carry nothing."""
+        return {currency: amount for currency, amount in sorted(state.items()) if amount}
+
+    def answer(self, state: dict[str, int] | None, seconds: int) -> dict[str, Decimal]:
+        """Amount by currency."""
+        return {
+            currency: Decimal(amount).scaleb(-SCALE) for currency, amount in sorted((state or {}).items()) if amount
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Sum(_OfColumn):
+    """Sum of numbers, kept with four digits after the point."""
+
+    def fold(self, columns: Sequence[Values], weight: int) -> int:
+        """As Aggregate."""
+        return sum(round(value * _ONE) for value in columns[0] if value is not None)
+
+    def merge(self, state: int, other: int) -> int:
+        """As Aggregate."""
+        return state + other
+
+    def sql(self, condition: str) -> str:
+        """Rebuilt by a sum of rounded integers."""
+        return f"sumIf(toInt64(round(ifNull({self.column}, 0) * {_ONE})), {condition})"
+
+    def answer(self, state: int | None, seconds: int) -> float:
+        """The sum."""
+        return (state or 0) / _ONE
+
+
+@dataclass(frozen=True, slots=True)
+class Mean(_OfColumn):
+    """Mean of numbers; the state is (sum, count)."""
+
+    def fold(self, columns: Sequence[Values], weight: int) -> tuple[int, int] | None:
+        """As Aggregate."""
+        given = [round(value * _ONE) for value in columns[0] if value is not None]
+        return (sum(given), len(given)) if given else None
+
+    def merge(self, state: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
+        """As Aggregate."""
+        return (state[0] + other[0], state[1] + other[1])
+
+    def sql(self, condition: str) -> str:
+        """Rebuilt by sum and count."""
+        given = f"({condition}) AND {self.column} IS NOT NULL"
+        return f"(sumIf(toInt64(round(ifNull({self.column}, 0) * {_ONE})), {given}), toInt64(countIf({given})))"
+
+    def load(self, value: Any) -> tuple[int, int] | None:
+        """As Aggregate."""
+        return (int(value[0]), int(value[1])) if value[1] else None
+
+    def decode(self, value: Any) -> tuple[int, int]:
+        """As Aggregate."""
+        return (value[0], value[1])
+
+    def answer(self, state: tuple[int, int] | None, seconds: int) -> float | None:
+        """The mean; None over nothing."""
+        return state[0] / state[1] / _ONE if state else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Extreme(_OfColumn):
+    def fold(self, columns: Sequence[Values], weight: int) -> int | None:
+        """As Aggregate."""
+        given = [round(value * _ONE) for value in columns[0] if value is not None]
+        return self._of(given) if given else None
+
+    def merge(self, state: int, other: int) -> int:
+        """As Aggregate."""
+        return self._of((state, other))
+
+    def load(self, value: Any) -> int | None:
+        """As Aggregate; zero is a value here."""
+        return None if value is None else int(value)
+
+    def answer(self, state: int | None, seconds: int) -> float | None:
+        """The value; None over nothing."""
+        return None if state is None else state / _ONE
+
+    @abstractmethod
+    def _of(self, values: Collection[int]) -> int: ...
+
+    def _sql(self, function: str, condition: str) -> str:
+        return (
+            f"{function}OrNullIf(toInt64(round({self.column} * {_ONE})), ({condition}) AND {self.column} IS NOT NULL)"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Min(_Extreme):
+    """Smallest value."""
+
+    def _of(self, values: Collection[int]) -> int:
+        return min(values)
+
+    def sql(self, condition: str) -> str:
+        """Rebuilt by min."""
+        return self._sql("min", condition)
+
+
+@dataclass(frozen=True, slots=True)
+class Max(_Extreme):
+    """Largest value."""
+
+    def _of(self, values: Collection[int]) -> int:
+        return max(values)
+
+    def sql(self, condition: str) -> str:
+        """Rebuilt by max."""
+        return self._sql("max", condition)
+
+
+@dataclass(frozen=True, slots=True)
+class Distinct(_OfColumn):
+    """Distinct values; exact below `sketch.SIZE`, then with the sketch's stated error."""
+
+    def fold(self, columns: Sequence[Values], weight: int) -> set[int] | None:
+        """As Aggregate."""
+        return sketch.hashed({value for value in columns[0] if value}) or None
+
+    def merge(self, state: set[int], other: set[int]) -> set[int]:
+        """As Aggregate."""
+        return sketch.union(state, other)
+
+    def sql(self, condition: str) -> str:
+        """Rebuilt by the smallest hashes, which ClickHouse computes as we do."""
+        value = f"ifNull({self.column}, '')"
+        return (
+            f"arraySlice(arraySort(groupUniqArrayIf(xxHash64({value}), ({condition}) AND {value} != '')), 1, "
+            f"{sketch.SIZE})"
+        )
+
+    def load(self, value: Any) -> set[int] | None:
+        """As Aggregate."""
+        return {int(each) for each in value} or None
+
+    def encode(self, state: set[int]) -> list[str]:
+        """Hexadecimal: a reader in JavaScript has no 64-bit integers."""
+        return [f"{each:x}" for each in sorted(sketch.trimmed(state))]
+
+    def decode(self, value: Any) -> set[int]:
+        """As Aggregate."""
+        return {int(each, 16) for each in value}
+
+    def answer(self, state: set[int] | None, seconds: int) -> int:
+        """How many."""
+        return sketch.estimate(state) if state else 0
+
+
+_MAPPING = LogarithmicMapping(ACCURACY)
+
+
+@dataclass(frozen=True, slots=True)
+class Quantiles(_OfColumn):
+    """Quantiles of whole numbers to 1 % of the value (DDSketch, Masson et al., 2019): a count for each bin."""
+
+    of: tuple[float, ...] = (0.5, 0.95)
+
+    def fold(self, columns: Sequence[Values], weight: int) -> dict[int, int] | None:
+        """As Aggregate."""
+        return _binned(Counter(int(value) for value in columns[0] if value is not None)) or None
+
+    def merge(self, state: dict[int, int], other: dict[int, int]) -> dict[int, int]:
+        """As Aggregate."""
+        return _added(state, other)
+
+    def sql(self, condition: str) -> str:
+        """Rebuilt from the count of each value; the bins are cut here, so that both ways round alike."""
+        value = f"toInt64(ifNull({self.column}, 0))"
+        return f"sumMapIf([{value}], [toUInt64(1)], ({condition}) AND {self.column} IS NOT NULL)"
+
+    def load(self, value: Any) -> dict[int, int] | None:
+        """As Aggregate."""
+        return _binned({int(key): int(count) for key, count in zip(*value, strict=True)}) or None
+
+    def encode(self, state: dict[int, int]) -> list[list[int]]:
+        """As Aggregate."""
+        return [[key, count] for key, count in sorted(state.items())]
+
+    def decode(self, value: Any) -> dict[int, int]:
+        """As Aggregate."""
+        return {key: count for key, count in value}  # noqa: C416  # pairs are lists
+
+    def answer(self, state: dict[int, int] | None, seconds: int) -> dict[str, float | None]:
+        """Value by quantile, such as {"p50": 12.1, "p95": 40.7}."""
+        return {f"p{round(100 * share)}": _quantile(state or {}, share) for share in self.of}
+
+
+@dataclass(frozen=True, slots=True)
+class Top(_OfColumn):
+    """The most frequent values, exact: every value is counted."""
+
+    n: int = 10
+
+    def fold(self, columns: Sequence[Values], weight: int) -> dict[str, int] | None:
+        """As Aggregate."""
+        return dict(Counter(value for value in columns[0] if value)) or None
+
+    def merge(self, state: dict[str, int], other: dict[str, int]) -> dict[str, int]:
+        """As Aggregate."""
+        return _added(state, other)
+
+    def sql(self, condition: str) -> str:
+        """Rebuilt by a count for each value."""
+        value = f"ifNull({self.column}, '')"
+        return f"sumMapIf([{value}], [toUInt64(1)], ({condition}) AND {value} != '')"
+
+    def load(self, value: Any) -> dict[str, int] | None:
+        """As Aggregate."""
+        return {str(key): int(count) for key, count in zip(*value, strict=True)} or None
+
+    def answer(self, state: dict[str, int] | None, seconds: int) -> list[tuple[str, int]]:
+        """The most frequent first; equals in the order of their names."""
+        return sorted((state or {}).items(), key=lambda item: (-item[1], item[0]))[: self.n]
+
+
+def _added(state: Mapping[K, int], other: Mapping[K, int]) -> dict[K, int]:
+    both = dict(state)
+    for key, value in other.items():
+        both[key] = both.get(key, 0) + value
+    return both
+
+
+def _binned(counts: Mapping[int, int]) -> dict[int, int]:
+    bins: dict[int, int] = {}
+    for value, count in counts.items():
+        key = int(_MAPPING.key(value)) if value > 0 else NOT_POSITIVE
+        bins[key] = bins.get(key, 0) + count
+    return bins
+
+
+def _quantile(bins: Mapping[int, int], share: float) -> float | None:
+    wanted = math.ceil(share * sum(bins.values())) or 1
+    seen = 0
+    for key, count in sorted(bins.items()):
+        seen += count
+        if seen >= wanted:
+            return 0.0 if key == NOT_POSITIVE else float(_MAPPING.value(key))
+    return None

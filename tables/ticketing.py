@@ -1,0 +1,97 @@
+"""The declared windows of event ticketing."""
+
+from streams.events.domains import TICKETING
+from tables.aggregates import Aggregate, Count, Distinct, Money, Rate, Sum, Top
+from tables.window import Declared, Measures, Session
+
+INTERACTION_TYPES = (
+    "event.viewed",
+    "event.shared",
+    "event.favorited",
+    "event.searched",
+    "ticket.selected",
+    "checkout.started",
+)
+SALE_TYPES = ("ticket.purchased", "ticket.refunded", "ticket.checked_in")
+VISIT_TYPES = ("page.viewed", *INTERACTION_TYPES, *SALE_TYPES)
+FUNNEL_TYPES = ("page.viewed", "event.viewed", "ticket.selected", "checkout.started", "ticket.purchased")
+
+SALES: tuple[Aggregate, ...] = (
+    Count("purchased", ("ticket.purchased",), "Order lines paid.", "lines"),
+    Sum("tickets", ("ticket.purchased",), "Tickets sold.", "tickets", "quantity"),
+    Money("revenue", ("ticket.purchased",), "Paid, before refunds.", "", "amount"),
+    Count("refunded", ("ticket.refunded",), "Order lines given back.", "lines"),
+    Money("refunds", ("ticket.refunded",), "Given back.", "", "refund_amount"),
+    Count("checked_in", ("ticket.checked_in",), "Tickets shown at the door.", "tickets"),
+)
+FUNNEL: tuple[Aggregate, ...] = (
+    Count("viewed", ("event.viewed",), "Looks at a ticketed event.", "events"),
+    Count("selected", ("ticket.selected",), "Tickets put into a basket.", "events"),
+    Count("checkouts", ("checkout.started",), "Visitors who went to pay.", "events"),
+    *SALES[:3],
+)
+
+
+def declare(to: Declared) -> None:
+    """Enter the windows."""
+    views = Measures(
+        "ticketing.pages",
+        TICKETING,
+        ("page.viewed",),
+        (
+            Count("views", (), "Page views.", "views"),
+            Distinct("visits", (), "Visits with a page view.", "visits", "session_id"),
+            Top("pages", (), "Pages viewed most.", "views", "url"),
+        ),
+    )
+    interactions = Measures(
+        "ticketing.interactions",
+        TICKETING,
+        INTERACTION_TYPES,
+        (Count("events", (), "Interactions.", "events"),),
+        ("event_type",),
+    )
+    funnel = Measures(
+        "ticketing.funnel",
+        TICKETING,
+        FUNNEL_TYPES,
+        tuple(
+            Distinct(step, (kind,), f"Visits with {kind}.", "visits", "session_id")
+            for step, kind in zip(("page", "event", "select", "checkout", "purchase"), FUNNEL_TYPES, strict=True)
+        ),
+    )
+    sales = Measures("ticketing.sales", TICKETING, SALE_TYPES, SALES)
+    for over in (views, interactions, funnel, sales):
+        to.tumbling(f"{over.name}.1m", over, size=60)
+        to.tumbling(f"{over.name}.5m", over, size=300)
+        to.hopping(f"{over.name}.1h", over, size=3600, slide=60)
+
+    steps = ("event.viewed", "ticket.selected", "checkout.started", "ticket.purchased")
+    for place, column in (("organizer", "organizer_id"), ("event", "ticketed_event_id")):
+        over = Measures(f"ticketing.sales.by_{place}", TICKETING, steps, FUNNEL, (column,))
+        to.tumbling(f"{over.name}.5m", over, size=300)
+
+    dashboard = Measures(
+        "ticketing.dashboard",
+        TICKETING,
+        VISIT_TYPES,
+        (
+            Distinct("users", (), "Signed-in visitors.", "people", "user_id"),
+            Distinct("visits", (), "Visits.", "visits", "session_id"),
+            Rate("events_per_second", (), "Events a second.", "events/s"),
+            Count("page_views", ("page.viewed",), "Page views.", "views"),
+            *SALES,
+        ),
+    )
+    to.tumbling("realtime_dashboard", dashboard, size=300)
+    to.hopping("ticketing.dashboard.1h", dashboard, size=3600, slide=60)
+    to.session(
+        Session(
+            "ticketing.sessions",
+            TICKETING,
+            VISIT_TYPES,
+            ("session_id", "user_id"),
+            gap=1800,
+            doc="Visits: a visitor's events until half an hour passes without one.",
+        )
+    )

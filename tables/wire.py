@@ -1,0 +1,107 @@
+"""How the workers' panes stand in Redis: names of the keys, and what their values look like.
+
+    {group}:live:shards                           set: numbers of all shards that have ever published
+    {group}:live:shard:{n}                        hash: `stamp` (intent seq), `epoch` (publisher), `status` (JSON)
+    {group}:live:pane:{slices}:{n}:{start}        hash: key of the window as a JSON list of texts -> JSON list of states
+
+Values are absolute, so a repeat changes nothing. They are written by one script, which refuses a stamp below the stored
+one: a stalled former owner of a shard cannot set the numbers back. Pane keys expire by themselves.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from tables.window import Slices
+
+Key = tuple[str | int, ...]
+"""Values of the key columns."""
+Panes = Mapping[Key, Sequence[Any]]
+"""States of one pane by key; a state is None where nothing was seen."""
+
+
+class Status(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What a shard says of itself each time it publishes. Times are milliseconds since 1970."""
+
+    as_of: int
+    """The publisher's clock."""
+    watermark: int = 0
+    """No event older than this is expected any more, but late ones."""
+    seq: int = 0
+    """The intent that the numbers hold."""
+    state: str = ""
+    """As on the worker's page: running, closed, waiting, ..."""
+    lag: int = 0
+    """Records in Kafka that no delivered batch has taken."""
+    freshness_p95: float | None = None
+    """Seconds from record to queryable row, of the newest batch; None before the first."""
+    late: int = 0
+    """Events counted as late since this owner began."""
+    rows: dict[str, int] = {}
+    """Rows delivered since this owner began, by domain."""
+    dead: dict[str, int] = {}
+    """Dead letters since this owner began, by reason."""
+    worker: str = ""
+    """Address of the owner's pages."""
+    close_seconds: float = 60.0
+    """A shard whose `as_of` is older than this has no living owner."""
+
+
+def shards_key(group: str) -> str:
+    """The set of shards."""
+    return f"{group}:live:shards"
+
+
+def shard_key(group: str, shard: int) -> str:
+    """The hash of one shard."""
+    return f"{group}:live:shard:{shard}"
+
+
+def pane_key(group: str, slices: str, shard: int, start: int) -> str:
+    """The hash of one pane; `start` in seconds since 1970."""
+    return f"{group}:live:pane:{slices}:{shard}:{start}"
+
+
+def encode_key(key: Key) -> bytes:
+    """A window's key; H3 cells, which are integers, as hexadecimal."""
+    return msgspec.json.encode([f"{part:x}" if isinstance(part, int) else part for part in key])
+
+
+def decode_key(text: bytes) -> tuple[str, ...]:
+    """As a reader sees it."""
+    return tuple(msgspec.json.decode(text, type=list[str]))
+
+
+def encode_states(slices: Slices, states: Sequence[Any]) -> bytes:
+    """The states of one key, in the order of the measures."""
+    measures = slices.over.measures
+    return msgspec.json.encode(
+        [None if state is None else measure.encode(state) for measure, state in zip(measures, states, strict=True)]
+    )
+
+
+def decode_states(slices: Slices, text: bytes) -> list[Any]:
+    """The states that `encode_states` wrote."""
+    values = msgspec.json.decode(text)
+    return [
+        None if value is None else measure.decode(value)
+        for measure, value in zip(slices.over.measures, values, strict=True)
+    ]
+
+
+def merge_states(slices: Slices, states: Sequence[Any] | None, others: Sequence[Any]) -> list[Any]:
+    """Two lines of states as one."""
+    if states is None:
+        return list(others)
+    return [
+        other if state is None else state if other is None else measure.merge(state, other)
+        for measure, state, other in zip(slices.over.measures, states, others, strict=True)
+    ]
+
+
+def answers(slices: Slices, states: Sequence[Any] | None, seconds: int) -> dict[str, Any]:
+    """What a person is shown, by measure; of nothing at all if there are no states."""
+    measures = slices.over.measures
+    given = states if states is not None else [None] * len(measures)
+    return {measure.name: measure.answer(state, seconds) for measure, state in zip(measures, given, strict=True)}
