@@ -1,7 +1,8 @@
 """What a window counts. Each aggregate says how it takes events, how two states merge, and how SQL rebuilds it.
 
 A state is plain data (integers, dictionaries, sets), so that a state built from events, from rows of ClickHouse
-(R12), or from the panes of several shards is the same, whatever the order: sums are integers of a stated scale, never floats.
+(R12), or from the panes of several shards is the same, whatever the order: sums are integers of a stated scale,
+never floats.
 """
 
 import math
