@@ -32,66 +32,64 @@ FUNNEL: tuple[Aggregate, ...] = (
 )
 
 
+PAGES = Measures(
+    "ticketing.pages",
+    TICKETING,
+    ("page.viewed",),
+    (
+        Count("views", (), "Page views.", "views"),
+        Distinct("visits", (), "Visits with a page view.", "visits", "session_id"),
+        Top("pages", (), "Pages viewed most.", "views", "url"),
+    ),
+)
+INTERACTIONS = Measures(
+    "ticketing.interactions",
+    TICKETING,
+    INTERACTION_TYPES,
+    (Count("events", (), "Interactions.", "events"),),
+    ("event_type",),
+)
+STEPS = Measures(
+    "ticketing.funnel",
+    TICKETING,
+    FUNNEL_TYPES,
+    tuple(
+        Distinct(step, (kind,), f"Visits with {kind}.", "visits", "session_id")
+        for step, kind in zip(("page", "event", "select", "checkout", "purchase"), FUNNEL_TYPES, strict=True)
+    ),
+)
+ALL_SALES = Measures("ticketing.sales", TICKETING, SALE_TYPES, SALES)
+DASHBOARD = Measures(
+    "ticketing.dashboard",
+    TICKETING,
+    VISIT_TYPES,
+    (
+        Distinct("users", (), "Signed-in visitors.", "people", "user_id"),
+        Distinct("visits", (), "Visits.", "visits", "session_id"),
+        Rate("events_per_second", (), "Events a second.", "events/s"),
+        Count("page_views", ("page.viewed",), "Page views.", "views"),
+        *SALES,
+    ),
+)
+SESSIONS = Session(
+    "ticketing.sessions",
+    TICKETING,
+    VISIT_TYPES,
+    ("session_id", "user_id"),
+    gap=1800,
+    doc="Visits: a visitor's events until half an hour passes without one.",
+)
+
+
 def declare(to: Declared) -> None:
     """Enter the windows."""
-    views = Measures(
-        "ticketing.pages",
-        TICKETING,
-        ("page.viewed",),
-        (
-            Count("views", (), "Page views.", "views"),
-            Distinct("visits", (), "Visits with a page view.", "visits", "session_id"),
-            Top("pages", (), "Pages viewed most.", "views", "url"),
-        ),
-    )
-    interactions = Measures(
-        "ticketing.interactions",
-        TICKETING,
-        INTERACTION_TYPES,
-        (Count("events", (), "Interactions.", "events"),),
-        ("event_type",),
-    )
-    funnel = Measures(
-        "ticketing.funnel",
-        TICKETING,
-        FUNNEL_TYPES,
-        tuple(
-            Distinct(step, (kind,), f"Visits with {kind}.", "visits", "session_id")
-            for step, kind in zip(("page", "event", "select", "checkout", "purchase"), FUNNEL_TYPES, strict=True)
-        ),
-    )
-    sales = Measures("ticketing.sales", TICKETING, SALE_TYPES, SALES)
-    for over in (views, interactions, funnel, sales):
+    for over in (PAGES, INTERACTIONS, STEPS, ALL_SALES):
         to.tumbling(f"{over.name}.1m", over, size=60)
         to.tumbling(f"{over.name}.5m", over, size=300)
         to.hopping(f"{over.name}.1h", over, size=3600, slide=60)
-
-    steps = ("event.viewed", "ticket.selected", "checkout.started", "ticket.purchased")
     for place, column in (("organizer", "organizer_id"), ("event", "ticketed_event_id")):
-        over = Measures(f"ticketing.sales.by_{place}", TICKETING, steps, FUNNEL, (column,))
+        over = Measures(f"ticketing.sales.by_{place}", TICKETING, FUNNEL_TYPES[1:], FUNNEL, (column,))
         to.tumbling(f"{over.name}.5m", over, size=300)
-
-    dashboard = Measures(
-        "ticketing.dashboard",
-        TICKETING,
-        VISIT_TYPES,
-        (
-            Distinct("users", (), "Signed-in visitors.", "people", "user_id"),
-            Distinct("visits", (), "Visits.", "visits", "session_id"),
-            Rate("events_per_second", (), "Events a second.", "events/s"),
-            Count("page_views", ("page.viewed",), "Page views.", "views"),
-            *SALES,
-        ),
-    )
-    to.tumbling("realtime_dashboard", dashboard, size=300)
-    to.hopping("ticketing.dashboard.1h", dashboard, size=3600, slide=60)
-    to.session(
-        Session(
-            "ticketing.sessions",
-            TICKETING,
-            VISIT_TYPES,
-            ("session_id", "user_id"),
-            gap=1800,
-            doc="Visits: a visitor's events until half an hour passes without one.",
-        )
-    )
+    to.tumbling("realtime_dashboard", DASHBOARD, size=300)
+    to.hopping("ticketing.dashboard.1h", DASHBOARD, size=3600, slide=60)
+    to.session(SESSIONS)
