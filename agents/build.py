@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from clickhouse_connect.driver.asyncclient import AsyncClient
+from redis.asyncio import Redis
 
 from agents import places
 from agents.dead_letter import DeadLetterTopic
@@ -21,9 +22,11 @@ from agents.render import Render
 from agents.shard import Flow, Sizes, Surroundings
 from agents.shards import Positions, Shards
 from agents.source import Source
+from agents.windows import Realtime
 from clickhouse.client import connect
 from clickhouse.columns import DEDUPLICATION_WINDOW
 from clickhouse.holds import Holds
+from clickhouse.partials import Partials
 from clickhouse.repair import Repairs
 from clickhouse.sink import Sink
 from clickhouse.witness import Clock, Witness
@@ -31,7 +34,11 @@ from streams.errors import ConfigurationError, SinkUnavailable
 from streams.settings import Settings
 from streams.topics import source_topics
 from streams.world import zones
+from tables.declared import declared
+from tables.panes import Table
 
+REDIS_SECONDS = 5.0
+"""Longest wait for an answer of Redis."""
 SMALLEST_BUFFER = 4 * 1024 * 1024
 """Source bytes that a shard may always hold, however many there are."""
 
@@ -44,12 +51,15 @@ class Running:
     producer: AIOKafkaProducer
     client: AsyncClient
     clock: Clock
+    redis: Redis | None
 
     async def close(self, seconds: float) -> None:
         """Close the shards in order, then the connections."""
         await self.shards.stop(seconds)
         await self.producer.stop()
         await self.client.close()
+        if self.redis is not None:
+            await self.redis.aclose()
 
 
 def bootstrap(settings: Settings) -> str:
@@ -94,9 +104,16 @@ async def open_producer(settings: Settings) -> AIOKafkaProducer:
 
 
 async def open_worker(
-    settings: Settings, version: str, flow: Flow, positions: Positions, topics: frozenset[str] | None = None
+    settings: Settings,
+    version: str,
+    flow: Flow,
+    positions: Positions,
+    topics: frozenset[str] | None = None,
+    table: Table | None = None,
 ) -> Running:
     """Connect and build the shards of one worker; nothing runs until they are assigned.
+
+    `table` holds the panes of the windows; without one, a plain dictionary does.
 
     Raises ConfigurationError, SinkUnavailable.
     """
@@ -117,6 +134,8 @@ async def open_worker(
     dead = DeadLetterTopic(settings.kafka_dead_letter_topic, producer, limits.backoff())
     consumer = groupless(settings)
     names = topics or frozenset(source_topics())
+    locate = Locate(zones.points(), places.load())
+    redis = Redis.from_url(settings.redis_url, socket_timeout=REDIS_SECONDS) if settings.redis_url else None
     pressure = Pressure(client, settings.batch_parts_soft_limit)
     around = Surroundings(
         group=settings.kafka_group,
@@ -126,17 +145,28 @@ async def open_worker(
         store=Store(Sink(client, settings), witness, clock, Repairs(client, settings), dead),
         memory=Memory(settings.duplicate_memory_events, settings.duplicate_memory_seconds),
         memory_seconds=settings.duplicate_memory_seconds,
-        render=Render(Locate(zones.points(), places.load())),
+        render=Render(locate),
         policy=Policy(settings.skew_seconds, settings.metrics_cold_days, settings.location_sample_rate),
         sizes=_sizes(settings),
         limits=limits,
         beginning=Beginning(settings.kafka_reset, settings.kafka_forgets, version),
         gate=Gate(Holds(client)),
+        realtime=Realtime(
+            declared=declared,
+            table={} if table is None else table,
+            spot=locate.place,
+            partials=Partials(client),
+            redis=redis,
+            group=settings.kafka_group,
+            topics=names,
+            disorder=int(settings.watermark_disorder_seconds * 1000),
+        ),
         intent_log=lambda shard: IntentLog(settings.kafka_intents_topic, shard, producer, consumer),
         source=lambda shard: Source(shard, names, consumer),
         stretch=pressure.stretch,
     )
-    return Running(Shards(around, positions, pressure, settings.audit_seconds), producer, client, clock)
+    shards = Shards(around, positions, pressure, settings.audit_seconds, settings.live_publish_seconds)
+    return Running(shards, producer, client, clock, redis)
 
 
 def token_seconds(settings: Settings) -> float:
@@ -156,5 +186,6 @@ def _sizes(settings: Settings) -> Sizes:
         dead_share=settings.dead_letter_limit,
         dead_records=settings.dead_letter_limit_records,
         partitions=settings.kafka_partitions,
+        idle_topic_seconds=settings.watermark_idle_seconds,
         seconds_a_part=token_seconds(settings) / DEDUPLICATION_WINDOW * settings.kafka_partitions,
     )

@@ -178,11 +178,13 @@ class _Shared(msgspec.Struct):
     nonce: str
     intent_offset: int
     app_version: str
+    watermark: float
 
     @classmethod
     def of(cls, intent: Intent, log_offset: int, shard: int, topic: str) -> "_Shared":
         at = intent.ingested_at / 1000
-        return cls(at, topic, shard, intent.chain, intent.seq, intent.nonce, log_offset, intent.version)
+        chain = (intent.chain, intent.seq, intent.nonce, log_offset, intent.version)
+        return cls(at, topic, shard, *chain, intent.watermark / 1000)
 
 
 class _Own(msgspec.Struct, gc=False):

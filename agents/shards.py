@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 
 import structlog
 from aiokafka.errors import KafkaError
 
 from agents.gate import LOOK_SECONDS
+from agents.live import status_of
 from agents.pressure import Pressure
 from agents.shard import Shard, State, Surroundings
 from streams import metrics
@@ -40,7 +42,14 @@ def whole(assigned: Iterable[tuple[str, int]], topics: frozenset[str]) -> tuple[
 class Shards:
     """Starts and stops the shards with the group's assignment, and with the holds of maintenance (R10)."""
 
-    def __init__(self, around: Surroundings, positions: Positions, pressure: Pressure, audit_seconds: float) -> None:
+    def __init__(
+        self,
+        around: Surroundings,
+        positions: Positions,
+        pressure: Pressure,
+        audit_seconds: float,
+        publish_seconds: float,
+    ) -> None:
         self.around = around
         self.running: dict[int, Shard] = {}
         self.partial: set[int] = set()
@@ -48,6 +57,7 @@ class Shards:
         self._positions = positions
         self._pressure = pressure
         self._audit_seconds = audit_seconds
+        self._publish_seconds = publish_seconds
         self._tasks: list[asyncio.Task[None]] = []
 
     def offer(self, chunk: Chunk) -> None:
@@ -61,6 +71,7 @@ class Shards:
         watches = {
             "audit": (self._audit_seconds, self.audit_once),
             "holds": (LOOK_SECONDS, self.look_once),
+            "windows": (self._publish_seconds, self.publish_once),
             "parts": (PRESSURE_SECONDS, self._pressure.look),
         }
         self._tasks = [asyncio.create_task(_every(*watch, name), name=name) for name, watch in watches.items()]
@@ -101,6 +112,14 @@ class Shards:
         for number, shard in list(self.running.items()):
             shard.audit(positions.get(number, {}))
         metrics.BUFFERED.set(sum(shard.buffer.size for shard in self.running.values()))
+
+    async def publish_once(self) -> None:
+        """Move the watermarks, and send the numbers of the windows to Redis."""
+        now = await self.around.store.clock.now()
+        for shard in list(self.running.values()):
+            if shard.is_recovered:
+                shard.windows.advance(shard.idle_topics(), now)
+                await shard.windows.publish(shard.proposer.last.seq, partial(status_of, shard, self.around.flow, now))
 
     async def _leave(self, seconds: float) -> None:
         shards, self.running = list(self.running.values()), {}

@@ -106,6 +106,14 @@ class Settings(BaseSettings):
     dead_letter_limit_records: Count = 1000
     """Records over which that share is taken."""
 
+    # Windows
+    watermark_disorder_seconds: Seconds = 10
+    """How far out of order the events of a topic may come before windows close over them."""
+    watermark_idle_seconds: Seconds = 5
+    """A topic from which nothing has come for so long no longer holds the watermark back."""
+    live_publish_seconds: Annotated[float, Field(gt=0)] = 0.5
+    """How often a worker sends the changed numbers of its windows to Redis."""
+
     # Events
     skew_seconds: Seconds = 300
     """How far an event's time may lie ahead of its ingestion."""

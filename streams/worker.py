@@ -25,6 +25,7 @@ from streams.errors import MillraceError
 from streams.settings import load
 from streams.topics import source_topics
 from streams.version import VERSION
+from tables.faust import pane_table
 
 
 def refuse(error: MillraceError) -> NoReturn:
@@ -96,6 +97,7 @@ app = App(
     logging_config=log.logging_config(settings.log_format, settings.log_level),
 )
 group = GroupConsumer(app, topics)
+panes = pane_table(app, "panes")
 opened = asyncio.Event()
 source = app.topic(*sorted(topics), schema=RawSchema(), acks=False)
 
@@ -108,7 +110,8 @@ class Delivery(Service):
 
     async def on_start(self) -> None:
         """Connect, and run the shards that are assigned already."""
-        Delivery.running = await open_worker(settings, VERSION, group, group.positions, topics)
+        await self.add_runtime_dependency(panes)
+        Delivery.running = await open_worker(settings, VERSION, group, group.positions, topics, panes)
         Delivery.running.shards.start()
         opened.set()
         # Faust starts this service last: the first assignment may have come and gone.

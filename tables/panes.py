@@ -1,0 +1,174 @@
+"""The panes of one shard: events go in a batch at a time, each touched line is written once."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from streams.codec import spec_of
+from streams.sampling import SAMPLED_TYPE
+from tables.aggregates import WEIGHT, Aggregate, Count
+from tables.columns import Columns, Spotter
+from tables.window import Declared, Slices
+from tables.wire import Key, merge_states
+
+Place = tuple[str, int, int]
+"""Slices, shard and start of a pane; its key in the Faust table."""
+
+
+@dataclass(slots=True)
+class Line:
+    """What is known of one key in one pane."""
+
+    states: list[Any]
+    revision: int
+    """Seq of the intent that changed it last."""
+
+
+Pane = dict[Key, Line]
+Table = MutableMapping[Place, Pane]
+Touched = dict[tuple[str, int], set[Key]]
+"""Keys by slices and pane start."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Feed:
+    """How one event type is counted into slices."""
+
+    slices: Slices
+    pane: int
+    measures: tuple[tuple[int, Aggregate], ...]
+    only_counts: bool
+
+
+@dataclass(slots=True)
+class Panes:
+    """All panes of a shard."""
+
+    shard: int
+    declared: Declared
+    table: Table
+    late: Counter[str] = field(default_factory=Counter)
+    """Events that came too late, by slices."""
+    changed: Touched = field(default_factory=dict)
+    """What was written since `take_changes`."""
+    gone: list[tuple[str, int]] = field(default_factory=list)
+    """Panes dropped since `take_changes`."""
+    _starts: set[tuple[str, int]] = field(default_factory=set)
+    _feeds: dict[str, list[_Feed]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        """Lines in memory."""
+        return sum(len(pane) for _, _, pane in self)
+
+    def __iter__(self) -> Iterator[tuple[Slices, int, Pane]]:
+        """Slices, start and lines of every pane, by name and time."""
+        for name, start in sorted(self._starts):
+            if (name, start) in self._starts:  # whoever reads may wait in between
+                yield self.declared.slices[name], start, self.table[name, self.shard, start]
+
+    def apply(self, events: Iterable[Any], spot: Spotter, *, seq: int, watermark: int, rate: float) -> None:
+        """Count a batch's accepted events. `watermark` (ms) and `rate` are the record's; `seq` becomes the revision."""
+        kinds: dict[type, list[Any]] = {}
+        for event in events:
+            kinds.setdefault(type(event), []).append(event)
+        for kind, members in kinds.items():
+            spec = spec_of(kind)
+            feeds = self._feeds_of(spec.name)
+            if feeds:
+                columns = Columns(spec, members, spot)
+                weight = round(WEIGHT / rate) if spec.name == SAMPLED_TYPE else WEIGHT
+                for feed in feeds:
+                    self._count(feed, columns, weight, seq, watermark)
+
+    def put(self, slices: Slices, start: int, key: Key, states: Sequence[Any], seq: int) -> None:
+        """Merge states into a line, and write it."""
+        place = (slices.name, start)
+        if place not in self._starts:
+            self._starts.add(place)
+            self.table[slices.name, self.shard, start] = {}
+        pane = self.table[slices.name, self.shard, start]
+        line = pane.get(key)
+        merged = merge_states(slices, line.states if line else None, states)
+        pane[key] = Line(merged, max(seq, line.revision if line else 0))
+        self.changed.setdefault(place, set()).add(key)
+
+    def expire(self, watermark: int) -> None:
+        """Drop the panes that no window needs any more at this watermark (ms)."""
+        for name, start in list(self._starts):
+            slices = self.declared.slices[name]
+            if (start + slices.pane + slices.keep) * 1000 <= watermark:
+                self._drop(name, start)
+
+    def clear(self) -> None:
+        """Drop all."""
+        for name, start in list(self._starts):
+            self._drop(name, start)
+
+    def take_changes(self) -> tuple[Touched, list[tuple[str, int]]]:
+        """What was written and what was dropped since the last call."""
+        changed, gone = self.changed, self.gone
+        self.changed, self.gone = {}, []
+        return changed, gone
+
+    def _drop(self, name: str, start: int) -> None:
+        self._starts.discard((name, start))
+        self.changed.pop((name, start), None)
+        del self.table[name, self.shard, start]
+        self.gone.append((name, start))
+
+    def _feeds_of(self, event_type: str) -> list[_Feed]:
+        feeds = self._feeds.get(event_type)
+        if feeds is None:
+            feeds = []
+            for slices in self.declared.feeds(event_type):
+                measures = tuple(slices.over.of(event_type))
+                plain = all(isinstance(m, Count) and not m.columns for _, m in measures)
+                feeds.append(_Feed(slices, slices.pane, measures, plain))
+            self._feeds[event_type] = feeds
+        return feeds
+
+    def _count(self, feed: _Feed, columns: Columns, weight: int, seq: int, watermark: int) -> None:
+        over, pane = feed.slices.over, feed.pane
+        starts = [second // pane * pane for second in columns.seconds()]
+        lines = list(zip(starts, *(columns.key(name) for name in over.key), strict=True))
+        wanted = columns.key(over.where) if over.where else None
+        if feed.only_counts:
+            counted = (
+                Counter(lines)
+                if wanted is None
+                else Counter(line for line, value in zip(lines, wanted, strict=True) if value)
+            )
+            for (start, *key), count in counted.items():
+                if self._in_time(feed, start, count, watermark):
+                    self.put(feed.slices, start, tuple(key), self._counts(feed, count, weight), seq)
+            return
+        groups: dict[tuple[Any, ...], list[int]] = {}
+        for index, line in enumerate(lines):
+            if wanted is None or wanted[index]:
+                groups.setdefault(line, []).append(index)
+        for (start, *key), members in groups.items():
+            if self._in_time(feed, start, len(members), watermark):
+                states = self._states(feed, columns, members, weight)
+                self.put(feed.slices, start, tuple(key), states, seq)
+
+    def _in_time(self, feed: _Feed, start: int, count: int, watermark: int) -> bool:
+        if (start + feed.pane + feed.slices.over.lateness) * 1000 > watermark:
+            return True
+        self.late[feed.slices.name] += count
+        return False
+
+    @staticmethod
+    def _counts(feed: _Feed, count: int, weight: int) -> list[Any]:
+        states: list[Any] = [None] * len(feed.slices.over.measures)
+        for place, measure in feed.measures:
+            states[place] = measure.fold([range(count)], weight)
+        return states
+
+    @staticmethod
+    def _states(feed: _Feed, columns: Columns, members: list[int], weight: int) -> list[Any]:
+        states: list[Any] = [None] * len(feed.slices.over.measures)
+        for place, measure in feed.measures:
+            chosen: list[Sequence[Any]] = [[columns[name][i] for i in members] for name in measure.columns]
+            states[place] = measure.fold(chosen or [members], weight)
+        return states
