@@ -34,6 +34,7 @@ from streams.errors import ConfigurationError, SinkUnavailable
 from streams.settings import Settings
 from streams.topics import source_topics
 from streams.world import zones
+from tables.columns import Spotter
 from tables.declared import declared
 from tables.panes import Table
 
@@ -151,16 +152,7 @@ async def open_worker(
         limits=limits,
         beginning=Beginning(settings.kafka_reset, settings.kafka_forgets, version),
         gate=Gate(Holds(client)),
-        realtime=Realtime(
-            declared=declared,
-            table={} if table is None else table,
-            spot=locate.place,
-            partials=Partials(client),
-            redis=redis,
-            group=settings.kafka_group,
-            topics=names,
-            disorder=int(settings.watermark_disorder_seconds * 1000),
-        ),
+        realtime=_realtime(settings, client, redis, names, {} if table is None else table, locate.place),
         intent_log=lambda shard: IntentLog(settings.kafka_intents_topic, shard, producer, consumer),
         source=lambda shard: Source(shard, names, consumer),
         stretch=pressure.stretch,
@@ -172,6 +164,21 @@ async def open_worker(
 def token_seconds(settings: Settings) -> float:
     """How long a batch's token must be remembered: its age, a minute of clock difference, the longest insert."""
     return settings.batch_age_seconds + 60 + settings.clickhouse_timeout_seconds
+
+
+def _realtime(
+    settings: Settings, client: AsyncClient, redis: Redis | None, topics: frozenset[str], table: Table, spot: Spotter
+) -> Realtime:
+    return Realtime(
+        declared=declared,
+        table=table,
+        spot=spot,
+        partials=Partials(client),
+        redis=redis,
+        group=settings.kafka_group,
+        topics=topics,
+        disorder=int(settings.watermark_disorder_seconds * 1000),
+    )
 
 
 def _sizes(settings: Settings) -> Sizes:
