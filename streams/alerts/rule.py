@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Literal, get_args
 
 from streams.alerts.reading import Key, Number, text_of
@@ -91,7 +92,8 @@ class Rule:
         self._check_thresholds()
         self._check_seconds()
         try:
-            self.tell((), 0.5)
+            for number in (0.5, 1, Decimal("0.5")):
+                self.tell((), number)
         except (LookupError, ValueError, AttributeError, TypeError) as error:
             raise self._wrong(f"summary={self.summary!r} cannot be filled in ({error!r}); use {PLACES}") from None
 

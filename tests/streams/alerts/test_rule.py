@@ -43,6 +43,7 @@ def rule(**change: Any) -> Rule:
         ({"severity": "fatal"}, "severity='fatal'; choose one of info, warning, critical"),
         ({"summary": "{val}"}, "'{val}' cannot be filled in"),
         ({"summary": "{value:d}"}, "cannot be filled in"),
+        ({"summary": "{value.hex}"}, "cannot be filled in"),
         ({"summary": "{value"}, "cannot be filled in"),
         ({"summary": "{}"}, "cannot be filled in"),
         ({"key": {"currency": "USD"}, "by": ("currency",)}, r"\['currency'\] stand in key and in by"),
