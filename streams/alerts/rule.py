@@ -85,6 +85,8 @@ class Rule:
             raise self._wrong("its name must be words of small letters and digits, joined by '-', 64 letters at most")
         if not self.window or not self.measure:
             raise self._wrong(f"window={self.window!r} measure={self.measure!r}: name both")
+        if not isinstance(self.by, tuple):
+            raise self._wrong(f"by={self.by!r}; write a tuple of names: ('currency',)")
         if doubled := set(self.key) & set(self.by):
             raise self._wrong(f"{sorted(doubled)} stand in key and in by; a name has one value, or each")
         if self.severity not in get_args(Severity):

@@ -46,6 +46,7 @@ def rule(**change: Any) -> Rule:
         ({"summary": "{value.hex}"}, "cannot be filled in"),
         ({"summary": "{value"}, "cannot be filled in"),
         ({"summary": "{}"}, "cannot be filled in"),
+        ({"by": "currency"}, r"by='currency'; write a tuple"),
         ({"key": {"currency": "USD"}, "by": ("currency",)}, r"\['currency'\] stand in key and in by"),
     ],
 )
