@@ -129,6 +129,32 @@ INVARIANTS = Counter(
 )
 for _name in ("rows_above_intent", "range_not_covered"):
     INVARIANTS.labels(_name)
+ALERTS_FIRING = Gauge(
+    "millrace_alerts_firing",
+    "Alerts that are not over, by rule; more than one where it has a key.",
+    ["rule"],
+    registry=REGISTRY,
+)
+ALERT_TRANSITIONS = Counter(
+    "millrace_alert_transitions",
+    "Alerts that began or ended, by rule and status (firing, recovered).",
+    ["rule", "status"],
+    registry=REGISTRY,
+)
+ALERTS_UNSENT = Gauge(
+    "millrace_alerts_unsent",
+    "Alerts that could not be told yet and are tried again, by where to (topic, webhook).",
+    ["to"],
+    registry=REGISTRY,
+)
+WEBHOOK_FAILURES = Counter(
+    "millrace_alert_webhook_failures",
+    "Posts to the alert webhook that failed, retries included, by cause (unreachable, overloaded, refused, internal).",
+    ["cause"],
+    registry=REGISTRY,
+)
+for _name in ("unreachable", "overloaded", "refused", "internal"):
+    WEBHOOK_FAILURES.labels(_name)
 
 
 def reference() -> str:

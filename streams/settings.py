@@ -49,6 +49,8 @@ class Settings(BaseSettings):
     """The log of intents, one partition a shard."""
     kafka_dead_letter_topic: str = "dead-letters"
     """The topic for refused messages."""
+    kafka_alert_topic: str = "alerts"
+    """The topic that alerts are told on."""
 
     # ClickHouse
     clickhouse_url: str | None = None
@@ -121,6 +123,16 @@ class Settings(BaseSettings):
     """Share of driver location pings that is kept, by driver and 10-second slot."""
     event_bytes_limit: Count = 1048576
     """A longer message is refused as malformed without being parsed."""
+
+    # Alerts
+    alert_evaluate_seconds: Annotated[float, Field(gt=0)] = 10
+    """How often the alert rules are judged."""
+    alert_webhook_url: SecretStr | None = None
+    """`http` or `https` address that alerts are posted to, kept like a password; unset: none are posted."""
+    alert_webhook_secret: SecretStr | None = None
+    """Key that the posts are signed with, 16 characters or more; needed where an address is set."""
+    alert_webhook_allow_internal: bool = False
+    """Let that address be one of this machine or of a private network; otherwise nothing inside is reachable by it."""
 
     # Retention and caching
     metrics_retention_days: Count = 90
