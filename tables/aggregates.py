@@ -269,9 +269,16 @@ class Max(_Extreme):
 class Distinct(_OfColumn):
     """Distinct values; exact below `sketch.SIZE`, then with the sketch's stated error."""
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The hashes of the column's values: many measures share them."""
+        return (f"#{self.column}",)
+
     def fold(self, columns: Sequence[Values], weight: int) -> set[int] | None:
         """As Aggregate."""
-        return sketch.hashed({value for value in columns[0] if value}) or None
+        hashes = set(columns[0])
+        hashes.discard(None)
+        return sketch.trimmed(hashes) or None
 
     def merge(self, state: set[int], other: set[int]) -> set[int]:
         """As Aggregate."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from streams.codec import spec_of
 from streams.sampling import SAMPLED_TYPE
-from tables.aggregates import WEIGHT, Aggregate, Count
+from tables.aggregates import WEIGHT, Aggregate
 from tables.columns import Columns, Spotter
 from tables.window import Declared, Slices
 from tables.wire import Key, merge_states
@@ -38,7 +38,6 @@ class _Feed:
     slices: Slices
     pane: int
     measures: tuple[tuple[int, Aggregate], ...]
-    only_counts: bool
 
 
 @dataclass(slots=True)
@@ -122,35 +121,15 @@ class Panes:
         if feeds is None:
             feeds = []
             for slices in self.declared.feeds(event_type):
-                measures = tuple(slices.over.of(event_type))
-                plain = all(isinstance(m, Count) and not m.columns for _, m in measures)
-                feeds.append(_Feed(slices, slices.pane, measures, plain))
+                feeds.append(_Feed(slices, slices.pane, tuple(slices.over.of(event_type))))
             self._feeds[event_type] = feeds
         return feeds
 
     def _count(self, feed: _Feed, columns: Columns, weight: int, seq: int, watermark: int) -> None:
-        over, pane = feed.slices.over, feed.pane
-        starts = [second // pane * pane for second in columns.seconds()]
-        lines = list(zip(starts, *(columns.key(name) for name in over.key), strict=True))
-        wanted = columns.key(over.where) if over.where else None
-        if feed.only_counts:
-            counted = (
-                Counter(lines)
-                if wanted is None
-                else Counter(line for line, value in zip(lines, wanted, strict=True) if value)
-            )
-            for (start, *key), count in counted.items():
-                if self._in_time(feed, start, count, watermark):
-                    self.put(feed.slices, start, tuple(key), self._counts(feed, count, weight), seq)
-            return
-        groups: dict[tuple[Any, ...], list[int]] = {}
-        for index, line in enumerate(lines):
-            if wanted is None or wanted[index]:
-                groups.setdefault(line, []).append(index)
-        for (start, *key), members in groups.items():
+        over = feed.slices.over
+        for (start, *key), members in columns.groups(feed.pane, over.key, over.where).items():
             if self._in_time(feed, start, len(members), watermark):
-                states = self._states(feed, columns, members, weight)
-                self.put(feed.slices, start, tuple(key), states, seq)
+                self.put(feed.slices, start, tuple(key), self._states(feed, columns, members, weight), seq)
 
     def _in_time(self, feed: _Feed, start: int, count: int, watermark: int) -> bool:
         if (start + feed.pane + feed.slices.over.lateness) * 1000 > watermark:
@@ -159,16 +138,12 @@ class Panes:
         return False
 
     @staticmethod
-    def _counts(feed: _Feed, count: int, weight: int) -> list[Any]:
-        states: list[Any] = [None] * len(feed.slices.over.measures)
-        for place, measure in feed.measures:
-            states[place] = measure.fold([range(count)], weight)
-        return states
-
-    @staticmethod
     def _states(feed: _Feed, columns: Columns, members: list[int], weight: int) -> list[Any]:
         states: list[Any] = [None] * len(feed.slices.over.measures)
+        every = len(members) == len(columns.events)
         for place, measure in feed.measures:
-            chosen: list[Sequence[Any]] = [[columns[name][i] for i in members] for name in measure.columns]
+            chosen = [columns[name] for name in measure.columns]
+            if chosen and not every:
+                chosen = [[column[i] for i in members] for column in chosen]
             states[place] = measure.fold(chosen or [members], weight)
         return states
