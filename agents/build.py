@@ -27,6 +27,7 @@ from clickhouse.client import connect
 from clickhouse.columns import DEDUPLICATION_WINDOW
 from clickhouse.holds import Holds
 from clickhouse.partials import Partials
+from clickhouse.realtime import RealtimeTable
 from clickhouse.repair import Repairs
 from clickhouse.sink import Sink
 from clickhouse.witness import Clock, Witness
@@ -174,6 +175,7 @@ def _realtime(
         table=table,
         spot=spot,
         partials=Partials(client),
+        kept=RealtimeTable(client, settings),
         redis=redis,
         group=settings.kafka_group,
         topics=topics,

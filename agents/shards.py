@@ -19,6 +19,7 @@ from streams.errors import MillraceError, SinkUnavailable
 log = structlog.get_logger(__name__)
 
 PRESSURE_SECONDS = 10.0
+KEEP_SECONDS = 1.0
 LEAVE_SECONDS = 10.0
 
 Positions = Callable[[Iterable[int]], Awaitable[Mapping[int, Mapping[str, int | None]]]]
@@ -72,6 +73,7 @@ class Shards:
             "audit": (self._audit_seconds, self.audit_once),
             "holds": (LOOK_SECONDS, self.look_once),
             "windows": (self._publish_seconds, self.publish_once),
+            "closed windows": (KEEP_SECONDS, self.keep_once),
             "parts": (PRESSURE_SECONDS, self._pressure.look),
         }
         self._tasks = [asyncio.create_task(_every(*watch, name), name=name) for name, watch in watches.items()]
@@ -120,6 +122,12 @@ class Shards:
             if shard.is_recovered:
                 shard.windows.advance(shard.idle_topics(), now)
                 await shard.windows.publish(shard.proposer.last.seq, partial(status_of, shard, self.around.flow, now))
+
+    async def keep_once(self) -> None:
+        """Write the windows that have closed to ClickHouse."""
+        for shard in list(self.running.values()):
+            if shard.is_recovered:
+                await shard.windows.keep()
 
     async def _leave(self, seconds: float) -> None:
         shards, self.running = list(self.running.values()), {}

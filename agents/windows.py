@@ -10,15 +10,20 @@ from redis.exceptions import RedisError
 
 from agents.judge import Accepted
 from clickhouse.partials import Partials
+from clickhouse.realtime import RealtimeTable, WindowRow
 from streams import metrics
 from streams.intent import Intent, Ranges
 from tables import rebuild
+from tables.closing import Closed, Closing, flat
 from tables.columns import Spotter
-from tables.panes import Panes, Table
+from tables.panes import Panes, Table, Touched
 from tables.publish import Publisher
 from tables.watermark import Watermark
 from tables.window import Declared
-from tables.wire import Status
+from tables.wire import Key, Status, decode_key, encode_key, encode_states
+
+KEPT_AT_ONCE = 5_000
+"""Rows of one insert of closed windows, about."""
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +36,7 @@ class Realtime:
     table: Table
     spot: Spotter
     partials: Partials
+    kept: RealtimeTable
     redis: Redis | None
     """None: nothing is published."""
     group: str
@@ -50,6 +56,9 @@ class ShardWindows:
         self._around = around
         self.panes = Panes(shard, around.declared, around.table)
         self.watermark = Watermark(around.topics, around.disorder)
+        self._closing = Closing(self.panes)
+        self._changed: Touched = {}
+        self._gone: list[tuple[str, int]] = []
         self._publisher: Publisher | None = None
         self._away = False
 
@@ -91,14 +100,20 @@ class ShardWindows:
     def advance(self, idle: Collection[str], now: int) -> None:
         """Move the watermark, and drop what no window needs any more. `now`: milliseconds since 1970."""
         metrics.WATERMARK.labels(self.panes.shard).set(self.watermark.advance(idle, now) / 1000)
-        self.panes.expire(self.watermark.value)
+        self._gather()
+        if not self._closing.due(self.watermark.value):  # what is not written yet is not dropped
+            self.panes.expire(self.watermark.value)
+            self._gather()
+        metrics.WINDOWS_LINES.labels(self.panes.shard).set(len(self.panes))
 
     async def publish(self, seq: int, status: Callable[[], Status]) -> None:
         """Send the numbers to Redis. A Redis that is away is told once, counted, and holds nothing up."""
+        changed, self._changed = self._changed, {}
+        gone, self._gone = self._gone, []
         if self._publisher is None:
             return
         try:
-            told = await self._publisher.publish(seq, status())
+            told = await self._publisher.publish(seq, status(), changed, gone)
         except (RedisError, OSError) as error:
             metrics.PUBLISH_FAILURES.inc()
             if not self._away:
@@ -111,11 +126,58 @@ class ShardWindows:
         if not told:
             log.info("live numbers of a later owner are left alone", shard=self.panes.shard, seq=seq)
 
+    def _gather(self) -> None:
+        changed, gone = self.panes.take_changes()
+        self._closing.note(changed)
+        self._gone += gone
+        for place, keys in changed.items():
+            self._changed.setdefault(place, set()).update(keys)
+
+    async def keep(self) -> None:
+        """Write the windows that have closed, and the corrections of closed ones. Raises SinkUnavailable.
+
+        A window that could not be written is written later; after a crash all that are still in memory are.
+        """
+        places = self._closing.due(self.watermark.value)
+        while places:
+            chosen: dict[tuple[str, int], set[Key]] = {}
+            rows: list[WindowRow] = []
+            while places and len(rows) < KEPT_AT_ONCE:
+                place = places.pop()
+                rows += [self._row(closed) for closed in self._closing.read(place)]
+                chosen[place] = self._closing.take(place)
+            try:
+                if rows:
+                    await self._around.kept.write(rows)
+                    metrics.WINDOWS_KEPT.inc(len(rows))
+            except BaseException:
+                for place, keys in chosen.items():
+                    self._closing.again(place, keys)
+                raise
+
+    def _row(self, closed: Closed) -> WindowRow:
+        window = closed.window
+        slices = self._around.declared.slices[window.over.name]
+        return WindowRow(
+            domain=window.over.domain.name,
+            window=window.name,
+            starts_at=closed.start,
+            ends_at=closed.start + window.size,
+            key=list(decode_key(encode_key(closed.key))),
+            shard=self.panes.shard,
+            revision=closed.revision,
+            values=flat(slices, closed.states, window.size),
+            states=encode_states(slices, closed.states).decode(),
+            watermark=self.watermark.value / 1000,
+        )
+
     def clear(self) -> None:
         """Let go of everything in memory; what is in Redis stays until the next owner sets it."""
         self._publisher = None
         self.panes.clear()
         self.panes.take_changes()
+        self._changed, self._gone = {}, []
+        self._closing = Closing(self.panes)
 
 
 def _below(ranges: Ranges) -> dict[str, int]:

@@ -112,6 +112,9 @@ WINDOWS_LATE = Counter(
     "Times that an event came too late for a window; it is stored all the same.",
     registry=REGISTRY,
 )
+WINDOWS_KEPT = Counter(
+    "millrace_windows_kept", "Closed windows and corrections written to ClickHouse.", registry=REGISTRY
+)
 WINDOWS_REBUILD_SECONDS = Histogram(
     "millrace_windows_rebuild_seconds",
     "Seconds to count a shard's open windows again from ClickHouse.",

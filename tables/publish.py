@@ -1,7 +1,7 @@
 """Publish the panes of a shard to Redis, where one reader sees all workers."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from redis.asyncio import Redis
 
-from tables.panes import Panes
+from tables.panes import Panes, Touched
 from tables.wire import Status, encode_key, encode_states, pane_key, shard_key, shards_key
 
 SCRIPT = (Path(__file__).parent / "publish.lua").read_text()
@@ -42,13 +42,12 @@ class Publisher:
         self._seconds = longest + SLACK
         self._keys = [shard_key(group, panes.shard), shards_key(group), f"{group}:live:panes:{panes.shard}"]
 
-    async def publish(self, seq: int, status: Status) -> bool:
-        """Send what has changed since the last call, or everything if Redis does not know it.
+    async def publish(self, seq: int, status: Status, changed: Touched, gone: Sequence[tuple[str, int]]) -> bool:
+        """Send these changes since the last call, or everything if Redis does not know it.
 
         `seq` is the stamp. False if a later owner of the shard has published. Raises RedisError; then everything is
         sent next time.
         """
-        changed, gone = self._panes.take_changes()
         groups = self._all() if self._whole else self._some(changed, gone)
         begin = self._whole
         self._whole = True  # until all of it is there
@@ -59,7 +58,7 @@ class Publisher:
             if answer is Answer.REFUSED:
                 return False
             if answer is Answer.FORGOTTEN:
-                return await self.publish(seq, status)
+                return await self.publish(seq, status, {}, ())
         self._whole = False
         return True
 
@@ -72,7 +71,7 @@ class Publisher:
         for slices, start, pane in self._panes:
             yield from self._groups_of(slices.name, start, list(pane))
 
-    def _some(self, changed: Any, gone: Any) -> Iterator[Group]:
+    def _some(self, changed: Touched, gone: Sequence[tuple[str, int]]) -> Iterator[Group]:
         for name, start in gone:
             yield [pane_key(self._group, name, self._panes.shard, start), -1]
         for (name, start), keys in changed.items():
@@ -84,6 +83,8 @@ class Publisher:
             # A pane may have been dropped while an earlier call was on its way.
             pane = self._panes.table.get((name, self._panes.shard, start), {})
             lines = [(key, pane[key]) for key in keys[first : first + LINES] if key in pane]
+            if not lines:
+                continue
             group: Group = [pane_key(self._group, name, self._panes.shard, start), len(lines)]
             for key, line in lines:
                 group += (encode_key(key), encode_states(slices, line.states))

@@ -1,5 +1,6 @@
 """The windows of running shards: what is rebuilt from rows is what was counted from events."""
 
+import time
 from typing import Any
 
 import pytest
@@ -83,3 +84,51 @@ async def test_what_is_rebuilt_is_what_was_counted(ready: Settings, ask: Answers
             assert watermark > 0
             assert len(needed(before[number], watermark)) > 100
             assert needed(state(shard), watermark) == needed(before[number], watermark)
+
+
+TRIPS = """
+SELECT toUnixTimestamp(toStartOfInterval(occurred_at, INTERVAL 5 MINUTE)) AS start, pickup_city,
+    toDecimal64(countIf(event_type = 'trip.completed'), 0), toDecimal64(countIf(event_type = 'trip.cancelled'), 0)
+FROM events_raw WHERE event_type IN ('trip.completed', 'trip.cancelled') AND pickup_city != ''
+    AND toStartOfInterval(occurred_at, INTERVAL 5 MINUTE) + INTERVAL 15 MINUTE > watermark
+    AND start + 300 <= {now}
+GROUP BY start, pickup_city ORDER BY start, pickup_city
+"""
+KEPT = """
+SELECT toUnixTimestamp(starts_at) AS start, key[1] AS city, sum(values['completed']), sum(values['cancelled'])
+FROM metrics_realtime_latest WHERE window = 'rides.trips.by_city.5m'
+GROUP BY start, city HAVING sum(values['completed']) + sum(values['cancelled']) > 0 ORDER BY start, city
+"""
+
+CORRECTED = """
+SELECT count() FROM (
+    SELECT 1 FROM metrics_realtime GROUP BY window, starts_at, key, shard HAVING uniqExact(revision) > 1
+)
+"""
+
+
+async def test_closed_windows_are_kept_and_corrected(ready: Settings, ask: Answers) -> None:
+    quick = ready.model_copy(update={"watermark_idle_seconds": 0.5, "watermark_disorder_seconds": 1.0})
+
+    async def equal() -> bool:
+        now = int(time.time()) // 300 * 300
+        truth = await ask.rows(TRIPS.format(now=now))
+        return len(truth) > 5 and [row for row in await ask.rows(KEPT) if row[0] < now] == truth
+
+    async with pipeline(quick) as worker:
+        await recovered(worker)
+        await load(quick, 0)
+        await eventually("closed windows are those of the rows", equal)
+        await load(quick, 1000)  # most of it is within the lateness of windows that have closed
+        await eventually("corrected windows are those of the rows", equal)
+        assert await ask.one(CORRECTED) > 0
+    rows = await ask.one("SELECT count() FROM metrics_realtime FINAL")
+    async with pipeline(quick) as worker:  # the next owner writes again what it has counted from rows
+
+        async def written_again() -> bool:
+            return bool(await ask.one("SELECT count() FROM metrics_realtime WHERE written_at > now() - 30") > rows)
+
+        await recovered(worker)
+        await eventually("all windows are written again", written_again)
+        assert await equal()
+        assert await ask.one("SELECT count() FROM metrics_realtime FINAL") == rows
