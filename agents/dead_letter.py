@@ -52,7 +52,7 @@ def key(letter: DeadLetter) -> bytes:
     return f"{letter.topic}:{letter.partition}:{letter.record.offset}".encode()
 
 
-def headers(letter: DeadLetter, intent: Intent) -> list[tuple[str, bytes]]:
+def headers(letter: DeadLetter, intent: Intent) -> list[tuple[str, bytes | None]]:
     """The record's own headers, with those of a replay that failed again; then ours, which begin with HEADER_PREFIX."""
     record = letter.record
     facts = {
@@ -71,7 +71,7 @@ def headers(letter: DeadLetter, intent: Intent) -> list[tuple[str, bytes]]:
         "ingested-at": str(intent.ingested_at),
     }
     own = [
-        (name, value or b"")
+        (name, value)
         for name, value in record.headers
         if name.startswith(REPLAY_PREFIX) or not name.startswith(HEADER_PREFIX)
     ]

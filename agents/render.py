@@ -162,6 +162,9 @@ def dead_letter_rows(dead: Sequence[DeadLetter], intent: Intent, log_offset: int
             letter.record.key or b"",
             letter.record.value or b"",
             [(name, value or b"") for name, value in letter.record.headers],
+            letter.record.key is None,
+            letter.record.value is None,
+            [at for at, (_, value) in enumerate(letter.record.headers) if value is None],
         ]
         for letter in dead
     ]
