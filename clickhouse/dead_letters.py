@@ -7,6 +7,7 @@ from clickhouse_connect.driver.asyncclient import AsyncClient
 
 from clickhouse.client import classify, native, unrepeated
 from streams.errors import ConfigurationError
+from streams.headers import as_text
 from streams.letter import ATTEMPT_HEADER, Action, Cause, Filter, Letter, LetterId, State
 
 _STATES = """
@@ -232,7 +233,7 @@ def _record(own: dict[str, Any]) -> dict[str, Any]:
     key = None if own.pop("key_is_null") else own["key"]
     value = None if own.pop("value_is_null") else own["value"]
     nulls = set(own.pop("null_headers"))
-    headers = tuple((_text(name), None if at in nulls else text) for at, (name, text) in enumerate(own["headers"]))
+    headers = tuple((as_text(name), None if at in nulls else text) for at, (name, text) in enumerate(own["headers"]))
     return {"key": key, "value": value, "headers": headers}
 
 

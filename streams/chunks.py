@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import faust
 from aiokafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition
 from aiokafka.consumer import fetcher
-from aiokafka.consumer.fetcher import FetchError, PartitionRecords
+from aiokafka.consumer.fetcher import FetchError
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import ConsumerStoppedError, IllegalStateError, KafkaError
 from faust.transport.drivers import aiokafka as driver
@@ -21,6 +21,7 @@ from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 
 from streams.batch import Chunk
+from streams.records import TolerantRecords
 
 ENDS_SECONDS = 1.0
 """Longest wait for the broker to tell the ends of the logs."""
@@ -88,7 +89,7 @@ class SourceTopics(faust.Topic):
         return ", ".join(self.topics or ())
 
 
-class LightRecords(PartitionRecords):
+class LightRecords(TolerantRecords):
     """Leaves the records of source topics as aiokafka's C parser made them: a ConsumerRecord costs a microsecond."""
 
     def _consumer_record(self, tp: Any, record: Any) -> Any:

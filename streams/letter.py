@@ -110,6 +110,7 @@ class Letter:
     key: bytes | None = None
     value: bytes | None = None
     headers: tuple[tuple[str, bytes | None], ...] = ()
+    """What is not UTF-8 in a name is escaped, as it would be sent again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from streams.batch import Chunk
 from streams.chunks import App, Chunks, ConsumerThread, GroupConsumer, RawSchema
 from streams.settings import Settings
+from tests.support import batches
 from tests.support.waiting import eventually
 
 SOURCE = "contract.source"
@@ -183,6 +184,32 @@ async def test_a_table_written_from_an_agent_is_recovered_from_its_changelog(
     async with running(source_on_kafka, tmp_path / "second") as contract:
         await contract.taken(1000)  # Faust recovers first
         assert dict(contract.table.items()) == wanted
+
+
+async def check_bad_names(settings: Settings, home: Path) -> None:
+    """A header name that is not UTF-8 stops neither the records behind it nor the other partition."""
+    await send(settings, 0, 100)
+    for codec in (0, 3):
+        bad = (b"k", b"bad", [("trace", None), ("x\udcff", b"1")])
+        await batches.send(settings, SOURCE, [(None, b"before", []), bad, (None, b"behind", [])], 1, codec)
+    await send(settings, 100, 100)
+    async with running(settings, home) as contract:
+        await contract.taken(206)
+        assert check_contiguous(contract.of(0)) == list(range(100))
+        assert check_contiguous(contract.of(1)) == list(range(106))
+        records = [record for chunk in contract.of(1) for record in chunk.records]
+        assert [record.value for record in records[50:56]] == [b"before", b"bad", b"behind"] * 2
+        for record in (records[51], records[54]):
+            assert (record.key, list(record.headers)) == (b"k", [("trace", None), ("x\udcff", b"1")])
+
+
+async def test_a_header_name_that_is_no_text_stops_nothing(source: Settings, tmp_path: Path) -> None:
+    await check_bad_names(source, tmp_path)
+
+
+@pytest.mark.kafka
+async def test_a_header_name_that_is_no_text_stops_nothing_on_kafka(source_on_kafka: Settings, tmp_path: Path) -> None:
+    await check_bad_names(source_on_kafka, tmp_path)
 
 
 @pytest.mark.kafka
