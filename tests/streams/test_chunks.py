@@ -1,6 +1,8 @@
 """What the delivery rests on in the pinned Faust: chunks with positions, changelogs as ever, seeks both ways."""
 
+import asyncio
 import itertools
+import threading
 from collections import Counter
 from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from streams.batch import Chunk
@@ -184,6 +186,55 @@ async def test_a_table_written_from_an_agent_is_recovered_from_its_changelog(
     async with running(source_on_kafka, tmp_path / "second") as contract:
         await contract.taken(1000)  # Faust recovers first
         assert dict(contract.table.items()) == wanted
+
+
+async def committed(settings: Settings) -> dict[int, int | None]:
+    """The group's offsets as the broker has them."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka_bootstrap_servers, group_id=settings.kafka_group, enable_auto_commit=False
+    )
+    await consumer.start()
+    try:
+        tps = [TopicPartition(SOURCE, partition) for partition in range(PARTITIONS)]
+        consumer.assign(tps)
+        return {tp.partition: await consumer.committed(tp) for tp in tps}
+    finally:
+        await consumer.stop()
+
+
+async def test_a_slow_coordinator_slows_no_delivery_and_gets_the_last_offsets(
+    source: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    commit, answering, calls = AIOKafkaConsumer.commit, threading.Event(), 0
+
+    async def slow(self: Any, offsets: Any) -> None:
+        nonlocal calls
+        calls += 1
+        await asyncio.to_thread(answering.wait)
+        await commit(self, offsets)
+
+    request.addfinalizer(answering.set)  # else a test that fails here leaves a thread that never ends
+    monkeypatch.setattr("streams.chunks.COMMIT_SECONDS", 0.5)
+    monkeypatch.setattr(AIOKafkaConsumer, "commit", slow)
+    await send(source, 0, 100)
+    async with running(source, tmp_path) as contract:
+        await contract.taken(100)
+        for offset in range(1, 51):
+            for partition in range(PARTITIONS):
+                async with asyncio.timeout(0.4):
+                    await contract.group.commit(partition, {SOURCE: offset})
+        assert 1 <= calls <= 10
+        thread = contract.app.consumer._thread
+
+        async def given_up() -> bool:
+            return bool(thread._committing.done())
+
+        await eventually("the end of a commit without an answer", given_up, 5)
+        answering.set()
+        await contract.group.commit(0, {SOURCE: 50})
+        await contract.group.commit(1, {SOURCE: 49})
+        await contract.group.commit(1, {SOURCE: 50})
+    assert await committed(source) == {0: 50, 1: 50}
 
 
 async def check_bad_names(settings: Settings, home: Path) -> None:
