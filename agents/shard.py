@@ -27,7 +27,7 @@ from agents.settle import Settler
 from agents.source import Source
 from agents.windows import Realtime
 from streams import metrics
-from streams.backoff import Backoff
+from streams.backoff import Backoff, was_asked_to_end
 from streams.batch import Chunk, Decoded
 from streams.errors import IntentConflict, MillraceError, SinkUnavailable, TooManyRejected
 from streams.intent import Intent
@@ -56,7 +56,8 @@ class Flow(Protocol):
     def pause(self, shard: int) -> None: ...
     def resume(self, shard: int) -> None: ...
     async def reposition(self, shard: int, offsets: Mapping[str, int]) -> None: ...
-    async def commit(self, shard: int, offsets: Mapping[str, int]) -> None: ...
+    async def commit(self, shard: int, offsets: Mapping[str, int]) -> None:
+        """Must not wait for the group's coordinator: every batch calls it."""
     def ends(self, shard: int) -> dict[str, int | None]: ...
 
 
@@ -174,6 +175,10 @@ class Shard:
                 metrics.VOID_INTENTS.inc()
             except SinkUnavailable as error:
                 await self._hold(error, backoff)
+            except asyncio.CancelledError as error:
+                if was_asked_to_end():
+                    raise
+                await self._hold(SinkUnavailable(f"a part gave up in the middle: {error!r}"), backoff)
             except MillraceError as error:
                 self._stop(error)
                 return

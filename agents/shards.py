@@ -13,6 +13,7 @@ from agents.live import status_of
 from agents.pressure import Pressure
 from agents.shard import Shard, State, Surroundings
 from streams import metrics
+from streams.backoff import was_asked_to_end
 from streams.batch import Chunk
 from streams.errors import MillraceError, SinkUnavailable
 
@@ -76,7 +77,7 @@ class Shards:
             "closed windows": (KEEP_SECONDS, self.keep_once),
             "parts": (PRESSURE_SECONDS, self._pressure.look),
         }
-        self._tasks = [asyncio.create_task(_every(*watch, name), name=name) for name, watch in watches.items()]
+        self._tasks = [asyncio.create_task(every(*watch, name), name=name) for name, watch in watches.items()]
 
     async def stop(self, seconds: float) -> None:
         """Close every shard, so that nothing is left to deliver again."""
@@ -134,10 +135,15 @@ class Shards:
         await asyncio.gather(*(shard.leave(seconds) for shard in shards))
 
 
-async def _every(seconds: float, look: Callable[[], Awaitable[None]], name: str) -> None:
+async def every(seconds: float, look: Callable[[], Awaitable[None]], name: str) -> None:
+    """Look time and again, until cancelled; what goes wrong is tried again."""
     while True:
         await asyncio.sleep(seconds)
         try:
             await look()
+        except asyncio.CancelledError as error:
+            if was_asked_to_end():
+                raise
+            log.warning("could not look", at=name, error=repr(error))
         except (MillraceError, KafkaError, RuntimeError, OSError) as error:
             log.warning("could not look", at=name, error=repr(error))

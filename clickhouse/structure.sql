@@ -112,6 +112,9 @@ CREATE TABLE {database}.dead_letters
     `headers` Array(Tuple(
         String,
         String)) CODEC(ZSTD(3)),
+    `key_is_null` Bool,
+    `value_is_null` Bool,
+    `null_headers` Array(UInt32),
     INDEX by_ingested_at ingested_at TYPE minmax GRANULARITY 1,
     CONSTRAINT fresh CHECK (ingested_at >= (nowInBlock64(3) - toIntervalMinute(5))) AND (ingested_at <= (nowInBlock64(3) + toIntervalMinute(1)))
 )

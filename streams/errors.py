@@ -89,7 +89,8 @@ class Reject(StrEnum):
     """Why a message became a dead letter. The same word is header, column, metric label and docs row."""
 
     MALFORMED = "malformed"
-    """The bytes are not one CloudEvent: no JSON object, bad UTF-8, or an envelope field is missing or wrong."""
+    """The bytes are not one CloudEvent: no JSON object, bad UTF-8 (in a header's name too), or an envelope field is
+    missing or wrong."""
     UNKNOWN_TYPE = "unknown_type"
     """The event type is declared nowhere in this version."""
     WRONG_TOPIC = "wrong_topic"
