@@ -95,11 +95,12 @@ class Live:
         self.declared = declared
         self.reads = 0
         """Round trips so far."""
+        self.cache_seconds = cache_seconds
+        """How long the answer to a question is given again."""
         self._client = client
         self._group = group
         self._expected = expected
         self._stale_seconds = stale_seconds
-        self._cache_seconds = cache_seconds
         self._clock = clock
         self._panes = Panes(group)
         self._known: dict[int, Status | None] = dict.fromkeys(range(expected))
@@ -111,11 +112,11 @@ class Live:
             asking.check(query, *asking.find(self.declared, query.window), int(self._clock()))
         now = time.monotonic()
         held = self._answers.get(queries)
-        if held is None or (held[0] + self._cache_seconds <= now and held[1].done()):
+        if held is None or (held[0] + self.cache_seconds <= now and held[1].done()):
             self._answers = {
                 each: (at, task)
                 for each, (at, task) in list(self._answers.items())[-MOST_ANSWERS:]
-                if at + self._cache_seconds > now or not task.done()
+                if at + self.cache_seconds > now or not task.done()
             }
             held = self._answers[queries] = (now, asyncio.create_task(self._read(queries)))
             held[1].add_done_callback(_heard)

@@ -3,20 +3,27 @@
 import contextlib
 import random
 import secrets
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import h3
 import msgspec
 import pytest
 import redis
+import uvicorn
+from fastapi import FastAPI
 
 from agents.places import CELL_RESOLUTION
+from api.app import create
 from deploy.local.part import Part
+from deploy.local.process import free_port
 from deploy.local.redis import Redis, ping
+from streams.settings import Settings
 from tables.declared import declared
 from tables.window import Declared, Slices
 from tables.wire import (
@@ -30,6 +37,8 @@ from tables.wire import (
     shard_key,
     shards_key,
 )
+from tests.support.proxy import ProxyThread, proxy_thread
+from tests.support.waiting import until
 
 Event = Mapping[str, Any]
 """Columns of one event, with `event_type` and `at`, seconds since 1970."""
@@ -120,6 +129,14 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield part.url
 
 
+@contextlib.contextmanager
+def cut_off(redis_url: str) -> Iterator[tuple[str, ProxyThread]]:
+    """The address of the same Redis behind a proxy that can be away."""
+    parts = urlsplit(redis_url)
+    with proxy_thread(parts.hostname or "", parts.port or 0) as made:
+        yield redis_url.replace(f":{parts.port}", f":{made.port}"), made
+
+
 @pytest.fixture
 def published(redis_url: str) -> Iterator[Published]:
     """A group of workers that nobody else has, over the product's windows."""
@@ -180,3 +197,20 @@ def ticketing(count: int, now: float, minutes: int = 60) -> list[Event]:
                 event |= {"amount": amount, "currency": dice.choice(("EUR", "USD", "GBP")), "quantity": 1 + n % 3}
             events.append(event)
     return events
+
+
+@contextlib.contextmanager
+def served(settings: Settings) -> Iterator[tuple[str, FastAPI]]:
+    """The web process's app on a free port of this process, and its address."""
+    app = create(settings)
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=2))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        until("the web process to start", lambda: server.started)
+        yield f"http://127.0.0.1:{port}", app
+    finally:
+        app.state.feeds.close()
+        server.should_exit = True
+        thread.join()

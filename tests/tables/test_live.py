@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from streams.errors import LiveUnavailable, QueryRefused
 from tables.declared import declared
 from tables.live import Live, View
 from tables.query import Query
-from tests.support.live import Published, fresh_redis, rides, ticketing, whole
+from tests.support.live import Published, cut_off, rides, ticketing, whole
 from tests.support.waiting import eventually
 
 
@@ -205,22 +204,21 @@ async def test_panes_that_changed_are_seen_at_once(published: Published, live: L
     assert only(await live.read(Query("rides.bookings.1h")))["created"] == 7
 
 
-async def test_redis_away_is_said_and_survived(tmp_path: Path) -> None:
-    with fresh_redis(tmp_path) as part:
-        async with redis.asyncio.Redis.from_url(part.url, socket_connect_timeout=1, socket_timeout=1) as client:
-            live = Live(client, "group", declared, cache_seconds=0)
-            published = Published(part.url, "group", declared)
-            published.status(0)
+async def test_redis_away_is_said_and_survived(published: Published, redis_url: str) -> None:
+    published.status(0)
+    with cut_off(redis_url) as (url, way):
+        async with redis.asyncio.Redis.from_url(url, socket_connect_timeout=1, socket_timeout=1) as client:
+            live = Live(client, published.group, declared, cache_seconds=0)
             assert (await live.read(Query("rides.bookings.1h"))).complete
-            part.hurry()
-            with pytest.raises(LiveUnavailable, match="REDIS_URL"):
-                await live.read(Query("rides.bookings.1h"))
+            way.refuse()
 
-            async def answers() -> bool:
+            async def fails() -> bool:
                 try:
-                    return bool((await live.read(Query("rides.bookings.1h"))).shards)
-                except LiveUnavailable:
-                    return False
+                    await live.read(Query("rides.bookings.1h"))
+                except LiveUnavailable as error:
+                    return "REDIS_URL" in str(error)
+                return False
 
-            await eventually("the part to be started again", answers)
-            published.close()
+            await eventually("the outage to be told", fails)
+            way.accept()
+            assert (await live.read(Query("rides.bookings.1h"))).complete
