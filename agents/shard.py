@@ -58,6 +58,7 @@ class Flow(Protocol):
     async def reposition(self, shard: int, offsets: Mapping[str, int]) -> None: ...
     async def commit(self, shard: int, offsets: Mapping[str, int]) -> None:
         """Must not wait for the group's coordinator: every batch calls it."""
+
     def ends(self, shard: int) -> dict[str, int | None]: ...
 
 

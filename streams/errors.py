@@ -15,6 +15,8 @@ MillraceError
 |   +-- UnknownIntentFormat a newer version has written to this shard's log
 |   +-- InvariantBroken     counts that must agree do not; nothing is written any more
 +-- IntentConflict          another owner's record is ahead of ours: let the shard go and recover
++-- QueryRefused            a reader asked for what there is not; the text says what there is
++-- LiveUnavailable         Redis is away, so nothing live can be read; the next request tries again
 """
 
 from enum import StrEnum
@@ -83,6 +85,25 @@ class InvariantBroken(ShardStopped):
 
 class IntentConflict(MillraceError):
     """Another owner has moved this shard's chain on. The shard is let go and recovered."""
+
+
+class QueryRefused(MillraceError):
+    """A reader asked for something that cannot be answered; `hint` says what can."""
+
+    def __init__(self, message: str, *, code: str, value: str, hint: str, near: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.code = code
+        """One word for programs, such as `unknown_window`."""
+        self.value = value
+        """What was asked for."""
+        self.hint = hint
+        """What to do."""
+        self.near = near
+        """Names that were perhaps meant."""
+
+
+class LiveUnavailable(MillraceError):
+    """Redis cannot be reached, so live windows cannot be read. The next request tries again."""
 
 
 class Reject(StrEnum):

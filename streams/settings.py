@@ -144,6 +144,16 @@ class Settings(BaseSettings):
     cache_ttl_open_seconds: Seconds = 300
     """How long the API keeps an answer about the running period."""
 
+    # The API and the dashboard
+    api_host: str = "127.0.0.1"
+    """Address the API and the dashboard listen on."""
+    api_port: Annotated[int, Field(ge=1, le=65535)] = 8097
+    """Port of the API and the dashboard; `millrace up` takes a free one."""
+    live_interval_seconds: Annotated[float, Field(gt=0)] = 1
+    """How often a live stream sends its numbers."""
+    live_stale_seconds: Seconds = 5
+    """A shard that published nothing for so long is shown as stale, with its age."""
+
     # The worker and the machine
     worker_port: Annotated[int, Field(ge=0, le=65535)] = 9097
     """Port of the worker's own pages and `/metrics`; 0 takes a free one."""

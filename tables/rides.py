@@ -81,5 +81,7 @@ def declare(to: Declared) -> None:
 
     pings = Measures("rides.pings.by_cell", RIDES, (PING,), PINGS, ("position_cell",), "position_cell")
     to.tumbling("rides.pings.by_cell.5m", pings, size=300)
+    to.hopping("rides.pings.by_cell.15m", pings, size=900, slide=300)
     asked = Measures("rides.demand.by_cell", RIDES, ("booking.created",), BOOKINGS[:1], ("pickup_cell",), "pickup_cell")
     to.tumbling("rides.demand.by_cell.5m", asked, size=300)
+    to.hopping("rides.demand.by_cell.15m", asked, size=900, slide=300)

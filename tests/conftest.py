@@ -5,5 +5,6 @@ pytest_plugins = [
     "tests.support.tools",
     "tests.support.stack",
     "tests.support.kafka",
+    "tests.support.live",
     "tests.support.workers",
 ]

@@ -1,9 +1,9 @@
 """The life of `millrace up`: parts, tables, topics, workers, producers, the view, and the orderly end of all of it.
 
-    1. start the parts, apply migrations, create topics, start the workers and wait until their shards run
+    1. start the parts, apply migrations, create topics, start workers and dashboard, wait until the shards run
     2. say where everything is; start the producers and show what happens, until the time is over or a signal comes
     3. stop the producers; with an end in sight, wait until every event they sent is accounted for
-    4. stop the workers, count, say the totals, stop the parts in reverse order
+    4. stop workers and dashboard, count, say the totals, stop the parts in reverse order
 
 The first ctrl-c or SIGTERM leads to step 4, the second kills what is left; so does the end of this process (see guard).
 """
@@ -28,6 +28,7 @@ from deploy.local.stack import Stack
 from deploy.local.totals import Totals, dropped, stored
 from deploy.local.view import draw
 from deploy.local.watch import TICK_SECONDS, Watch
+from deploy.local.web import web_part
 from deploy.local.worker import is_ready, quantile, stopped, worker_part
 from streams.cli import topics
 from streams.errors import MillraceError, SinkUnavailable
@@ -66,6 +67,8 @@ class Run:
         self.console = Console(stderr=options.as_json)
         self.stack = Stack(given, given.millrace_home, self._lose, options.fresh)
         self.workers: list[Part] = []
+        self.web: list[Part] = []
+        """The API and the dashboard; none before it is started."""
         self.producers: list[Producer] = []
         self._began = time.monotonic()
         self._lost: str | None = None
@@ -77,7 +80,7 @@ class Run:
         with self._signals(), contextlib.suppress(Interrupted), self.stack as settings:
             try:
                 before = self._prepare(settings)
-                watch = Watch(self.console, settings, self.stack, self.workers, before)
+                watch = Watch(self.console, settings, self.stack, self.workers, self.web, before)
                 self._announce(settings)
                 with contextlib.suppress(Interrupted):
                     self._produce(settings, watch)
@@ -95,7 +98,8 @@ class Run:
         self._say(f"{applied} migrations applied, {len(created)} topics created, starting the worker")
         numbers = range(1, self.options.workers + 1)
         self.workers = [worker_part(settings, n, self.stack.logs, self.stack.hold) for n in numbers]
-        start_all(self.workers)
+        self.web = [web_part(settings, self.stack.logs, self.stack.hold)]
+        start_all([*self.workers, *self.web])
         deadline = time.monotonic() + READY_SECONDS
         while not all(is_ready(worker.url) for worker in self.workers):
             self._check_shards()
@@ -109,11 +113,13 @@ class Run:
 
     def _announce(self, settings: Settings) -> None:
         """Where everything is."""
+        (dashboard,) = (web.url for web in self.web)
         if self.options.as_json:
             urls = {part.server.name: part.url for part in self.stack.parts} | self.stack.outside
-            found = {"urls": urls | {"workers": [worker.url for worker in self.workers]}}
+            beside = {"workers": [worker.url for worker in self.workers], "dashboard": dashboard}
+            found = {"urls": urls | beside}
             self.emit(json.dumps(found | {"database": settings.clickhouse_database, "home": str(self.stack.home)}))
-        self._say("ready; ctrl-c stops everything")
+        self._say(f"ready; the dashboard is at {dashboard} ; ctrl-c stops everything")
 
     def _produce(self, settings: Settings, watch: Watch) -> None:
         """Step 2; returns when the time is over."""
@@ -166,8 +172,8 @@ class Run:
             self.console.print(draw(watch.picture))
 
     def _stop_beside(self) -> None:
-        """Stop the producers, then the workers."""
-        for kind in (self.producers, self.workers):
+        """Stop the producers, then the workers and the dashboard."""
+        for kind in (self.producers, [*self.workers, *self.web]):
             with ThreadPoolExecutor(len(kind) or 1, "stop") as pool:
                 for beside in kind:
                     pool.submit(beside.stop)
@@ -209,8 +215,8 @@ class Run:
         self._hurried = True
         for producer in self.producers:
             producer.hurry()
-        for worker in self.workers:
-            worker.hurry()
+        for part in (*self.workers, *self.web):
+            part.hurry()
         self.stack.hurry()
 
 

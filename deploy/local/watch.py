@@ -24,7 +24,15 @@ RATE_TICKS = 5
 class Watch:
     """The view of one run; it never fails because a part is away, it shows what it last knew."""
 
-    def __init__(self, console: Console, settings: Settings, stack: Stack, workers: list[Part], before: Totals) -> None:
+    def __init__(
+        self,
+        console: Console,
+        settings: Settings,
+        stack: Stack,
+        workers: list[Part],
+        web: list[Part],
+        before: Totals,
+    ) -> None:
         """`before`: what the tables held when the run began."""
         self.metrics = Metrics()
         self.picture = Picture()
@@ -32,6 +40,7 @@ class Watch:
         self._settings = settings
         self._stack = stack
         self._workers = workers
+        self._web = web
         self._before = before
         self._began = time.monotonic()
         self._said = 0.0
@@ -73,6 +82,8 @@ class Watch:
             of_worker = shards(worker.url) if worker.state is State.UP else {}
             states = ", ".join(f"shard {number} {state}" for number, state in sorted(of_worker.items()))
             yield worker.server.name, worker.state, f"{worker.url}/shards  {states}"
+        for web in self._web:
+            yield "dashboard", web.state, web.url
 
     def _show(self) -> None:
         if self._live is not None:

@@ -15,6 +15,7 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 
 from deploy.local.clickhouse_part import ask
+from deploy.local.worker import page
 from streams.events import registry
 from streams.events.sample import sample
 from tests.support.processes import alive, on_tmpfs, shared_memory_of, tree
@@ -76,7 +77,9 @@ def test_totals_are_exact_and_stdout_holds_two_lines(tmp_path: Path) -> None:
     before = on_tmpfs()
     with up(tmp_path / "home") as (process, first):
         urls = first["urls"]
-        assert set(urls) == {"broker", "clickhouse", "redis", "postgres", "workers"}
+        assert set(urls) == {"broker", "clickhouse", "redis", "postgres", "workers", "dashboard"}
+        status, text = page(urls["dashboard"], "")
+        assert (status, b"<title>Millrace" in text) == (200, True)
         asyncio.run(send(urls["broker"], 500))
         query = f"SELECT count() FROM {first['database']}.page_views"
         until("the rows", lambda: ask(urls["clickhouse"], query) == "498\n")

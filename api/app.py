@@ -1,0 +1,138 @@
+"""The web process: `uvicorn --factory api.app:app`. Builds the app, and says what is served where."""
+
+import contextlib
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import redis.asyncio as redis
+from fastapi import FastAPI
+from fastapi.responses import FileResponse
+from fastapi.staticfiles import StaticFiles
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api import errors, health, live, stream
+from api.feed import Feeds
+from api.numbers import Numbers
+from streams import log
+from streams.settings import Settings, load
+from streams.version import VERSION
+from tables.declared import declared
+from tables.live import Live
+
+STATIC = Path(__file__).with_name("static")
+REDIS_SECONDS = 2.0
+NO_REDIS = "redis://127.0.0.1:6379/0"
+"""Where Redis is looked for if no setting says where."""
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'self'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+def app() -> FastAPI:
+    """The app with the settings in force, for uvicorn."""
+    settings = load()
+    log.configure(settings.log_format, settings.log_level)
+    return create(settings)
+
+
+def create(settings: Settings) -> FastAPI:
+    """The app with these settings."""
+    client = redis.Redis.from_url(
+        settings.redis_url or NO_REDIS,
+        socket_timeout=REDIS_SECONDS,
+        socket_connect_timeout=REDIS_SECONDS,
+        # A connection from before an outage fails once; a new one is tried before anybody is told.
+        retry=Retry(NoBackoff(), 1),
+    )
+    numbers = Numbers(
+        Live(
+            client,
+            settings.kafka_group,
+            declared,
+            expected=settings.kafka_partitions,
+            stale_seconds=settings.live_stale_seconds,
+        )
+    )
+    feeds = Feeds(settings.live_interval_seconds)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        with on_signal(feeds.close):
+            yield
+        feeds.close()
+        await client.aclose()
+
+    built = FastAPI(
+        title="Millrace",
+        version=VERSION,
+        summary="Live metrics of ride sharing and event ticketing.",
+        lifespan=lifespan,
+        docs_url=None,  # its page would load scripts from elsewhere; docs/API.md says the same
+        redoc_url=None,
+    )
+    errors.register(built)
+    built.include_router(live.routes(numbers))
+    built.include_router(stream.routes(numbers, feeds))
+    built.include_router(health.routes(numbers, feeds))
+    built.mount("/static", StaticFiles(directory=STATIC), name="static")
+    built.add_api_route("/", page, include_in_schema=False)
+    built.add_middleware(SafeHeaders)
+    built.state.numbers, built.state.feeds = numbers, feeds
+    return built
+
+
+async def page() -> FileResponse:
+    """The dashboard."""
+    return FileResponse(STATIC / "index.html", media_type="text/html")
+
+
+class SafeHeaders:
+    """Tells browsers to load nothing from elsewhere, and to ask each time whether a file of the page is new."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, and add headers to its answer."""
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers[name] = value
+                headers.setdefault("Cache-Control", "no-cache")
+            await send(message)
+
+        await self._app(scope, receive, with_headers)
+
+
+@contextlib.contextmanager
+def on_signal(callback: Callable[[], None]) -> Any:
+    """Call back before the server's own handler when the process is asked to end: it waits for open streams."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    earlier: dict[int, Any] = {number: signal.getsignal(number) for number in numbers}
+
+    def end(number: int, frame: FrameType | None) -> None:
+        callback()
+        if callable(earlier[number]):
+            earlier[number](number, frame)
+
+    for number in numbers:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, earlier[number])
