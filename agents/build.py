@@ -1,5 +1,6 @@
 """Put the delivery of one worker together from its settings: connections, stages and shards."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ from clickhouse_connect.driver.asyncclient import AsyncClient
 from redis.asyncio import Redis
 
 from agents import places
+from agents.alert_topic import AlertTopic
+from agents.alerts import Alerts
 from agents.dead_letter import DeadLetterTopic
 from agents.deduplicate import Memory
 from agents.deliver import Limits, Store
@@ -20,8 +23,10 @@ from agents.pressure import Pressure
 from agents.recover import Beginning
 from agents.render import Render
 from agents.shard import Flow, Sizes, Surroundings
-from agents.shards import Positions, Shards
+from agents.shards import Positions, Shards, every
 from agents.source import Source
+from agents.watch import Watch, known_measures
+from agents.webhook import Webhook, open_webhook
 from agents.windows import Realtime
 from clickhouse.client import connect
 from clickhouse.columns import DEDUPLICATION_WINDOW
@@ -31,14 +36,19 @@ from clickhouse.realtime import RealtimeTable
 from clickhouse.repair import Repairs
 from clickhouse.sink import Sink
 from clickhouse.witness import Clock, Witness
+from streams.alerts import check
+from streams.alerts.declared import RULES
 from streams.errors import ConfigurationError, SinkUnavailable
 from streams.settings import Settings
 from streams.topics import source_topics
 from streams.world import zones
 from tables.columns import Spotter
 from tables.declared import declared
+from tables.live import Live
 from tables.panes import Table
 
+LOOK_SECONDS = 60.0
+"""Longest look of the alerts, with what it sends: another worker takes over after it."""
 REDIS_SECONDS = 5.0
 """Longest wait for an answer of Redis."""
 SMALLEST_BUFFER = 4 * 1024 * 1024
@@ -54,10 +64,25 @@ class Running:
     client: AsyncClient
     clock: Clock
     redis: Redis | None
+    watch: Watch | None
+    """None where nothing is published, and so nothing can be judged."""
+    webhook: Webhook | None
+    alert_seconds: float
+    watching: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to look after the shards, and to judge alerts."""
+        self.shards.start()
+        if self.watch is not None:
+            self.watching = asyncio.create_task(every(self.alert_seconds, self.watch.look, "alerts"), name="alerts")
 
     async def close(self, seconds: float) -> None:
         """Close the shards in order, then the connections."""
+        if self.watching is not None:
+            self.watching.cancel()
         await self.shards.stop(seconds)
+        if self.webhook is not None:
+            await self.webhook.close()
         await self.producer.stop()
         await self.client.close()
         if self.redis is not None:
@@ -159,12 +184,23 @@ async def open_worker(
         stretch=pressure.stretch,
     )
     shards = Shards(around, positions, pressure, settings.audit_seconds, settings.live_publish_seconds)
-    return Running(shards, producer, client, clock, redis)
+    webhook = open_webhook(settings)
+    watch = _watch(settings, redis, producer, webhook) if redis is not None else None
+    return Running(shards, producer, client, clock, redis, watch, webhook, settings.alert_evaluate_seconds)
 
 
 def token_seconds(settings: Settings) -> float:
     """How long a batch's token must be remembered: its age, a minute of clock difference, the longest insert."""
     return settings.batch_age_seconds + 60 + settings.clickhouse_timeout_seconds
+
+
+def _watch(settings: Settings, redis: Redis, producer: AIOKafkaProducer, webhook: Webhook | None) -> Watch:
+    check(RULES, known_measures(declared))
+    topic = AlertTopic(settings.kafka_alert_topic, producer)
+    told = webhook.send if webhook is not None else None
+    live = Live(redis, settings.kafka_group, declared, expected=settings.kafka_partitions)
+    lease = settings.alert_evaluate_seconds * 2 + LOOK_SECONDS
+    return Watch(live, redis, settings.kafka_group, RULES, lambda saved: Alerts(RULES, topic.send, told, saved), lease)
 
 
 def _realtime(

@@ -112,7 +112,7 @@ class Delivery(Service):
         """Connect, and run the shards that are assigned already."""
         await self.add_runtime_dependency(panes)
         Delivery.running = await open_worker(settings, VERSION, group, group.positions, topics, panes)
-        Delivery.running.shards.start()
+        Delivery.running.start()
         opened.set()
         # Faust starts this service last: the first assignment may have come and gone.
         await assigned(app, app.consumer.assignment())

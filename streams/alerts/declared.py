@@ -9,7 +9,7 @@ _FAILING: Final = Ratio(("failed",), ("succeeded", "failed"), least=20)
 RULES: Final[tuple[Rule, ...]] = (
     Rule(
         name="rides-payments-failing",
-        window="rides.payments",
+        window="rides.payments.1m",
         measure=_FAILING,
         above=0.05,
         recover=0.03,
@@ -19,7 +19,7 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         name="rides-payments-down",
-        window="rides.payments",
+        window="rides.payments.1m",
         measure=_FAILING,
         above=0.25,
         recover=0.1,
@@ -30,22 +30,20 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         name="rides-bookings-stopped",
-        window="rides.bookings",
+        window="rides.bookings.1m",
         measure="created",
         below=1,
         for_seconds=900,
         recover_for_seconds=120,
-        absent_after_seconds=900,
         summary="nobody books a ride",
     ),
     Rule(
         name="ticketing-sales-stopped",
-        window="ticketing.sales",
+        window="ticketing.sales.1m",
         measure="purchased",
         below=1,
         for_seconds=1800,
         recover_for_seconds=300,
-        absent_after_seconds=1800,
         severity="info",
         summary="nobody buys a ticket",
     ),

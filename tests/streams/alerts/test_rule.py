@@ -11,9 +11,9 @@ from streams.errors import ConfigurationError
 
 GOOD: dict[str, Any] = {"name": "a-rule", "window": "w", "measure": "m", "above": 10, "summary": "{value} is much"}
 KNOWN = {
-    "rides.payments": ("succeeded", "failed"),
-    "rides.bookings": {"created"},
-    "ticketing.sales": ["purchased"],
+    "rides.payments.1m": ("succeeded", "failed"),
+    "rides.bookings.1m": {"created"},
+    "ticketing.sales.1m": ["purchased"],
 }
 
 
@@ -97,12 +97,16 @@ def test_the_declared_rules_read_what_exists() -> None:
 
 
 def test_every_rule_that_reads_nothing_is_named() -> None:
-    wrong = [*RULES, rule(name="one", window="rides.payment"), rule(name="two", window="rides.bookings", measure="n")]
+    wrong = [
+        *RULES,
+        rule(name="one", window="rides.payment"),
+        rule(name="two", window="rides.bookings.1m", measure="n"),
+    ]
     with pytest.raises(ConfigurationError, match=r"2 alert rule\(s\)") as caught:
         check(wrong, KNOWN)
-    assert "one: no window 'rides.payment'; there are rides.bookings, rides.payments, ticketing.sales" in str(
+    assert "one: no window 'rides.payment'; there are rides.bookings.1m, rides.payments.1m, ticketing.sales.1m" in str(
         caught.value
     )
-    assert "two: no measure n in rides.bookings; it has created" in str(caught.value)
+    assert "two: no measure n in rides.bookings.1m; it has created" in str(caught.value)
     with pytest.raises(ConfigurationError, match="two alert rules are called a-rule"):
         check([rule(), rule(above=11)], {"w": ["m"]})
