@@ -151,7 +151,8 @@ def render(shards: list[dict[str, Any]]) -> str:
         + _table(("Shard", "State", "Buffered rows", "Lag", "Chain", "Intent", "Problem"), states)
         + "<h2>Newest intents</h2>"
         + _table(("Shard", "Intent", "Ingested, UTC", "Rows", "Offsets", "Version"), intents)
-        + "<p><a href=/health>health</a> · <a href=/ready>ready</a> · <a href=/live>live</a> · "
+        + "<p><a href=/windows>windows</a> · <a href=/watermarks>watermarks</a> · "
+        "<a href=/health>health</a> · <a href=/ready>ready</a> · <a href=/live>live</a> · "
         "<a href=/metrics>metrics</a>"
     )
 

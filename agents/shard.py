@@ -245,6 +245,7 @@ class Shard:
         self._new_topics = {topic: bounds[topic][0] for topic in around.topics - last.ranges.keys()}
         self.buffer.reset(self._new_topics | self.proposer.last.ends)
         log.info("shard recovered", shard=self.number, seq=self.proposer.last.seq, ends=self.buffer.expected)
+        self._arrived = dict.fromkeys(around.topics, time.monotonic())
         self._accepting = True
         self._paused = False
         around.flow.resume(self.number)

@@ -13,11 +13,12 @@ import uvloop
 from faust.types import TP
 from mode import Service
 
-from agents import pages
+from agents import pages, window_pages
 from agents.build import Running, open_worker
 from agents.ingest import ingest
 from agents.kill_point import arm
 from agents.preflight import preflight
+from agents.shards import Shards
 from streams import log
 from streams.batch import Chunk
 from streams.chunks import App, Chunks, ConsumerThread, GroupConsumer, RawSchema, SourceTopics
@@ -148,4 +149,10 @@ async def revoked(_: App, __: set[TP], **___: object) -> None:
         await Delivery.running.shards.revoke(settings.kafka_rebalance_timeout_seconds * 0.6)
 
 
-pages.register(app, lambda: Delivery.running.shards if Delivery.running else None, group)
+def shards_here() -> Shards | None:
+    """The shards, once the connections are open."""
+    return Delivery.running.shards if Delivery.running else None
+
+
+pages.register(app, shards_here, group)
+window_pages.register(app, shards_here, pages.STYLE)

@@ -3,6 +3,9 @@
 Each topic's own watermark follows its newest event at a bounded distance, the disorder. The shard's is the least over
 its topics, and never goes back. A topic that is idle, so that everything in it was taken and nothing comes, does not
 hold the others: it advances by system time. One that has records waiting holds its place, however long they wait.
+
+A shard that has never seen an event has no watermark: time alone does not make late what it has not begun to read, so
+the history that a new pipeline is fed with first is counted.
 """
 
 from collections.abc import Collection, Iterable
@@ -24,6 +27,8 @@ class Watermark:
 
     def advance(self, idle: Collection[str], now: int) -> int:
         """Take note of the idle topics, and tell the shard's watermark."""
+        if not any(self.topics.values()):
+            return self.value
         for topic in idle:
             self.topics[topic] = max(self.topics[topic], now - self._disorder)
         self.value = max(self.value, min(self.topics.values(), default=0))
