@@ -1,16 +1,20 @@
 """The windows of the real rides, over a kill -9 and a pause, held to the file: bookings, trips, revenue by zone."""
 
 import asyncio
+import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 from redis.asyncio import Redis
 
 from deploy.local import worker as pages
 from streams.settings import Settings
+from streams.topics import source_topics
 from tables.declared import declared
 from tables.live import Live
 from tables.query import Query
@@ -18,7 +22,7 @@ from tests.end_to_end.test_replay import PAID, Ride, read
 from tests.support.found import one, query, wait_for
 from tests.support.producers import sending
 from tests.support.waiting import until
-from tests.support.workers import Crew
+from tests.support.workers import Crew, Worker
 
 SIZE = timedelta(minutes=5)
 Counts = dict[tuple[int, str], list[Decimal]]
@@ -106,7 +110,24 @@ def test_windows_are_those_of_the_file_over_a_kill_and_a_pause(on_kafka: Setting
     assert asyncio.run(live(settings, last)) == {
         place: count for place, count in truths["created"].items() if place[0] >= last - 3000
     }
+    held: Counter[tuple[int, str]] = Counter()
+    for each in (second, third):
+        for line in page(each, f"/windows?name=rides.bookings.by_zone.5m&since={last - 3000}&format=json"):
+            start = int(datetime.fromisoformat(line["start"]).timestamp())
+            held[start, line["key"][0]] += line["values"]["created"]
+        marks = page(each, "/watermarks?format=json")
+        assert {mark["topic"] for mark in marks} == {"", *source_topics()}
+        with pytest.raises(HTTPError, match="404"):
+            page(each, "/windows?name=rides.booking")
+    assert +held == {place: count for place, count in truths["created"].items() if place[0] >= last - 3000}
     assert sum(pages.is_ready(each.url) for each in workers.workers if each.running) == 2
+
+
+def page(worker: Worker, path: str) -> list[dict[str, Any]]:
+    """What a page of a worker tells a program."""
+    with urlopen(f"{worker.url}{path}", timeout=10) as answer:
+        found: list[dict[str, Any]] = json.load(answer)
+        return found
 
 
 async def live(settings: Settings, last: int) -> dict[tuple[int, str], Any]:
