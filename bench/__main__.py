@@ -7,6 +7,7 @@ BENCHMARKS = {
     "ingest": "the whole job of one worker: events per CPU second and by the clock, freshness, memory",
     "decode": "decoding, validating and rendering alone",
     "windows": "counting into all declared windows alone",
+    "recovery": "counting a shard's open windows again after a crash",
     "readme": "write the newest figures into the README",
 }
 

@@ -1,0 +1,85 @@
+"""How long a shard takes to count its open windows again: `python -m bench recovery` prints one line of JSON.
+
+Rows are made by ClickHouse itself: location pings in as many cells as there shall be window keys, and as many bookings.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+
+from agents.locate import UNKNOWN
+from agents.windows import Realtime
+from clickhouse import migrate
+from clickhouse.client import connect
+from clickhouse.partials import Partials
+from clickhouse.realtime import RealtimeTable
+from deploy.local.stack import Stack
+from streams.intent import Intent
+from streams.settings import Settings
+from streams.topics import source_topics
+from tables.declared import declared
+
+KEYS = 1_000_000
+BLOCK = 100_000
+"""Rows of one insert; the views hold them in memory."""
+FILL = """
+INSERT INTO events_raw (event_id, source, event_type, occurred_at, ingested_at, topic, shard, offset, chain, intent,
+    sample_rate, driver_id, position_cell)
+SELECT toString(number), 'bench', 'driver.location.updated', now64(3) - INTERVAL (number % 240) SECOND, now64(3),
+    'rides.location', 0, number, 'c', 1, 0.2, toString(number % 50000), number % {keys} + 1
+FROM numbers({first}, {count})
+"""
+
+
+async def measure(settings: Settings, keys: int, rows: int) -> dict[str, float]:
+    """Fill the table, recover, and tell."""
+    client = await connect(settings)
+    try:
+        for first in range(0, rows, BLOCK):
+            await client.command(FILL.format(keys=keys, first=first, count=min(BLOCK, rows - first)))
+        topics = frozenset(source_topics())
+        kept = RealtimeTable(client, settings)
+        around = Realtime(
+            declared, {}, lambda _: UNKNOWN, Partials(client), kept, None, "bench", topics, disorder=10_000
+        )
+        windows = around.of(0)
+        process = psutil.Process()
+        before, began, spent = process.memory_info().rss, time.monotonic(), time.process_time()
+        now = int(time.time() * 1000)
+        ranges = dict.fromkeys(topics, (rows, rows))
+        await windows.recover(Intent(chain="c", seq=2, previous="", nonce="n", ranges=ranges, watermark=now - 60_000))
+        return {
+            "keys": len(windows.panes),
+            "rows": rows,
+            "seconds": round(time.monotonic() - began, 2),
+            "cpu_seconds": round(time.process_time() - spent, 2),
+            "bytes_a_key": round((process.memory_info().rss - before) / max(1, len(windows.panes))),
+        }
+    finally:
+        await client.close()
+
+
+def _told(what: str) -> None:
+    sys.stderr.write(f"{what}\n")
+
+
+def main() -> None:
+    """Start a stack of its own, measure, and print."""
+    parser = argparse.ArgumentParser(prog="python -m bench recovery", description=__doc__)
+    parser.add_argument("--keys", type=int, default=KEYS, help="window keys (default: %(default)s)")
+    parser.add_argument("--rows", type=int, default=0, help="rows (default: twice the keys)")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as home, Stack(Settings(), Path(home), _told) as settings:
+        migrate.run(settings)
+        figures = asyncio.run(measure(settings, given.keys, given.rows or 2 * given.keys))
+    sys.stdout.write(json.dumps(figures) + "\n")
+
+
+if __name__ == "__main__":
+    main()
