@@ -80,7 +80,7 @@ async def test_streams_go_on_with_new_numbers(published: Published, web: tuple[s
     ):
         (first,) = await sse(answer, 1)
         before = json.loads(first[1])["rows"][0]["values"]["created"]
-        published.events(0, rides(500, time.time()))
+        published.events(0, rides(500, time.time(), minutes=8))
         now = before
         assert before < 400
         while now < 400:
