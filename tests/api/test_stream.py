@@ -124,8 +124,7 @@ async def test_a_client_that_does_not_read_holds_up_nobody(web: tuple[str, FastA
     await reader.readline()
 
     async def dropped() -> bool:
-        feed = app.state.feeds.feed("dashboard")
-        return any(mailbox.replaced > 2 for mailbox in feed.listeners)
+        return any(mailbox.replaced > 2 for mailbox in app.state.feeds.mailboxes("dashboard"))
 
     app.state.feeds.seconds = 0.002
     await eventually("messages to be replaced by newer ones", dropped)
