@@ -52,5 +52,6 @@ class Batch:
             table: [part.only(set(part.offsets) - offsets.get(part.topic, set())) for part in parts]
             for table, parts in self.content.tables.items()
         }
-        judged = Judged(self.judged.accepted, self.judged.dead + letters, verdict)
+        accepted = [part.only(set(part.offsets) - offsets.get(part.topic, set())) for part in self.judged.accepted]
+        judged = Judged(accepted, self.judged.dead + letters, verdict)
         return Batch(self.ranges, self.decoded, judged, Content(tables, judged.dead, self.content.days))

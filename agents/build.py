@@ -1,13 +1,17 @@
 """Put the delivery of one worker together from its settings: connections, stages and shards."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from clickhouse_connect.driver.asyncclient import AsyncClient
+from redis.asyncio import Redis
 
 from agents import places
+from agents.alert_topic import AlertTopic
+from agents.alerts import Alerts
 from agents.dead_letter import DeadLetterTopic
 from agents.deduplicate import Memory
 from agents.deliver import Limits, Store
@@ -19,19 +23,34 @@ from agents.pressure import Pressure
 from agents.recover import Beginning
 from agents.render import Render
 from agents.shard import Flow, Sizes, Surroundings
-from agents.shards import Positions, Shards
+from agents.shards import Positions, Shards, every
 from agents.source import Source
+from agents.watch import Watch, known_measures
+from agents.webhook import Webhook, open_webhook
+from agents.windows import Realtime
 from clickhouse.client import connect
 from clickhouse.columns import DEDUPLICATION_WINDOW
 from clickhouse.holds import Holds
+from clickhouse.partials import Partials
+from clickhouse.realtime import RealtimeTable
 from clickhouse.repair import Repairs
 from clickhouse.sink import Sink
 from clickhouse.witness import Clock, Witness
+from streams.alerts import check
+from streams.alerts.declared import RULES
 from streams.errors import ConfigurationError, SinkUnavailable
 from streams.settings import Settings
 from streams.topics import source_topics
 from streams.world import zones
+from tables.columns import Spotter
+from tables.declared import declared
+from tables.live import Live
+from tables.panes import Table
 
+LOOK_SECONDS = 60.0
+"""Longest look of the alerts, with what it sends: another worker takes over after it."""
+REDIS_SECONDS = 5.0
+"""Longest wait for an answer of Redis."""
 SMALLEST_BUFFER = 4 * 1024 * 1024
 """Source bytes that a shard may always hold, however many there are."""
 
@@ -44,12 +63,30 @@ class Running:
     producer: AIOKafkaProducer
     client: AsyncClient
     clock: Clock
+    redis: Redis | None
+    watch: Watch | None
+    """None where nothing is published, and so nothing can be judged."""
+    webhook: Webhook | None
+    alert_seconds: float
+    watching: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to look after the shards, and to judge alerts."""
+        self.shards.start()
+        if self.watch is not None:
+            self.watching = asyncio.create_task(every(self.alert_seconds, self.watch.look, "alerts"), name="alerts")
 
     async def close(self, seconds: float) -> None:
         """Close the shards in order, then the connections."""
+        if self.watching is not None:
+            self.watching.cancel()
         await self.shards.stop(seconds)
+        if self.webhook is not None:
+            await self.webhook.close()
         await self.producer.stop()
         await self.client.close()
+        if self.redis is not None:
+            await self.redis.aclose()
 
 
 def bootstrap(settings: Settings) -> str:
@@ -94,9 +131,16 @@ async def open_producer(settings: Settings) -> AIOKafkaProducer:
 
 
 async def open_worker(
-    settings: Settings, version: str, flow: Flow, positions: Positions, topics: frozenset[str] | None = None
+    settings: Settings,
+    version: str,
+    flow: Flow,
+    positions: Positions,
+    topics: frozenset[str] | None = None,
+    table: Table | None = None,
 ) -> Running:
     """Connect and build the shards of one worker; nothing runs until they are assigned.
+
+    `table` holds the panes of the windows; without one, a plain dictionary does.
 
     Raises ConfigurationError, SinkUnavailable.
     """
@@ -117,6 +161,8 @@ async def open_worker(
     dead = DeadLetterTopic(settings.kafka_dead_letter_topic, producer, limits.backoff())
     consumer = groupless(settings)
     names = topics or frozenset(source_topics())
+    locate = Locate(zones.points(), places.load())
+    redis = Redis.from_url(settings.redis_url, socket_timeout=REDIS_SECONDS) if settings.redis_url else None
     pressure = Pressure(client, settings.batch_parts_soft_limit)
     around = Surroundings(
         group=settings.kafka_group,
@@ -126,22 +172,51 @@ async def open_worker(
         store=Store(Sink(client, settings), witness, clock, Repairs(client, settings), dead),
         memory=Memory(settings.duplicate_memory_events, settings.duplicate_memory_seconds),
         memory_seconds=settings.duplicate_memory_seconds,
-        render=Render(Locate(zones.points(), places.load())),
+        render=Render(locate),
         policy=Policy(settings.skew_seconds, settings.metrics_cold_days, settings.location_sample_rate),
         sizes=_sizes(settings),
         limits=limits,
         beginning=Beginning(settings.kafka_reset, settings.kafka_forgets, version),
         gate=Gate(Holds(client)),
+        realtime=_realtime(settings, client, redis, names, {} if table is None else table, locate.place),
         intent_log=lambda shard: IntentLog(settings.kafka_intents_topic, shard, producer, consumer),
         source=lambda shard: Source(shard, names, consumer),
         stretch=pressure.stretch,
     )
-    return Running(Shards(around, positions, pressure, settings.audit_seconds), producer, client, clock)
+    shards = Shards(around, positions, pressure, settings.audit_seconds, settings.live_publish_seconds)
+    webhook = open_webhook(settings)
+    watch = _watch(settings, redis, producer, webhook) if redis is not None else None
+    return Running(shards, producer, client, clock, redis, watch, webhook, settings.alert_evaluate_seconds)
 
 
 def token_seconds(settings: Settings) -> float:
     """How long a batch's token must be remembered: its age, a minute of clock difference, the longest insert."""
     return settings.batch_age_seconds + 60 + settings.clickhouse_timeout_seconds
+
+
+def _watch(settings: Settings, redis: Redis, producer: AIOKafkaProducer, webhook: Webhook | None) -> Watch:
+    check(RULES, known_measures(declared))
+    topic = AlertTopic(settings.kafka_alert_topic, producer)
+    told = webhook.send if webhook is not None else None
+    live = Live(redis, settings.kafka_group, declared, expected=settings.kafka_partitions)
+    lease = settings.alert_evaluate_seconds * 2 + LOOK_SECONDS
+    return Watch(live, redis, settings.kafka_group, RULES, lambda saved: Alerts(RULES, topic.send, told, saved), lease)
+
+
+def _realtime(
+    settings: Settings, client: AsyncClient, redis: Redis | None, topics: frozenset[str], table: Table, spot: Spotter
+) -> Realtime:
+    return Realtime(
+        declared=declared,
+        table=table,
+        spot=spot,
+        partials=Partials(client),
+        kept=RealtimeTable(client, settings),
+        redis=redis,
+        group=settings.kafka_group,
+        topics=topics,
+        disorder=int(settings.watermark_disorder_seconds * 1000),
+    )
 
 
 def _sizes(settings: Settings) -> Sizes:
@@ -156,5 +231,6 @@ def _sizes(settings: Settings) -> Sizes:
         dead_share=settings.dead_letter_limit,
         dead_records=settings.dead_letter_limit_records,
         partitions=settings.kafka_partitions,
+        idle_topic_seconds=settings.watermark_idle_seconds,
         seconds_a_part=token_seconds(settings) / DEDUPLICATION_WINDOW * settings.kafka_partitions,
     )

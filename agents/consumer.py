@@ -4,6 +4,8 @@ import asyncio
 
 from aiokafka import AIOKafkaConsumer
 
+import streams.records  # noqa: F401  # what a producer writes must not stop these readers either
+
 
 async def stop(consumer: AIOKafkaConsumer) -> None:
     """Stop the consumer and close its connections.

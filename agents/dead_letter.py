@@ -11,6 +11,7 @@ from agents.judge import DeadLetter
 from streams import metrics
 from streams.backoff import Backoff, patiently
 from streams.errors import SinkUnavailable
+from streams.headers import as_text
 from streams.intent import Intent
 from streams.letter import REPLAY_PREFIX
 
@@ -52,8 +53,11 @@ def key(letter: DeadLetter) -> bytes:
     return f"{letter.topic}:{letter.partition}:{letter.record.offset}".encode()
 
 
-def headers(letter: DeadLetter, intent: Intent) -> list[tuple[str, bytes]]:
-    """The record's own headers, with those of a replay that failed again; then ours, which begin with HEADER_PREFIX."""
+def headers(letter: DeadLetter, intent: Intent) -> list[tuple[str, bytes | None]]:
+    """The record's own headers, with those of a replay that failed again; then ours, which begin with HEADER_PREFIX.
+
+    aiokafka sends names in UTF-8 alone, so what is not stands escaped here; the table has the bytes.
+    """
     record = letter.record
     facts = {
         "reason": str(letter.reason),
@@ -71,7 +75,7 @@ def headers(letter: DeadLetter, intent: Intent) -> list[tuple[str, bytes]]:
         "ingested-at": str(intent.ingested_at),
     }
     own = [
-        (name, value or b"")
+        (as_text(name), value)
         for name, value in record.headers
         if name.startswith(REPLAY_PREFIX) or not name.startswith(HEADER_PREFIX)
     ]

@@ -1,6 +1,6 @@
 """From a chunk of raw records to event structs and refusals."""
 
-from streams import codec, metrics
+from streams import codec, headers, metrics
 from streams.batch import Chunk, Decoded
 from streams.codec import EnvelopeStruct, Refusal, spec_of
 from streams.topics import partition_of
@@ -14,7 +14,11 @@ def decode(chunk: Chunk, bytes_limit: int) -> Decoded:
     for (kind, _), count in codec.unknown_fields(values, events).items():
         metrics.UNKNOWN_FIELDS.labels(kind).inc(count)
     for i, record in enumerate(records):
-        if record.headers and codec.is_binary(record.headers):
+        if not record.headers:
+            continue
+        if (name := headers.unreadable(record.headers)) is not None:
+            events[i] = codec.malformed(f"Header {headers.as_text(name)} should have a name in UTF-8")
+        elif codec.is_binary(record.headers):
             events[i] = codec.decode_binary(record.headers, record.value, chunk.topic, bytes_limit)
     refused = [i for i, event in enumerate(events) if type(event) is Refusal]
     return Decoded(chunk, events, refused)

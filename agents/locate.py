@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 import h3.api.basic_int as h3
 import msgspec
@@ -10,12 +10,24 @@ import msgspec
 from agents.places import CELL_RESOLUTION, NOWHERE, Places
 
 POSITIONS_CACHED = 20_000
-"""Rendered positions remembered in each of two caches, some 500 bytes each."""
+"""Positions remembered in each of four caches, some 500 bytes each."""
 COUNTRY = "US"
 """The zone table's country."""
 ZONES_WITHIN_KM = 50
 """A city named beside a zone must be this near to it, else another city's zone of that name is meant."""
 
+
+class Spot(NamedTuple):
+    """Where a position is, as the columns say it; empty texts and cell 0 where that is not known."""
+
+    zone: str
+    city: str
+    state: str
+    country: str
+    cell: int
+
+
+UNKNOWN = Spot("", "", "", "", 0)
 _text = msgspec.json.Encoder().encode
 
 
@@ -32,6 +44,8 @@ class Locate:
         self._zones = zones
         self._places = places
         self._fields: dict[type, tuple[str, ...]] = {}
+        self._resolved_named = lru_cache(POSITIONS_CACHED)(self._resolve_named)
+        self._resolved_rest = lru_cache(POSITIONS_CACHED)(self._resolve_rest)
         self._named = lru_cache(POSITIONS_CACHED)(self._render_named)
         self._rest = lru_cache(POSITIONS_CACHED)(self._render_rest)
 
@@ -56,28 +70,37 @@ class Locate:
         """The columns of one position field; empty if the event does not have it."""
         if position is None:
             return b""
-        latitude, longitude = position.latitude, position.longitude
-        given = (position.zone, position.city, position.state, position.country)
+        latitude, longitude, cell, given = _read(position)
         if latitude is None or longitude is None:
             return self._named(name, given)
-        cell = h3.latlng_to_cell(latitude, longitude, CELL_RESOLUTION)
-        head = f'"{name}_latitude":{latitude!r},"{name}_longitude":{longitude!r},'
-        return head.encode() + self._rest(name, cell, given)
+        return _point(name, latitude, longitude) + self._rest(name, cell, given)
 
-    def _render_named(self, name: str, given: tuple[str | None, ...]) -> bytes:
+    def place(self, position: Any) -> Spot:
+        """What the columns of a position say of where it is."""
+        if position is None:
+            return UNKNOWN
+        latitude, longitude, cell, given = _read(position)
+        if latitude is None or longitude is None:
+            return self._resolved_named(given)[1]
+        return self._resolved_rest(cell, given)
+
+    def _resolve_named(self, given: tuple[str | None, ...]) -> tuple[tuple[float, float] | None, Spot]:
         """A position without coordinates: the zone's point, else the city's, else none."""
         zone, city, state, country = given
         if zone is not None and country in (None, COUNTRY):
             point = self._zones.get(zone)
             if point is not None and self._agree(point, city, state):
-                return self._at(name, point, given)
+                return self._at(point, given)
         if city is not None:
             found = self._places.point(city, state, country)
             if found is not None:
                 latitude, longitude, place = found
                 filled = (zone, city, state or place.state, country or place.country)
-                return self._at(name, (latitude, longitude), filled)
-        return self._columns(name, given, 0)
+                return self._at((latitude, longitude), filled)
+        return None, Spot(zone or "", city or "", state or "", country or "", 0)
+
+    def _at(self, point: tuple[float, float], given: tuple[str | None, ...]) -> tuple[tuple[float, float] | None, Spot]:
+        return point, self._resolved_rest(h3.latlng_to_cell(*point, CELL_RESOLUTION), given)
 
     def _agree(self, point: tuple[float, float], city: str | None, state: str | None) -> bool:
         """Whether the zone at `point` may be the one meant, though the event names a city or state."""
@@ -89,25 +112,39 @@ class Locate:
         found = self._places.point(city, place.state, place.country)
         return found is not None and h3.great_circle_distance(point, found[:2]) < ZONES_WITHIN_KM
 
-    def _at(self, name: str, point: tuple[float, float], given: tuple[str | None, ...]) -> bytes:
-        latitude, longitude = point
-        cell = h3.latlng_to_cell(latitude, longitude, CELL_RESOLUTION)
-        head = f'"{name}_latitude":{latitude!r},"{name}_longitude":{longitude!r},'
-        return head.encode() + self._rest(name, cell, given)
-
-    def _render_rest(self, name: str, cell: int, given: tuple[str | None, ...]) -> bytes:
+    def _resolve_rest(self, cell: int, given: tuple[str | None, ...]) -> Spot:
         zone, city, state, country = given
         place = self._places.at(cell)
         if country is not None and country.upper() != place.country:
             # Coordinates and country contradict each other: nothing is made up between them.
             place = NOWHERE
-        filled = (zone, city or place.city, state or place.state, country or place.country)
-        return self._columns(name, filled, cell)
+        return Spot(zone or "", city or place.city, state or place.state, country or place.country, cell)
 
-    def _columns(self, name: str, texts: tuple[str | None, ...], cell: int) -> bytes:
-        columns = zip(("zone", "city", "state", "country"), texts, strict=True)
-        parts = [b'"%b_%b":%b,' % (name.encode(), part.encode(), _text(text or "")) for part, text in columns]
-        return b"".join(parts) + b'"%b_cell":%d,' % (name.encode(), cell)
+    def _render_named(self, name: str, given: tuple[str | None, ...]) -> bytes:
+        point, spot = self._resolved_named(given)
+        return (_point(name, *point) if point else b"") + _columns(name, spot)
+
+    def _render_rest(self, name: str, cell: int, given: tuple[str | None, ...]) -> bytes:
+        return _columns(name, self._resolved_rest(cell, given))
+
+
+def _read(position: Any) -> tuple[float | None, float | None, int, tuple[str | None, ...]]:
+    """Coordinates, their cell, and the words that the event gives."""
+    latitude, longitude = position.latitude, position.longitude
+    given = (position.zone, position.city, position.state, position.country)
+    if latitude is None or longitude is None:
+        return None, None, 0, given
+    return latitude, longitude, h3.latlng_to_cell(latitude, longitude, CELL_RESOLUTION), given
+
+
+def _point(name: str, latitude: float, longitude: float) -> bytes:
+    return f'"{name}_latitude":{latitude!r},"{name}_longitude":{longitude!r},'.encode()
+
+
+def _columns(name: str, spot: Spot) -> bytes:
+    columns = zip(("zone", "city", "state", "country"), spot, strict=False)
+    parts = [b'"%b_%b":%b,' % (name.encode(), part.encode(), _text(text)) for part, text in columns]
+    return b"".join(parts) + b'"%b_cell":%d,' % (name.encode(), spot.cell)
 
 
 def position_fields(kind: type) -> tuple[str, ...]:

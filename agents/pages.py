@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from agents.shard import Shard, State
+from agents.live import Ends, lag
+from agents.shard import State
 from agents.shards import Shards
 from streams import metrics
 
@@ -25,17 +26,16 @@ STALL_SECONDS = 120.0
 """A running shard with lag whose chain has not moved for so long is stalled."""
 
 
-class Ends(Protocol):
-    """Tells the ends of a shard's topics."""
+class Asked(Ends, Protocol):
+    """Asks for the ends of the topics too."""
 
-    def ends(self, shard: int) -> dict[str, int | None]: ...
     async def ask_ends(self) -> None: ...
 
 
 GetShards = Callable[[], Shards | None]
 
 
-def register(app: Any, get_shards: GetShards, group: Ends) -> None:
+def register(app: Any, get_shards: GetShards, group: Asked) -> None:
     """Add the pages to a Faust app."""
 
     @app.page("/metrics")
@@ -67,13 +67,6 @@ def register(app: Any, get_shards: GetShards, group: Ends) -> None:
     async def shards_page(view: Any, request: Any) -> Any:
         """Shards and the newest record of each chain."""
         return view.html(render(describe(get_shards(), group)))
-
-
-def lag(shard: Shard, group: Ends) -> dict[str, int]:
-    """Per topic the records that no delivered batch has taken."""
-    last = shard.proposer.chain.last
-    taken = last.ends if last is not None else {}
-    return {topic: max(0, end - taken.get(topic, 0)) for topic, end in group.ends(shard.number).items() if end}
 
 
 def measure(shards: Shards | None, group: Ends) -> None:
@@ -158,7 +151,8 @@ def render(shards: list[dict[str, Any]]) -> str:
         + _table(("Shard", "State", "Buffered rows", "Lag", "Chain", "Intent", "Problem"), states)
         + "<h2>Newest intents</h2>"
         + _table(("Shard", "Intent", "Ingested, UTC", "Rows", "Offsets", "Version"), intents)
-        + "<p><a href=/health>health</a> · <a href=/ready>ready</a> · <a href=/live>live</a> · "
+        + "<p><a href=/windows>windows</a> · <a href=/watermarks>watermarks</a> · "
+        "<a href=/health>health</a> · <a href=/ready>ready</a> · <a href=/live>live</a> · "
         "<a href=/metrics>metrics</a>"
     )
 

@@ -56,7 +56,7 @@ async def check_topics(settings: Settings, topics: Iterable[str]) -> None:
     sources, intents = sorted(topics), settings.kafka_intents_topic
     async with _admin(settings) as admin:
         existing = set(await admin.list_topics())
-        needed = [*sources, intents, settings.kafka_dead_letter_topic]
+        needed = [*sources, intents, settings.kafka_dead_letter_topic, settings.kafka_alert_topic]
         if missing := [name for name in needed if name not in existing]:
             raise ConfigurationError(
                 f"topics are missing: {', '.join(missing)}. Create them with `millrace topics create`, or set "

@@ -41,9 +41,10 @@ class Proposer:
         )
         return msgspec.structs.replace(blank, **fields)
 
-    def closing(self) -> Intent:
+    def closing(self, watermark: int) -> Intent:
         """The empty record that closes the shard: its ranges start and end where the last ones end."""
-        return self.successor(ranges={topic: (end, end) for topic, end in self.last.ends.items()})
+        last = self.last
+        return self.successor(ranges={topic: (end, end) for topic, end in last.ends.items()}, watermark=watermark)
 
     async def propose(self, intent: Intent) -> int:
         """Append `intent` and read the chain up to it; returns its log offset: it is the valid record.

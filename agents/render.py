@@ -14,6 +14,7 @@ import msgspec
 
 from agents.device import fragment
 from agents.judge import Accepted, DeadLetter, Judged
+from streams import headers
 from streams.batch import Runs, from_runs, runs_by_topic
 from streams.codec import EnvelopeStruct, payload_json, spec_of
 from streams.intent import Intent, Missing
@@ -161,7 +162,10 @@ def dead_letter_rows(dead: Sequence[DeadLetter], intent: Intent, log_offset: int
             letter.schema_version,
             letter.record.key or b"",
             letter.record.value or b"",
-            [(name, value or b"") for name, value in letter.record.headers],
+            [(headers.as_bytes(name), value or b"") for name, value in letter.record.headers],
+            letter.record.key is None,
+            letter.record.value is None,
+            [at for at, (_, value) in enumerate(letter.record.headers) if value is None],
         ]
         for letter in dead
     ]
@@ -178,11 +182,13 @@ class _Shared(msgspec.Struct):
     nonce: str
     intent_offset: int
     app_version: str
+    watermark: float
 
     @classmethod
     def of(cls, intent: Intent, log_offset: int, shard: int, topic: str) -> "_Shared":
         at = intent.ingested_at / 1000
-        return cls(at, topic, shard, intent.chain, intent.seq, intent.nonce, log_offset, intent.version)
+        chain = (intent.chain, intent.seq, intent.nonce, log_offset, intent.version)
+        return cls(at, topic, shard, *chain, intent.watermark / 1000)
 
 
 class _Own(msgspec.Struct, gc=False):

@@ -28,8 +28,10 @@ class Settler:
         self._store = delivery.store
         self._shard = delivery.shard
 
-    async def finish(self, intent: Intent, offset: int, batch: Batch, *, second: bool = False) -> None:
+    async def finish(self, intent: Intent, offset: int, batch: Batch, *, second: bool = False) -> Batch:
         """Deliver the valid record and all that supersedes it, until ClickHouse holds every row of the batch.
+
+        Returns the batch as it was delivered: rows that ClickHouse refused have become dead letters.
 
         Raises SinkUnavailable, IntentConflict, ConfigurationError, InvariantBroken.
         """
@@ -39,11 +41,11 @@ class Settler:
             else:
                 outcome = await self._delivery.deliver(intent, offset, batch, second=second)
             if outcome.is_done:
-                return
+                return batch
             following = await self._supersede(intent, batch, outcome)
             if following is None:
                 await self._store.dead_letters.send(batch.content.dead, intent)
-                return
+                return batch
             intent, offset, batch = following
             second = False
 
@@ -83,6 +85,7 @@ class Settler:
             days=rest.days,
             rate=intent.rate,
             ingested_at=await self._store.clock.now(),
+            watermark=intent.watermark,
             verdict=batch.verdict,
             missing=missing_runs(missing),
         )

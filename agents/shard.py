@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -25,8 +25,9 @@ from agents.remember import remember
 from agents.render import Render
 from agents.settle import Settler
 from agents.source import Source
+from agents.windows import Realtime
 from streams import metrics
-from streams.backoff import Backoff
+from streams.backoff import Backoff, was_asked_to_end
 from streams.batch import Chunk, Decoded
 from streams.errors import IntentConflict, MillraceError, SinkUnavailable, TooManyRejected
 from streams.intent import Intent
@@ -55,7 +56,10 @@ class Flow(Protocol):
     def pause(self, shard: int) -> None: ...
     def resume(self, shard: int) -> None: ...
     async def reposition(self, shard: int, offsets: Mapping[str, int]) -> None: ...
-    async def commit(self, shard: int, offsets: Mapping[str, int]) -> None: ...
+    async def commit(self, shard: int, offsets: Mapping[str, int]) -> None:
+        """Must not wait for the group's coordinator: every batch calls it."""
+
+    def ends(self, shard: int) -> dict[str, int | None]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,7 @@ class Sizes:
     dead_share: float
     dead_records: int
     partitions: int
+    idle_topic_seconds: float
     seconds_a_part: float
     """Least time from one batch of a shard to the next, for each part that it made in a table (R8)."""
 
@@ -93,6 +98,7 @@ class Surroundings:
     limits: Limits
     beginning: Beginning
     gate: Gate
+    realtime: Realtime
     intent_log: Callable[[int], IntentLog]
     source: Callable[[int], Source]
     stretch: Callable[[], float]
@@ -115,6 +121,14 @@ class Shard:
         )
         self._delivery = delivery = Delivery(number, around.group, around.version, around.store, around.limits)
         self._settler = Settler(delivery, self.proposer)
+        self.windows = around.realtime.of(number)
+        self.freshness: float | None = None
+        """Seconds from record to queryable row, p95 of the newest batch."""
+        self.rows: Counter[str] = Counter()
+        """Rows delivered since this owner began, by domain."""
+        self.dead: Counter[str] = Counter()
+        """Dead letters since this owner began, by reason."""
+        self._arrived: dict[str, float] = {}
         self._wake = asyncio.Event()
         self._leaving = False
         self._accepting = False
@@ -146,6 +160,7 @@ class Shard:
                 await asyncio.wait([task])
         self._accepting = False
         self._enter(State.HELD)
+        self.windows.clear()
         await self._intents.close()
 
     async def _run(self) -> None:
@@ -161,6 +176,10 @@ class Shard:
                 metrics.VOID_INTENTS.inc()
             except SinkUnavailable as error:
                 await self._hold(error, backoff)
+            except asyncio.CancelledError as error:
+                if was_asked_to_end():
+                    raise
+                await self._hold(SinkUnavailable(f"a part gave up in the middle: {error!r}"), backoff)
             except MillraceError as error:
                 self._stop(error)
                 return
@@ -218,6 +237,7 @@ class Shard:
         below = {topic: start for topic, (start, _) in last.ranges.items()}
         seen = around.memory.events // around.sizes.partitions
         await remember(self.number, below, around.memory, around.store, around.memory_seconds, seen)
+        await self.windows.recover(last)
         if last.is_empty:
             await around.store.witness.write_line(self.number, last, chain.offset)
         else:
@@ -225,6 +245,7 @@ class Shard:
         self._new_topics = {topic: bounds[topic][0] for topic in around.topics - last.ranges.keys()}
         self.buffer.reset(self._new_topics | self.proposer.last.ends)
         log.info("shard recovered", shard=self.number, seq=self.proposer.last.seq, ends=self.buffer.expected)
+        self._arrived = dict.fromkeys(around.topics, time.monotonic())
         self._accepting = True
         self._paused = False
         around.flow.resume(self.number)
@@ -236,7 +257,8 @@ class Shard:
         chunks = await self._source.read(last.ranges)
         decoded = {topic: [decode(chunk, around.sizes.event_bytes)] for topic, chunk in chunks.items()}
         batch = Batch.of(last.ranges, decoded, follow(decoded, last), around.render, last.rate, last.ingested_at)
-        await self._settler.finish(last, offset, batch, second=True)
+        batch = await self._settler.finish(last, offset, batch, second=True)
+        self._count(batch, last)
         for part in batch.judged.accepted:
             around.memory.enter(part.topic, self.number, part.offsets, part.events, last.ingested_at / 1000)
         metrics.BATCHES.labels("second").inc()
@@ -253,8 +275,9 @@ class Shard:
         fitting = self.buffer.fit(chunk)
         if fitting is None:
             return
+        self._arrived[chunk.topic] = now = time.monotonic()
         if not self.buffer.chunks:
-            self._first_at = time.monotonic()
+            self._first_at = now
         sizes = self._around.sizes
         with metrics.timed("decode"):
             decoded = decode(fitting, sizes.event_bytes)
@@ -340,13 +363,16 @@ class Shard:
             days=batch.content.days,
             rate=around.policy.sample_rate,
             ingested_at=at,
+            watermark=self.windows.watermark.value,
             verdict=batch.verdict,
         )
         with metrics.timed("intent"):
             offset = await self.proposer.propose(intent)
         draft.enter(at / 1000)
         with metrics.timed("deliver"):
-            await self._settler.finish(intent, offset, batch)
+            batch = await self._settler.finish(intent, offset, batch)
+        with metrics.timed("windows"):
+            self._count(batch, intent)
         await self._delivered(batch)
 
     async def _delivered(self, batch: Batch) -> None:
@@ -355,12 +381,39 @@ class Shard:
         # R8: tokens are forgotten after a number of parts, so a batch over many days makes the next one wait.
         parts = max(map(len, batch.content.days.values()), default=0)
         self._not_before = self._moved_at + parts * around.sizes.seconds_a_part
-        account.delivered(batch)
+        self.freshness = account.delivered(batch)
+        for part in batch.judged.accepted:
+            self.rows[part.topic.partition(".")[0]] += len(part.events)
+        self.dead.update(str(letter.reason) for letter in batch.content.dead)
         if self._paused and self.buffer.size <= around.sizes.buffer_bytes // 2:
             self._paused = False
             around.flow.resume(self.number)
         await around.flow.commit(self.number, self.proposer.last.ends)
         self._check_share(batch)
+
+    def _count(self, batch: Batch, record: Intent) -> None:
+        """Let the windows take the whole accepted set of the range, once (R12)."""
+        self.windows.take(batch.judged.accepted, record, self.proposer.last.seq, record.ingested_at)
+
+    def idle_topics(self) -> list[str]:
+        """Topics of which everything is taken and nothing comes; none while the shard is paused or behind in all."""
+        if not self._accepting or self._paused:
+            return []
+        silent = time.monotonic() - self._around.sizes.idle_topic_seconds
+        held = {decoded.chunk.topic for decoded in self.buffer.chunks}
+        return [
+            topic
+            for topic, end in self._around.flow.ends(self.number).items()
+            if end is not None
+            and self.buffer.expected.get(topic, 0) >= end
+            and topic not in held
+            and self._arrived.get(topic, 0.0) < silent
+        ]
+
+    @property
+    def is_recovered(self) -> bool:
+        """Whether the windows hold what the chain says."""
+        return self._accepting
 
     def _check_share(self, batch: Batch) -> None:
         """A share of dead letters above the limit means that something upstream, or this version, is wrong."""
@@ -378,7 +431,7 @@ class Shard:
 
     async def _close(self) -> None:
         """5 close: an empty intent, so that nothing is left to deliver again; a closed shard repeats it daily (R5)."""
-        intent = self.proposer.closing()
+        intent = self.proposer.closing(self.windows.watermark.value)
         offset = await self.proposer.propose(intent)
         await self._around.store.witness.write_line(self.number, intent, offset)
         self._moved_at = time.monotonic()

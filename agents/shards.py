@@ -3,20 +3,24 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 
 import structlog
 from aiokafka.errors import KafkaError
 
 from agents.gate import LOOK_SECONDS
+from agents.live import status_of
 from agents.pressure import Pressure
 from agents.shard import Shard, State, Surroundings
 from streams import metrics
+from streams.backoff import was_asked_to_end
 from streams.batch import Chunk
 from streams.errors import MillraceError, SinkUnavailable
 
 log = structlog.get_logger(__name__)
 
 PRESSURE_SECONDS = 10.0
+KEEP_SECONDS = 1.0
 LEAVE_SECONDS = 10.0
 
 Positions = Callable[[Iterable[int]], Awaitable[Mapping[int, Mapping[str, int | None]]]]
@@ -40,7 +44,14 @@ def whole(assigned: Iterable[tuple[str, int]], topics: frozenset[str]) -> tuple[
 class Shards:
     """Starts and stops the shards with the group's assignment, and with the holds of maintenance (R10)."""
 
-    def __init__(self, around: Surroundings, positions: Positions, pressure: Pressure, audit_seconds: float) -> None:
+    def __init__(
+        self,
+        around: Surroundings,
+        positions: Positions,
+        pressure: Pressure,
+        audit_seconds: float,
+        publish_seconds: float,
+    ) -> None:
         self.around = around
         self.running: dict[int, Shard] = {}
         self.partial: set[int] = set()
@@ -48,6 +59,7 @@ class Shards:
         self._positions = positions
         self._pressure = pressure
         self._audit_seconds = audit_seconds
+        self._publish_seconds = publish_seconds
         self._tasks: list[asyncio.Task[None]] = []
 
     def offer(self, chunk: Chunk) -> None:
@@ -61,9 +73,11 @@ class Shards:
         watches = {
             "audit": (self._audit_seconds, self.audit_once),
             "holds": (LOOK_SECONDS, self.look_once),
+            "windows": (self._publish_seconds, self.publish_once),
+            "closed windows": (KEEP_SECONDS, self.keep_once),
             "parts": (PRESSURE_SECONDS, self._pressure.look),
         }
-        self._tasks = [asyncio.create_task(_every(*watch, name), name=name) for name, watch in watches.items()]
+        self._tasks = [asyncio.create_task(every(*watch, name), name=name) for name, watch in watches.items()]
 
     async def stop(self, seconds: float) -> None:
         """Close every shard, so that nothing is left to deliver again."""
@@ -102,15 +116,34 @@ class Shards:
             shard.audit(positions.get(number, {}))
         metrics.BUFFERED.set(sum(shard.buffer.size for shard in self.running.values()))
 
+    async def publish_once(self) -> None:
+        """Move the watermarks, and send the numbers of the windows to Redis."""
+        now = await self.around.store.clock.now()
+        for shard in list(self.running.values()):
+            if shard.is_recovered:
+                shard.windows.advance(shard.idle_topics(), now)
+                await shard.windows.publish(shard.proposer.last.seq, partial(status_of, shard, self.around.flow, now))
+
+    async def keep_once(self) -> None:
+        """Write the windows that have closed to ClickHouse."""
+        for shard in list(self.running.values()):
+            if shard.is_recovered:
+                await shard.windows.keep()
+
     async def _leave(self, seconds: float) -> None:
         shards, self.running = list(self.running.values()), {}
         await asyncio.gather(*(shard.leave(seconds) for shard in shards))
 
 
-async def _every(seconds: float, look: Callable[[], Awaitable[None]], name: str) -> None:
+async def every(seconds: float, look: Callable[[], Awaitable[None]], name: str) -> None:
+    """Look time and again, until cancelled; what goes wrong is tried again."""
     while True:
         await asyncio.sleep(seconds)
         try:
             await look()
+        except asyncio.CancelledError as error:
+            if was_asked_to_end():
+                raise
+            log.warning("could not look", at=name, error=repr(error))
         except (MillraceError, KafkaError, RuntimeError, OSError) as error:
             log.warning("could not look", at=name, error=repr(error))

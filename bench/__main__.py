@@ -6,6 +6,7 @@ import sys
 BENCHMARKS = {
     "ingest": "the whole job of one worker: events per CPU second and by the clock, freshness, memory",
     "decode": "decoding, validating and rendering alone",
+    "windows": "counting into all declared windows alone",
     "readme": "write the newest figures into the README",
 }
 

@@ -131,9 +131,12 @@ DEAD_LETTERS: Final = (
     Column("String", "event_id", "CloudEvents `id` as far as it could be read."),
     Column("String", "source", "CloudEvents `source` as far as it could be read."),
     Column("UInt8", "schema_version", "Version of the schema it was held to; 0 if none."),
-    Column("String", "key", "The record's key, byte for byte."),
-    Column("String", "value", "The record's value, byte for byte."),
+    Column("String", "key", "The record's key, byte for byte; empty where it has none."),
+    Column("String", "value", "The record's value, byte for byte; empty where it has none."),
     Column("Array(Tuple(String, String))", "headers", "The record's headers, byte for byte."),
+    Column("Bool", "key_is_null", "Whether the record has no key, which is another thing than an empty one."),
+    Column("Bool", "value_is_null", "Whether the record has no value: a tombstone."),
+    Column("Array(UInt32)", "null_headers", "Positions in `headers`, from 0, of those without a value."),
 )
 """Columns of the table `dead_letters`, in order."""
 

@@ -7,6 +7,7 @@ from clickhouse_connect.driver.asyncclient import AsyncClient
 
 from clickhouse.client import classify, native, unrepeated
 from streams.errors import ConfigurationError
+from streams.headers import as_text
 from streams.letter import ATTEMPT_HEADER, Action, Cause, Filter, Letter, LetterId, State
 
 _STATES = """
@@ -31,7 +32,8 @@ SELECT l.topic AS topic, l.partition AS partition, l.offset AS offset, l.chain A
     toUInt16OrZero(tupleElement(arrayFirst(h -> h.1 = '{ATTEMPT_HEADER}', l.headers), 2)) AS attempt,
     multiIf(s.last = 'replay/begun', 'uncertain', s.last = 'replay/done', 'replayed',
         s.last = 'discard/done', 'discarded', 'open') AS state,
-    s.actions AS actions, l.key AS key, l.value AS value, l.headers AS headers
+    s.actions AS actions, l.key AS key, l.value AS value, l.headers AS headers, l.key_is_null AS key_is_null,
+    l.value_is_null AS value_is_null, l.null_headers AS null_headers
 FROM dead_letters AS l
 LEFT JOIN ({_STATES}) AS s
     ON l.topic = s.topic AND l.partition = s.partition AND l.offset = s.offset AND l.chain = s.chain
@@ -221,8 +223,18 @@ def _letter(row: Mapping[str, Any]) -> Letter:
     own = {name: _plain(name, cell) for name, cell in row.items() if name not in LetterId._fields}
     own["state"] = State(own["state"])
     own["actions"] = frozenset(map(_text, own["actions"]))
-    own["headers"] = tuple((_text(name), value) for name, value in own.get("headers", ()))
-    return Letter(id=_id(row), **own)
+    return Letter(id=_id(row), **own | _record(own))
+
+
+def _record(own: dict[str, Any]) -> dict[str, Any]:
+    """Key, value and headers where they were asked for; what the table says was null is null again."""
+    if "value" not in own:
+        return {}
+    key = None if own.pop("key_is_null") else own["key"]
+    value = None if own.pop("value_is_null") else own["value"]
+    nulls = set(own.pop("null_headers"))
+    headers = tuple((as_text(name), None if at in nulls else text) for at, (name, text) in enumerate(own["headers"]))
+    return {"key": key, "value": value, "headers": headers}
 
 
 def _one(wanted: LetterId, found: Sequence[Letter]) -> Letter:

@@ -37,6 +37,9 @@ DEAD_LETTER_COLUMNS = {
     "key": "String",
     "value": "String",
     "headers": "Array(Tuple(String, String))",
+    "key_is_null": "Bool",
+    "value_is_null": "Bool",
+    "null_headers": "Array(UInt32)",
 }
 """Columns of a dead-letter row, in order, with their types."""
 

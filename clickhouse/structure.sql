@@ -112,6 +112,9 @@ CREATE TABLE {database}.dead_letters
     `headers` Array(Tuple(
         String,
         String)) CODEC(ZSTD(3)),
+    `key_is_null` Bool,
+    `value_is_null` Bool,
+    `null_headers` Array(UInt32),
     INDEX by_ingested_at ingested_at TYPE minmax GRANULARITY 1,
     CONSTRAINT fresh CHECK (ingested_at >= (nowInBlock64(3) - toIntervalMinute(5))) AND (ingested_at <= (nowInBlock64(3) + toIntervalMinute(1)))
 )
@@ -153,6 +156,7 @@ CREATE TABLE {database}.events
     `intent_offset` UInt64 CODEC(Delta(8), ZSTD(1)),
     `app_version` LowCardinality(String),
     `sample_rate` Float64,
+    `watermark` DateTime64(3, 'UTC'),
     `ticketed_event_id` String,
     `organizer_id` String,
     `title` String,
@@ -228,6 +232,7 @@ CREATE TABLE {database}.events_raw
     `intent_offset` UInt64 CODEC(Delta(8), ZSTD(1)),
     `app_version` LowCardinality(String),
     `sample_rate` Float64,
+    `watermark` DateTime64(3, 'UTC'),
     `booking_id` String,
     `user_id` String,
     `route_id` Nullable(String),
@@ -352,6 +357,57 @@ PARTITION BY toDate(occurred_at)
 ORDER BY (driver_id, occurred_at)
 TTL toDate(occurred_at) + toIntervalDay(732)
 SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+
+CREATE TABLE {database}.metrics_realtime
+(
+    `domain` LowCardinality(String),
+    `window` LowCardinality(String),
+    `starts_at` DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
+    `ends_at` DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
+    `key` Array(String),
+    `shard` UInt16,
+    `revision` UInt64 CODEC(Delta(8), ZSTD(1)),
+    `values` Map(LowCardinality(String), Decimal(38, 6)),
+    `states` String CODEC(ZSTD(3)),
+    `watermark` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `written_at` DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC') CODEC(Delta(8), ZSTD(1))
+)
+ENGINE = ReplacingMergeTree
+PARTITION BY toDate(starts_at)
+ORDER BY (window, starts_at, key, shard, revision)
+TTL toDate(starts_at) + toIntervalDay(732)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', index_granularity = 8192;
+
+CREATE VIEW {database}.metrics_realtime_latest
+(
+    `domain` String,
+    `window` LowCardinality(String),
+    `starts_at` DateTime('UTC'),
+    `ends_at` DateTime('UTC'),
+    `key` Array(String),
+    `shard` UInt16,
+    `last_revision` UInt64,
+    `values` Map(String, Decimal(38, 6)),
+    `states` String,
+    `watermark` DateTime64(3, 'UTC')
+)
+AS SELECT
+    any(domain) AS domain,
+    window,
+    starts_at,
+    any(ends_at) AS ends_at,
+    key,
+    shard,
+    max(revision) AS last_revision,
+    argMax(`values`, revision) AS `values`,
+    argMax(states, revision) AS states,
+    max(watermark) AS watermark
+FROM {database}.metrics_realtime
+GROUP BY
+    window,
+    starts_at,
+    key,
+    shard;
 
 CREATE TABLE {database}.migrations
 (

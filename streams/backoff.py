@@ -26,6 +26,16 @@ class Backoff:
         await asyncio.sleep(seconds * random.uniform(0.5, 1.0))
 
 
+def was_asked_to_end() -> bool:
+    """Whether a cancellation that was caught is meant for this task.
+
+    Else a library has let the cancellation of something of its own out, as aiokafka does with its fetches while a
+    broker is away. A task that takes it for its own end is gone without a word.
+    """
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
+
+
 async def patiently(
     call: Callable[[], Awaitable[T]], backoff: Backoff, held: Callable[[SinkUnavailable], None] | None = None
 ) -> T:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import faust
 from aiokafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition
 from aiokafka.consumer import fetcher
-from aiokafka.consumer.fetcher import FetchError, PartitionRecords
+from aiokafka.consumer.fetcher import FetchError
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import ConsumerStoppedError, IllegalStateError, KafkaError
 from faust.transport.drivers import aiokafka as driver
@@ -21,9 +21,12 @@ from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 
 from streams.batch import Chunk
+from streams.records import TolerantRecords
 
 ENDS_SECONDS = 1.0
 """Longest wait for the broker to tell the ends of the logs."""
+COMMIT_SECONDS = 1.0
+"""Longest wait for the group's coordinator to take offsets."""
 _MESSAGE_NUMBERS = itertools.count(1 << 62)
 
 
@@ -88,7 +91,7 @@ class SourceTopics(faust.Topic):
         return ", ".join(self.topics or ())
 
 
-class LightRecords(PartitionRecords):
+class LightRecords(TolerantRecords):
     """Leaves the records of source topics as aiokafka's C parser made them: a ConsumerRecord costs a microsecond."""
 
     def _consumer_record(self, tp: Any, record: Any) -> Any:
@@ -116,6 +119,12 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     """The thread that owns the aiokafka consumer; fetches chunks, seeks, commits, tells positions."""
 
     source_topics: ClassVar[frozenset[str]] = frozenset()
+
+    def __post_init__(self) -> None:
+        """Faust calls it at the end of `__init__`."""
+        super().__post_init__()
+        self._uncommitted: dict[TP, int] = {}
+        self._committing: asyncio.Future[None] | None = None
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         """As Faust's, but reads committed records only and keeps partition n of all topics together.
@@ -222,22 +231,38 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             return {}
 
     async def commit_for_tools(self, offsets: Mapping[TP, int]) -> None:
-        """Commit the group's offsets, for lag tools only: they are never read back, so a failure is no error."""
+        """Commit the group's offsets soon, for lag tools only: they are never read back, so a failure is no error."""
         await self.call_thread(self._commit_for_tools, offsets)
 
     async def _commit_for_tools(self, offsets: Mapping[TP, int]) -> None:
+        # Nobody waits for the answer: a coordinator that is slow would slow every batch, even under a limit, and the
+        # thread's two callers would be taken by it. One commit is on its way at a time; the next one takes what has
+        # come together meanwhile, so that the last offsets of a quiet shard are not left out.
+        self._uncommitted |= offsets
+        if self._committing is None or self._committing.done():
+            self._committing = asyncio.ensure_future(self._commit_all())
+
+    async def _commit_all(self) -> None:
         consumer = self._ensure_consumer()
-        assigned = consumer.assignment()
-        ours = {
-            key: OffsetAndMetadata(offset, "")
-            for tp, offset in offsets.items()
-            if (key := TopicPartition(tp.topic, tp.partition)) in assigned
-        }
-        if ours:
+        while self._uncommitted:
+            offsets, self._uncommitted = self._uncommitted, {}
+            assigned = consumer.assignment()
+            ours = {
+                key: OffsetAndMetadata(offset, "")
+                for tp, offset in offsets.items()
+                if (key := TopicPartition(tp.topic, tp.partition)) in assigned
+            }
             try:
-                await consumer.commit(ours)
-            except KafkaError as error:
-                self.log.info("offsets for lag tools not committed: %s", error)
+                if ours:
+                    await asyncio.wait_for(consumer.commit(ours), COMMIT_SECONDS)
+            except (TimeoutError, KafkaError) as error:
+                self.log.info("offsets for lag tools not committed: %r", error)
+
+    async def on_thread_stop(self) -> None:
+        """As Faust's, but lets a commit that is on its way arrive first."""
+        if self._committing is not None:
+            await asyncio.wait([self._committing], timeout=COMMIT_SECONDS)
+        await super().on_thread_stop()
 
 
 class Consumer(driver.Consumer):
@@ -285,7 +310,7 @@ class GroupConsumer:
         await thread.reposition({TP(topic, shard): offset for topic, offset in offsets.items()})
 
     async def commit(self, shard: int, offsets: Mapping[str, int]) -> None:
-        """Commit the group's offsets, for lag tools only."""
+        """Commit the group's offsets, for lag tools only; does not wait for the answer."""
         thread = self._app.consumer._thread
         await thread.commit_for_tools({TP(topic, shard): offset for topic, offset in offsets.items()})
 

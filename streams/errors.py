@@ -4,7 +4,8 @@ MillraceError
 +-- ConfigurationError      stop with a clear message; a person must change something
 |   +-- SchemaDrift         ClickHouse's tables are not the ones this version writes
 |   +-- MigrationChanged    an applied migration file has another checksum now
-+-- SinkUnavailable         ClickHouse or the broker is away: hold the shard, back off, try again
++-- SinkUnavailable         ClickHouse, the broker or the webhook is away: hold, back off, try again
++-- WebhookRefused          the receiver of alerts answers no, or may not be reached: keep the alert, try again
 +-- BlockRefused            ClickHouse looked at the rows and refused them
 |   +-- BatchAged           refused because the batch is older than the tables accept
 +-- ShardStopped            this shard must not go on until a person has looked
@@ -38,7 +39,11 @@ class MigrationChanged(ConfigurationError):
 
 
 class SinkUnavailable(MillraceError):
-    """ClickHouse or the broker cannot be reached or is overloaded. The shard holds and retries by itself."""
+    """ClickHouse, the broker or the webhook cannot be reached or is overloaded: held, and tried again by itself."""
+
+
+class WebhookRefused(MillraceError):
+    """The receiver refuses alerts, or its address is internal. They are kept; mend the receiver or the setting."""
 
 
 class BlockRefused(MillraceError):
@@ -105,7 +110,8 @@ class Reject(StrEnum):
     """Why a message became a dead letter. The same word is header, column, metric label and docs row."""
 
     MALFORMED = "malformed"
-    """The bytes are not one CloudEvent: no JSON object, bad UTF-8, or an envelope field is missing or wrong."""
+    """The bytes are not one CloudEvent: no JSON object, bad UTF-8 (in a header's name too), or an envelope field is
+    missing or wrong."""
     UNKNOWN_TYPE = "unknown_type"
     """The event type is declared nowhere in this version."""
     WRONG_TOPIC = "wrong_topic"

@@ -41,6 +41,8 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     rate: float = 1.0
     """Share of location pings kept."""
     ingested_at: int = 0
+    watermark: int = 0
+    """The shard's watermark before the batch; it decides which rows are late for their windows."""
     version: str = ""
     verdict: Verdict = {}
     missing: Missing | None = None

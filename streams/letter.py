@@ -107,9 +107,10 @@ class Letter:
     state: State
     actions: frozenset[str]
     """What was done to it, as ids of actions."""
-    key: bytes = b""
-    value: bytes = b""
-    headers: tuple[tuple[str, bytes], ...] = ()
+    key: bytes | None = None
+    value: bytes | None = None
+    headers: tuple[tuple[str, bytes | None], ...] = ()
+    """What is not UTF-8 in a name is escaped, as it would be sent again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ BATCH_ROWS = Histogram("millrace_batch_rows", "Rows of one batch.", buckets=_SIZ
 BATCH_BYTES = Counter("millrace_batch_bytes", "Source bytes of delivered batches.", registry=REGISTRY)
 STAGE_SECONDS = Counter(
     "millrace_stage_seconds",
-    "Seconds spent in each stage of the pipeline (decode, judge, render, intent, deliver).",
+    "Seconds spent in each stage of the pipeline (decode, judge, render, intent, deliver, windows).",
     ["stage"],
     registry=REGISTRY,
 )
@@ -100,6 +100,30 @@ SETTLED = Counter("millrace_batches_settled", "Batches that were left to age and
 SUPERSEDED = Counter("millrace_batches_superseded", "Batches that a superseding record completed.", registry=REGISTRY)
 VOID_INTENTS = Counter("millrace_void_intents", "Records of the log of intents that were not valid.", registry=REGISTRY)
 RECOVERIES = Counter("millrace_recoveries", "Times a shard was recovered.", registry=REGISTRY)
+WATERMARK = Gauge(
+    "millrace_watermark_seconds",
+    "Event time, in seconds since 1970, below which a shard expects only late events.",
+    ["shard"],
+    registry=REGISTRY,
+)
+WINDOWS_LINES = Gauge("millrace_windows_lines", "Keys of panes in memory.", ["shard"], registry=REGISTRY)
+WINDOWS_LATE = Counter(
+    "millrace_windows_late_events",
+    "Times that an event came too late for a window; it is stored all the same.",
+    registry=REGISTRY,
+)
+WINDOWS_KEPT = Counter(
+    "millrace_windows_kept", "Closed windows and corrections written to ClickHouse.", registry=REGISTRY
+)
+WINDOWS_REBUILD_SECONDS = Histogram(
+    "millrace_windows_rebuild_seconds",
+    "Seconds to count a shard's open windows again from ClickHouse.",
+    buckets=_INSERT_BUCKETS,
+    registry=REGISTRY,
+)
+PUBLISH_FAILURES = Counter(
+    "millrace_publish_failures", "Times that live numbers could not be sent to Redis.", registry=REGISTRY
+)
 INVARIANTS = Counter(
     "millrace_invariants_broken",
     "Must stay 0: counts that disagree, by invariant (rows_above_intent, range_not_covered).",
@@ -108,6 +132,32 @@ INVARIANTS = Counter(
 )
 for _name in ("rows_above_intent", "range_not_covered"):
     INVARIANTS.labels(_name)
+ALERTS_FIRING = Gauge(
+    "millrace_alerts_firing",
+    "Alerts that are not over, by rule; more than one where it has a key.",
+    ["rule"],
+    registry=REGISTRY,
+)
+ALERT_TRANSITIONS = Counter(
+    "millrace_alert_transitions",
+    "Alerts that began or ended, by rule and status (firing, recovered).",
+    ["rule", "status"],
+    registry=REGISTRY,
+)
+ALERTS_UNSENT = Gauge(
+    "millrace_alerts_unsent",
+    "Alerts that could not be told yet and are tried again, by where to (topic, webhook).",
+    ["to"],
+    registry=REGISTRY,
+)
+WEBHOOK_FAILURES = Counter(
+    "millrace_alert_webhook_failures",
+    "Posts to the alert webhook that failed, retries included, by cause (unreachable, overloaded, refused, internal).",
+    ["cause"],
+    registry=REGISTRY,
+)
+for _name in ("unreachable", "overloaded", "refused", "internal"):
+    WEBHOOK_FAILURES.labels(_name)
 
 
 def reference() -> str:

@@ -49,6 +49,8 @@ class Settings(BaseSettings):
     """The log of intents, one partition a shard."""
     kafka_dead_letter_topic: str = "dead-letters"
     """The topic for refused messages."""
+    kafka_alert_topic: str = "alerts"
+    """The topic that alerts are told on."""
 
     # ClickHouse
     clickhouse_url: str | None = None
@@ -106,6 +108,14 @@ class Settings(BaseSettings):
     dead_letter_limit_records: Count = 1000
     """Records over which that share is taken."""
 
+    # Windows
+    watermark_disorder_seconds: Seconds = 10
+    """How far out of order the events of a topic may come before windows close over them."""
+    watermark_idle_seconds: Seconds = 5
+    """A topic from which nothing has come for so long no longer holds the watermark back."""
+    live_publish_seconds: Annotated[float, Field(gt=0)] = 0.5
+    """How often a worker sends the changed numbers of its windows to Redis."""
+
     # Events
     skew_seconds: Seconds = 300
     """How far an event's time may lie ahead of its ingestion."""
@@ -113,6 +123,16 @@ class Settings(BaseSettings):
     """Share of driver location pings that is kept, by driver and 10-second slot."""
     event_bytes_limit: Count = 1048576
     """A longer message is refused as malformed without being parsed."""
+
+    # Alerts
+    alert_evaluate_seconds: Annotated[float, Field(gt=0)] = 10
+    """How often the alert rules are judged."""
+    alert_webhook_url: SecretStr | None = None
+    """`http` or `https` address that alerts are posted to, kept like a password; unset: none are posted."""
+    alert_webhook_secret: SecretStr | None = None
+    """Key that the posts are signed with, 16 characters or more; needed where an address is set."""
+    alert_webhook_allow_internal: bool = False
+    """Let that address be one of this machine or of a private network; otherwise nothing inside is reachable by it."""
 
     # Retention and caching
     metrics_retention_days: Count = 90

@@ -15,6 +15,9 @@ INTENTS_CONFIG: Final[dict[str, str]] = {"cleanup.policy": "delete", "retention.
 DEAD_LETTER_CONFIG: Final[dict[str, str]] = {"cleanup.policy": "delete"}
 """Topic settings of the dead letters."""
 
+ALERT_CONFIG: Final[dict[str, str]] = {"cleanup.policy": "delete"}
+"""Topic settings of the alerts."""
+
 
 def source_topics() -> tuple[str, ...]:
     """Topics that carry events; co-partitioned, so that partition n of all of them is shard n."""

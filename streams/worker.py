@@ -13,11 +13,12 @@ import uvloop
 from faust.types import TP
 from mode import Service
 
-from agents import pages
+from agents import pages, window_pages
 from agents.build import Running, open_worker
 from agents.ingest import ingest
 from agents.kill_point import arm
 from agents.preflight import preflight
+from agents.shards import Shards
 from streams import log
 from streams.batch import Chunk
 from streams.chunks import App, Chunks, ConsumerThread, GroupConsumer, RawSchema, SourceTopics
@@ -25,6 +26,7 @@ from streams.errors import MillraceError
 from streams.settings import load
 from streams.topics import source_topics
 from streams.version import VERSION
+from tables.faust import pane_table
 
 
 def refuse(error: MillraceError) -> NoReturn:
@@ -96,6 +98,7 @@ app = App(
     logging_config=log.logging_config(settings.log_format, settings.log_level),
 )
 group = GroupConsumer(app, topics)
+panes = pane_table(app, "panes")
 opened = asyncio.Event()
 source = app.topic(*sorted(topics), schema=RawSchema(), acks=False)
 
@@ -108,8 +111,9 @@ class Delivery(Service):
 
     async def on_start(self) -> None:
         """Connect, and run the shards that are assigned already."""
-        Delivery.running = await open_worker(settings, VERSION, group, group.positions, topics)
-        Delivery.running.shards.start()
+        await self.add_runtime_dependency(panes)
+        Delivery.running = await open_worker(settings, VERSION, group, group.positions, topics, panes)
+        Delivery.running.start()
         opened.set()
         # Faust starts this service last: the first assignment may have come and gone.
         await assigned(app, app.consumer.assignment())
@@ -145,4 +149,10 @@ async def revoked(_: App, __: set[TP], **___: object) -> None:
         await Delivery.running.shards.revoke(settings.kafka_rebalance_timeout_seconds * 0.6)
 
 
-pages.register(app, lambda: Delivery.running.shards if Delivery.running else None, group)
+def shards_here() -> Shards | None:
+    """The shards, once the connections are open."""
+    return Delivery.running.shards if Delivery.running else None
+
+
+pages.register(app, shards_here, group)
+window_pages.register(app, shards_here, pages.STYLE)

@@ -129,13 +129,13 @@ class Money(_OfColumn):
         """As Aggregate."""
         return (self.column, "currency")
 
-    def fold(self, columns: Sequence[Values], weight: int) -> dict[str, int]:
+    def fold(self, columns: Sequence[Values], weight: int) -> dict[str, int] | None:
         """As Aggregate."""
         sums: dict[str, int] = {}
         for amount, currency in zip(*columns, strict=True):
             if amount is not None:
                 sums[currency] = sums.get(currency, 0) + int(amount.scaleb(SCALE))
-        return sums
+        return sums or None
 
     def merge(self, state: dict[str, int], other: dict[str, int]) -> dict[str, int]:
         """As Aggregate."""
@@ -143,7 +143,7 @@ class Money(_OfColumn):
 
     def sql(self, condition: str) -> str:
         """Rebuilt by a sum of exact integers for each currency."""
-        amount = f"toInt64(assumeNotNull({self.column}) * {_ONE})"
+        amount = f"toInt64(toDecimal128(assumeNotNull({self.column}), {SCALE}) * {_ONE})"
         return f"sumMapIf([ifNull(currency, '')], [{amount}], ({condition}) AND {self.column} IS NOT NULL)"
 
     def load(self, value: Any) -> dict[str, int] | None:
@@ -269,9 +269,16 @@ class Max(_Extreme):
 class Distinct(_OfColumn):
     """Distinct values; exact below `sketch.SIZE`, then with the sketch's stated error."""
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The hashes of the column's values: many measures share them."""
+        return (f"#{self.column}",)
+
     def fold(self, columns: Sequence[Values], weight: int) -> set[int] | None:
         """As Aggregate."""
-        return sketch.hashed({value for value in columns[0] if value}) or None
+        hashes = set(columns[0])
+        hashes.discard(None)
+        return sketch.trimmed(hashes) or None
 
     def merge(self, state: set[int], other: set[int]) -> set[int]:
         """As Aggregate."""
@@ -363,6 +370,10 @@ class Top(_OfColumn):
     def load(self, value: Any) -> dict[str, int] | None:
         """As Aggregate."""
         return {str(key): int(count) for key, count in zip(*value, strict=True)} or None
+
+    def encode(self, state: dict[str, int]) -> dict[str, int]:
+        """As Aggregate."""
+        return dict(sorted(state.items()))
 
     def answer(self, state: dict[str, int] | None, seconds: int) -> list[tuple[str, int]]:
         """The most frequent first; equals in the order of their names."""

@@ -17,8 +17,8 @@ from redis.exceptions import RedisError
 
 from streams.errors import LiveUnavailable
 from tables import query as asking
-from tables.panes import Lines, Panes, Place
 from tables.query import Query
+from tables.reading import Lines, Panes, Place
 from tables.window import Declared, Slices, Window
 from tables.wire import Status, answers, shard_key, shards_key
 

@@ -1,125 +1,149 @@
-"""Panes as a reader holds them: read together in one round trip, decoded once, merged in blocks that are kept.
+"""The panes of one shard: events go in a batch at a time, each touched line is written once."""
 
-A pane is looked up again each time until nothing can change it any more, and then twice a minute. What stands in Redis
-is compared before it is decoded, and merged states of neighbouring panes are kept as long as none of them changed: an
-hour put together from sixty panes costs each second as much as what changed in it.
-"""
+from collections import Counter
+from collections.abc import Iterable, Iterator, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-import time
-from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from streams.codec import spec_of
+from streams.sampling import SAMPLED_TYPE
+from tables.aggregates import WEIGHT, Aggregate
+from tables.columns import Columns, Spotter
+from tables.window import Declared, Slices
+from tables.wire import Key, merge_states
 
-from tables.window import Slices
-from tables.wire import decode_key, decode_states, merge_states, pane_key
-
-BLOCK = 10
-"""Panes that are merged together."""
-FINAL_SECONDS = 30.0
-"""How long a pane that cannot change any more is believed without a look."""
-KEPT_SECONDS = 90.0
-"""How long a pane that nobody looks at is kept; longer than any read takes."""
-MOST_BLOCKS = 8192
-
-Text = tuple[str, ...]
-"""A key as a reader sees it."""
-Lines = Mapping[Text, Sequence[Any]]
-"""States by key. Never changed once made."""
-EMPTY: Lines = {}
+Place = tuple[str, int, int]
+"""Slices, shard and start of a pane; its key in the Faust table."""
 
 
-class Place(NamedTuple):
-    """One pane of one shard."""
+@dataclass(slots=True)
+class Line:
+    """What is known of one key in one pane."""
 
-    slices: str
-    shard: int
-    start: int
-
-
-class _Pane(NamedTuple):
-    raw: Mapping[bytes, bytes]
-    lines: Lines
-    read_at: float
+    states: list[Any]
+    revision: int
+    """Seq of the intent that changed it last."""
 
 
+Pane = dict[Key, Line]
+Table = MutableMapping[Place, Pane]
+Touched = dict[tuple[str, int], set[Key]]
+"""Keys by slices and pane start."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Feed:
+    """How one event type is counted into slices."""
+
+    slices: Slices
+    pane: int
+    measures: tuple[tuple[int, Aggregate], ...]
+
+
+@dataclass(slots=True)
 class Panes:
-    """The panes that were read last."""
+    """All panes of a shard."""
 
-    def __init__(self, group: str) -> None:
-        self.group = group
-        self._panes: dict[Place, _Pane] = {}
-        self._blocks: OrderedDict[tuple[str, int, int], tuple[tuple[Lines, ...], Lines]] = OrderedDict()
+    shard: int
+    declared: Declared
+    table: Table
+    late: Counter[str] = field(default_factory=Counter)
+    """Events that came too late, by slices."""
+    changed: Touched = field(default_factory=dict)
+    """What was written since `take_changes`."""
+    gone: list[tuple[str, int]] = field(default_factory=list)
+    """Panes dropped since `take_changes`."""
+    _starts: set[tuple[str, int]] = field(default_factory=set)
+    _feeds: dict[str, list[_Feed]] = field(default_factory=dict)
 
-    def believes(self, place: Place) -> bool:
-        """Whether a pane that cannot change any more need not be looked up. An empty one costs nothing to look up."""
-        held = self._panes.get(place)
-        return held is not None and bool(held.raw) and held.read_at > time.monotonic() - FINAL_SECONDS
+    def __len__(self) -> int:
+        """Lines in memory."""
+        return sum(len(pane) for _, _, pane in self)
 
-    def forget(self) -> None:
-        """Drop what nobody has looked at for a while."""
-        oldest = time.monotonic() - KEPT_SECONDS
-        self._panes = {place: held for place, held in self._panes.items() if held.read_at > oldest}
+    def __iter__(self) -> Iterator[tuple[Slices, int, Pane]]:
+        """Slices, start and lines of every pane, by name and time."""
+        for name, start in sorted(self._starts):
+            if (name, start) in self._starts:  # whoever reads may wait in between
+                yield self.declared.slices[name], start, self.table[name, self.shard, start]
 
-    def key(self, place: Place) -> str:
-        """Where the pane stands in Redis."""
-        return pane_key(self.group, *place)
+    def apply(self, events: Iterable[Any], spot: Spotter, *, seq: int, watermark: int, rate: float) -> None:
+        """Count a batch's accepted events. `watermark` (ms) and `rate` are the record's; `seq` becomes the revision."""
+        kinds: dict[type, list[Any]] = {}
+        for event in events:
+            kinds.setdefault(type(event), []).append(event)
+        for kind, members in kinds.items():
+            spec = spec_of(kind)
+            feeds = self._feeds_of(spec.name)
+            if feeds:
+                columns = Columns(spec, members, spot)
+                weight = round(WEIGHT / rate) if spec.name == SAMPLED_TYPE else WEIGHT
+                for feed in feeds:
+                    self._count(feed, columns, weight, seq, watermark)
 
-    def take(self, slices: Slices, place: Place, raw: Mapping[bytes, bytes]) -> None:
-        """Enter what Redis said of a pane."""
-        held = self._panes.get(place)
-        if not raw:
-            lines = EMPTY
-        elif held is not None and held.raw == raw:
-            lines = held.lines
-        else:
-            known = held or _Pane({}, EMPTY, 0)
-            lines = {}
-            for name, text in raw.items():
-                key = decode_key(name)
-                lines[key] = known.lines[key] if known.raw.get(name) == text else decode_states(slices, text)
-        self._panes[place] = _Pane(raw, lines, time.monotonic())
+    def put(self, slices: Slices, start: int, key: Key, states: Sequence[Any], seq: int) -> None:
+        """Merge states into a line, and write it."""
+        place = (slices.name, start)
+        if place not in self._starts:
+            self._starts.add(place)
+            self.table[slices.name, self.shard, start] = {}
+        pane = self.table[slices.name, self.shard, start]
+        line = pane.get(key)
+        merged = merge_states(slices, line.states if line else None, states)
+        pane[key] = Line(merged, max(seq, line.revision if line else 0))
+        self.changed.setdefault(place, set()).add(key)
 
-    def merged(self, slices: Slices, shards: Sequence[int], start: int, end: int) -> Lines:
-        """States by key of all shards, from the second `start` up to `end`; both are pane borders."""
-        whole: Lines = EMPTY
-        pane, block = slices.pane, slices.pane * BLOCK
-        at = start
-        while at < end:
-            until = min((at // block + 1) * block, end)
-            whole = _both(slices, whole, self._block(slices, shards, at, until, pane))
-            at = until
-        return whole
+    def expire(self, watermark: int) -> None:
+        """Drop the panes that no window needs any more at this watermark (ms)."""
+        for name, start in list(self._starts):
+            slices = self.declared.slices[name]
+            if (start + slices.pane + slices.keep) * 1000 <= watermark:
+                self._drop(name, start)
 
-    def _block(self, slices: Slices, shards: Sequence[int], start: int, end: int, pane: int) -> Lines:
-        parts = tuple(
-            held.lines
-            for at in range(start, end, pane)
-            for shard in shards
-            if (held := self._panes.get(Place(slices.name, shard, at))) is not None and held.lines
-        )
-        name = (slices.name, start, end)
-        known = self._blocks.get(name)
-        if known is not None and len(known[0]) == len(parts) and all(map(_is, known[0], parts)):
-            return known[1]
-        merged: Lines = EMPTY
-        for part in parts:
-            merged = _both(slices, merged, part)
-        self._blocks[name] = (parts, merged)
-        self._blocks.move_to_end(name)
-        while len(self._blocks) > MOST_BLOCKS:
-            self._blocks.popitem(last=False)
-        return merged
+    def clear(self) -> None:
+        """Drop all."""
+        for name, start in list(self._starts):
+            self._drop(name, start)
 
+    def take_changes(self) -> tuple[Touched, list[tuple[str, int]]]:
+        """What was written and what was dropped since the last call."""
+        changed, gone = self.changed, self.gone
+        self.changed, self.gone = {}, []
+        return changed, gone
 
-def _is(one: Lines, other: Lines) -> bool:
-    return one is other
+    def _drop(self, name: str, start: int) -> None:
+        self._starts.discard((name, start))
+        self.changed.pop((name, start), None)
+        del self.table[name, self.shard, start]
+        self.gone.append((name, start))
 
+    def _feeds_of(self, event_type: str) -> list[_Feed]:
+        feeds = self._feeds.get(event_type)
+        if feeds is None:
+            feeds = []
+            for slices in self.declared.feeds(event_type):
+                feeds.append(_Feed(slices, slices.pane, tuple(slices.over.of(event_type))))
+            self._feeds[event_type] = feeds
+        return feeds
 
-def _both(slices: Slices, lines: Lines, others: Lines) -> Lines:
-    """Two sets of lines as one; neither is changed."""
-    if not lines or not others:
-        return lines or others
-    both = dict(lines)
-    for key, states in others.items():
-        both[key] = merge_states(slices, both.get(key), states)
-    return both
+    def _count(self, feed: _Feed, columns: Columns, weight: int, seq: int, watermark: int) -> None:
+        over = feed.slices.over
+        for (start, *key), members in columns.groups(feed.pane, over.key, over.where).items():
+            if self._in_time(feed, start, len(members), watermark):
+                self.put(feed.slices, start, tuple(key), self._states(feed, columns, members, weight), seq)
+
+    def _in_time(self, feed: _Feed, start: int, count: int, watermark: int) -> bool:
+        if (start + feed.pane + feed.slices.over.lateness) * 1000 > watermark:
+            return True
+        self.late[feed.slices.name] += count
+        return False
+
+    @staticmethod
+    def _states(feed: _Feed, columns: Columns, members: list[int], weight: int) -> list[Any]:
+        states: list[Any] = [None] * len(feed.slices.over.measures)
+        every = len(members) == len(columns.events)
+        for place, measure in feed.measures:
+            chosen = [columns[name] for name in measure.columns]
+            if chosen and not every:
+                chosen = [[column[i] for i in members] for column in chosen]
+            states[place] = measure.fold(chosen or [members], weight)
+        return states

@@ -9,19 +9,11 @@ It is not a library's because three places must build the very same state: a wor
 and idempotent, so neither batches nor shards nor repeats change the result.
 """
 
-from collections.abc import Iterable
 from heapq import nsmallest
-
-from xxhash import xxh64_intdigest
 
 SIZE = 1024
 """k: below it counts are exact; from it on the relative standard error is 3.1 %."""
 _SPACE = float(2**64)
-
-
-def hashed(values: Iterable[str]) -> set[int]:
-    """The hashes of these values, as ClickHouse's `xxHash64` has them."""
-    return {xxh64_intdigest(value.encode("utf-8", "surrogatepass")) for value in values}
 
 
 def trimmed(hashes: set[int]) -> set[int]:

@@ -55,6 +55,7 @@ class Measures:
                 raise ConfigurationError(f"{self.name}.{measure.name} is on {', '.join(stray)}, which `on` lacks")
         columns = {column.name for column in registry.raw_columns(self.domain)}
         needed = {*self.key, *(name for measure in self.measures for name in measure.columns)}
+        needed = {name.removeprefix("#") for name in needed}
         if self.where:
             needed.add(self.where)
         if missing := needed - columns:

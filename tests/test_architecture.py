@@ -29,7 +29,7 @@ LAYERS = {
 }
 # The lazy `app`, and the one command that starts the embedded stack.
 EXCEPTIONS = {("streams", "streams.worker"), ("streams.cli.local", "deploy.local")}
-FAUST = {"streams.worker", "streams.chunks"}
+FAUST = {"streams.worker", "streams.chunks", "tables.faust"}
 
 
 def module_of(path: Path) -> str:

@@ -42,8 +42,8 @@ class Outgoing:
     partition: int | None
     """Where the letter's record stood; None: where murmur2 of the key puts it."""
     key: bytes | None
-    value: bytes
-    headers: list[tuple[str, bytes]]
+    value: bytes | None
+    headers: list[tuple[str, bytes | None]]
     edited: bool
     refusal: str
     """Why this version would refuse it again; empty if it would not."""
@@ -77,28 +77,28 @@ def prepare(letter: Letter, change: Change, action: str, rules: Rules) -> Outgoi
         proper = codec.spec_of(type(found)).key(found.data)
         key, partition = proper, partition if proper == letter.key else None
     return Outgoing(
-        letter, topic, partition, key or None, value, headers(letter, action, edited), edited, _opinion(found, rules)
+        letter, topic, partition, key, value, headers(letter, action, edited), edited, _opinion(found, rules)
     )
 
 
-def headers(letter: Letter, action: str, edited: bool) -> list[tuple[str, bytes]]:
+def headers(letter: Letter, action: str, edited: bool) -> list[tuple[str, bytes | None]]:
     """The record's own headers, and those that mark it as replayed."""
     given = dict(letter.headers)
     facts = {
         REPLAY_PREFIX + "of": str(letter.id),
-        ORIGIN_HEADER: given.get(ORIGIN_HEADER, b"").decode("utf-8", "replace") or str(letter.id),
+        ORIGIN_HEADER: (given.get(ORIGIN_HEADER) or b"").decode("utf-8", "replace") or str(letter.id),
         ATTEMPT_HEADER: str(letter.attempt + 1),
         REPLAY_PREFIX + "action": action,
         REPLAY_PREFIX + "edited": "true" if edited else "false",
     }
     own = [(name, value) for name, value in letter.headers if not name.startswith(REPLAY_PREFIX)]
-    return own + [(name, text.encode()) for name, text in facts.items()]
+    return [*own, *((name, text.encode()) for name, text in facts.items())]
 
 
-def with_fields(value: bytes, changes: Mapping[str, Any]) -> bytes:
+def with_fields(value: bytes | None, changes: Mapping[str, Any]) -> bytes:
     """A JSON object with some of its fields changed; numbers keep their digits. Raises ConfigurationError."""
     try:
-        whole = _exact.decode(value)
+        whole = _exact.decode(value or b"")
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigurationError(
             f"the record is no JSON object, so no field of it can be set ({error}); use --edit or --file"
@@ -132,7 +132,7 @@ def assignments(texts: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def _decode(value: bytes, given: Sequence[tuple[str, bytes]], topic: str, rules: Rules) -> Any:
+def _decode(value: bytes | None, given: Sequence[tuple[str, bytes | None]], topic: str, rules: Rules) -> Any:
     if codec.is_binary(given):
         return codec.decode_binary(given, value, topic, rules.bytes_limit)
     return codec.decode_values([value], topic, rules.bytes_limit)[0]

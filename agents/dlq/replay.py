@@ -189,11 +189,20 @@ class Replayer:
         try:
             known = await self._producer.partitions_for(out.topic)
             partition = out.partition if out.partition in known else None
+            if out.key is None and out.value is None:
+                return await self._hand_over_nothing(out, min(known) if partition is None else partition)
             answer: asyncio.Future[Any] = await self._producer.send(
                 out.topic, out.value, key=out.key, partition=partition, headers=out.headers
             )
         except KafkaError as error:
             return error
+        return answer
+
+    async def _hand_over_nothing(self, out: Outgoing, partition: int) -> "asyncio.Future[Any]":
+        """The same for a record without key and value: aiokafka's `send` takes none, a batch of it does."""
+        batch = self._producer.create_batch()
+        batch.append(timestamp=None, key=None, value=None, headers=out.headers)
+        answer: asyncio.Future[Any] = await self._producer.send_batch(batch, out.topic, partition=partition)
         return answer
 
     def _outcome(self, out: Outgoing, answer: "asyncio.Future[Any] | KafkaError") -> Action | None:
@@ -222,7 +231,7 @@ class Replayer:
             note or self._note,
             *to,
             out.edited,
-            out.value if out.edited else b"",
+            (out.value or b"") if out.edited else b"",
         )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from agents.decode import decode
 from agents.repair.parts import Parts
 from agents.source import Source
 from clickhouse.chains import Row
@@ -86,12 +87,7 @@ async def _is_same(source: Source, topic: str, row: Row, end: int) -> bool:
     chunk = (await source.read({topic: (row.offset, row.offset + 1)}))[topic]
     if not chunk.records or chunk.records[0].timestamp != row.appended_at:
         return False
-    record = chunk.records[0]
-    found = (
-        codec.decode_binary(record.headers, record.value)
-        if codec.is_binary(record.headers)
-        else codec.decode_values([record.value])[0]
-    )
+    (found,) = decode(chunk, codec.MAX_BYTES).events
     id_ = (found.event_id or "") if isinstance(found, codec.Refusal) else found.id
     return bool(id_ == row.event_id)
 

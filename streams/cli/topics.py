@@ -8,7 +8,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from streams.errors import ConfigurationError, SinkUnavailable
 from streams.settings import Settings, load
-from streams.topics import DEAD_LETTER_CONFIG, INTENTS_CONFIG, SOURCE_CONFIG, source_topics
+from streams.topics import ALERT_CONFIG, DEAD_LETTER_CONFIG, INTENTS_CONFIG, SOURCE_CONFIG, source_topics
 
 app = typer.Typer(no_args_is_help=True, help="Create, show and check the Kafka topics.")
 
@@ -21,8 +21,11 @@ def wanted(settings: Settings) -> dict[str, dict[str, str]]:
     intents = dict(INTENTS_CONFIG)
     if settings.kafka_replication_factor > IN_SYNC:
         intents |= {"min.insync.replicas": str(IN_SYNC), "unclean.leader.election.enable": "false"}
-    topics = dict.fromkeys(source_topics(), SOURCE_CONFIG)
-    return topics | {settings.kafka_intents_topic: intents, settings.kafka_dead_letter_topic: DEAD_LETTER_CONFIG}
+    return dict.fromkeys(source_topics(), SOURCE_CONFIG) | {
+        settings.kafka_intents_topic: intents,
+        settings.kafka_dead_letter_topic: DEAD_LETTER_CONFIG,
+        settings.kafka_alert_topic: ALERT_CONFIG,
+    }
 
 
 async def create(settings: Settings) -> list[str]:

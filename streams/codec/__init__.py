@@ -31,6 +31,7 @@ __all__ = [
     "envelope_struct",
     "is_binary",
     "judge",
+    "malformed",
     "payload_json",
     "spec_of",
     "unknown_fields",

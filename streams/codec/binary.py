@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-Headers = Iterable[tuple[str, bytes]]
+Headers = Iterable[tuple[str, bytes | None]]
 
 _raw = msgspec.json.Decoder(msgspec.Raw)
 
@@ -21,6 +21,8 @@ def structured(headers: Headers, value: bytes | None) -> bytes:
         name = name.lower()
         if not name.startswith("ce_") and name != "content-type":
             continue
+        if text is None:
+            raise ValueError(f"Header {name} has no value")
         try:
             attributes["datacontenttype" if name == "content-type" else name[3:]] = text.decode()
         except UnicodeDecodeError:

@@ -50,6 +50,9 @@ ENVELOPE: tuple[Column, ...] = (
     Column("UInt64", "intent_offset", "Offset of that intent in the log of intents."),
     Column(LABEL, "app_version", "Version of the worker that wrote it."),
     Column("Float64", "sample_rate", "Share of such events that is kept; weigh by its inverse."),
+    Column(
+        TIME, "watermark", "The shard's watermark before the batch: what is older than it by the lateness was late."
+    ),
 )
 
 POSITION = (

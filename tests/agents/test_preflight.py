@@ -50,7 +50,9 @@ async def test_topics_are_checked_on_a_real_broker(on: Settings) -> None:
     early = [name for name in source_topics() if name != "ticketing.catalog"]
     await admin.create_topics([NewTopic(name, 2, 1) for name in early])
     await admin.close()
-    with pytest.raises(ConfigurationError, match=r"topics are missing: .*ticketing.catalog, intents"):
+    with pytest.raises(
+        ConfigurationError, match=r"topics are missing: .*ticketing.catalog, intents, dead-letters, alerts\."
+    ):
         await check_topics(on, source_topics())
     await create(on)
     await check_topics(on, source_topics())

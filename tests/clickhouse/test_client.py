@@ -125,7 +125,7 @@ async def test_native_rows_come_back_byte_for_byte(async_client: AsyncClient, st
     [(now,)] = (await async_client.query("SELECT now64(3, 'UTC')")).result_rows
     value = bytes(range(256))
     row = [now, now, "c", 1, "rides.user", 1, 2**64 - 1, 1, "n", 1, "v", "malformed", "", "wörds", "", "", "", 0]
-    row += [b"\xff\x00", value, [("a", b"\xfe"), ("a", b"")]]
+    row += [b"\xff\x00", value, [("a", b"\xfe"), ("a", b"")], False, True, [1]]
     body = native([c.name for c in DEAD_LETTERS], [c.clickhouse_type for c in DEAD_LETTERS], [row])
 
     await async_client.raw_insert(
@@ -133,9 +133,10 @@ async def test_native_rows_come_back_byte_for_byte(async_client: AsyncClient, st
     )
 
     found = await async_client.query(
-        "SELECT hex(key), hex(value), arrayMap(h -> hex(h.2), headers), offset FROM dead_letters"
+        "SELECT hex(key), hex(value), arrayMap(h -> hex(h.2), headers), value_is_null, null_headers, offset "
+        "FROM dead_letters"
     )
-    assert found.result_rows == [("FF00", value.hex().upper(), ["FE", ""], 2**64 - 1)]
+    assert found.result_rows == [("FF00", value.hex().upper(), ["FE", ""], True, [1], 2**64 - 1)]
 
 
 def test_native_names_what_does_not_fit() -> None:

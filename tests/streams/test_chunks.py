@@ -1,6 +1,8 @@
 """What the delivery rests on in the pinned Faust: chunks with positions, changelogs as ever, seeks both ways."""
 
+import asyncio
 import itertools
+import threading
 from collections import Counter
 from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from streams.batch import Chunk
 from streams.chunks import App, Chunks, ConsumerThread, GroupConsumer, RawSchema
 from streams.settings import Settings
+from tests.support import batches
 from tests.support.waiting import eventually
 
 SOURCE = "contract.source"
@@ -183,6 +186,81 @@ async def test_a_table_written_from_an_agent_is_recovered_from_its_changelog(
     async with running(source_on_kafka, tmp_path / "second") as contract:
         await contract.taken(1000)  # Faust recovers first
         assert dict(contract.table.items()) == wanted
+
+
+async def committed(settings: Settings) -> dict[int, int | None]:
+    """The group's offsets as the broker has them."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka_bootstrap_servers, group_id=settings.kafka_group, enable_auto_commit=False
+    )
+    await consumer.start()
+    try:
+        tps = [TopicPartition(SOURCE, partition) for partition in range(PARTITIONS)]
+        consumer.assign(tps)
+        return {tp.partition: await consumer.committed(tp) for tp in tps}
+    finally:
+        await consumer.stop()
+
+
+async def test_a_slow_coordinator_slows_no_delivery_and_gets_the_last_offsets(
+    source: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    commit, answering, calls = AIOKafkaConsumer.commit, threading.Event(), 0
+
+    async def slow(self: Any, offsets: Any) -> None:
+        nonlocal calls
+        calls += 1
+        await asyncio.to_thread(answering.wait)
+        await commit(self, offsets)
+
+    request.addfinalizer(answering.set)  # else a test that fails here leaves a thread that never ends
+    monkeypatch.setattr("streams.chunks.COMMIT_SECONDS", 0.5)
+    monkeypatch.setattr(AIOKafkaConsumer, "commit", slow)
+    await send(source, 0, 100)
+    async with running(source, tmp_path) as contract:
+        await contract.taken(100)
+        for offset in range(1, 51):
+            for partition in range(PARTITIONS):
+                async with asyncio.timeout(0.4):
+                    await contract.group.commit(partition, {SOURCE: offset})
+        assert 1 <= calls <= 10
+        thread = contract.app.consumer._thread
+
+        async def given_up() -> bool:
+            return bool(thread._committing.done())
+
+        await eventually("the end of a commit without an answer", given_up, 5)
+        answering.set()
+        await contract.group.commit(0, {SOURCE: 50})
+        await contract.group.commit(1, {SOURCE: 49})
+        await contract.group.commit(1, {SOURCE: 50})
+    assert await committed(source) == {0: 50, 1: 50}
+
+
+async def check_bad_names(settings: Settings, home: Path) -> None:
+    """A header name that is not UTF-8 stops neither the records behind it nor the other partition."""
+    await send(settings, 0, 100)
+    for codec in (0, 3):
+        bad = (b"k", b"bad", [("trace", None), ("x\udcff", b"1")])
+        await batches.send(settings, SOURCE, [(None, b"before", []), bad, (None, b"behind", [])], 1, codec)
+    await send(settings, 100, 100)
+    async with running(settings, home) as contract:
+        await contract.taken(206)
+        assert check_contiguous(contract.of(0)) == list(range(100))
+        assert check_contiguous(contract.of(1)) == list(range(106))
+        records = [record for chunk in contract.of(1) for record in chunk.records]
+        assert [record.value for record in records[50:56]] == [b"before", b"bad", b"behind"] * 2
+        for record in (records[51], records[54]):
+            assert (record.key, list(record.headers)) == (b"k", [("trace", None), ("x\udcff", b"1")])
+
+
+async def test_a_header_name_that_is_no_text_stops_nothing(source: Settings, tmp_path: Path) -> None:
+    await check_bad_names(source, tmp_path)
+
+
+@pytest.mark.kafka
+async def test_a_header_name_that_is_no_text_stops_nothing_on_kafka(source_on_kafka: Settings, tmp_path: Path) -> None:
+    await check_bad_names(source_on_kafka, tmp_path)
 
 
 @pytest.mark.kafka

@@ -51,6 +51,10 @@ class Feed:
         """As agents.shard.Flow."""
         self.committed[shard] = dict(offsets)
 
+    def ends(self, shard: int) -> dict[str, int | None]:
+        """As agents.shard.Flow."""
+        return {topic: self._consumer.highwater(self._tps[shard, topic]) for topic in TOPICS}
+
     async def positions(self, shards: Iterable[int]) -> dict[int, dict[str, int | None]]:
         """As agents.shards.Positions."""
         return {

@@ -14,4 +14,4 @@ class Line:
     timestamp: int = 0
     key: bytes | None = None
     value: bytes | None = b"x"
-    headers: Sequence[tuple[str, bytes]] = field(default_factory=tuple)
+    headers: Sequence[tuple[str, bytes | None]] = field(default_factory=tuple)

@@ -245,7 +245,7 @@ def _foretold(out: Outgoing, anyway: bool) -> dict[str, Any]:
     return {
         "id": str(out.letter.id),
         "to": to,
-        "key": plain(out.key or b"")[0],
+        "key": plain(out.key)[0],
         "edited": out.edited,
         "attempt": out.attempt,
         "sent": anyway or not out.refusal,
@@ -259,6 +259,7 @@ def _edited(letter: Letter) -> bytes:
     text, encoding = plain(letter.value)
     if encoding == "hex":
         raise ConfigurationError(f"{letter.id.short} is not UTF-8: write the bytes to a file and use --file")
+    text = text or ""
     changed = click.edit(text, extension=".json", require_save=False)
     if changed is None or changed.rstrip("\n") == text.rstrip("\n"):
         raise ConfigurationError("nothing was changed, so nothing is sent")

@@ -74,12 +74,11 @@ def show(
     for name, value in facts.items():
         if name not in RECORD:
             typer.echo(f"{typer.style(name.replace('_', ' ').rjust(15), bold=True)}  {terminal.words(value)}")
-    for name in ("key", "value"):
-        label = name if facts[f"{name}_encoding"] == "utf-8" else f"{name} (hex)"
-        typer.echo(f"{typer.style(label.rjust(15), bold=True)}  {terminal.words(facts[name])}")
-    for name, value in found.headers:
-        text = terminal.words(plain(value)[0])
-        typer.echo(f"{typer.style('header'.rjust(15), bold=True)}  {terminal.words(name)}: {text}")
+    for name, content in (("key", found.key), ("value", found.value)):
+        typer.echo(f"{typer.style(_label(name, content).rjust(15), bold=True)}  {terminal.words(plain(content)[0])}")
+    for name, content in found.headers:
+        label = typer.style(_label("header", content).rjust(15), bold=True)
+        typer.echo(f"{label}  {terminal.words(name)}: {terminal.words(plain(content)[0])}")
     if history:
         typer.echo()
         columns = ("at", "action", "", "attempt", "by", "to", "note")
@@ -94,7 +93,7 @@ def summary(letter: Letter) -> dict[str, Any]:
 
 
 def details(letter: Letter, history: Sequence[Action]) -> dict[str, Any]:
-    """A letter with its record, for JSON; bytes that are not UTF-8 in hex."""
+    """A letter with its record, for JSON; bytes that are not UTF-8 in hex, and null where there is nothing."""
     key, key_encoding = plain(letter.key)
     value, value_encoding = plain(letter.value)
     return {
@@ -108,12 +107,21 @@ def details(letter: Letter, history: Sequence[Action]) -> dict[str, Any]:
     }
 
 
-def plain(value: bytes) -> tuple[str, str]:
-    """Bytes as text and `utf-8`, or as hex digits and `hex`."""
+def plain(value: bytes | None) -> tuple[str | None, str | None]:
+    """Bytes as text and `utf-8`, or as hex digits and `hex`; neither where there is no value at all."""
+    if value is None:
+        return None, None
     try:
         return value.decode(), "utf-8"
     except UnicodeDecodeError:
         return value.hex(), "hex"
+
+
+def _label(name: str, content: bytes | None) -> str:
+    """How a part of the record is called for people; what cannot be seen in its text is said here."""
+    if not content:
+        return f"{name} (null)" if content is None else f"{name} (empty)"
+    return f"{name} (hex)" if plain(content)[1] == "hex" else name
 
 
 def _row(letter: Letter) -> tuple[Any, ...]:

@@ -3,6 +3,8 @@
 import asyncio
 
 from streams.settings import Settings
+from tests.support import batches
+from tests.support.command import millrace
 from tests.support.feed import pipeline, produce
 from tests.support.store import Answers, exactly
 from tests.support.wire import event, mixed
@@ -31,6 +33,28 @@ async def test_bad_events_become_dead_letters_with_their_bytes(ready: Settings, 
         ("wrong_topic", "rides.trip", 0),
     ]
     assert await ask.one("SELECT hex(value) FROM dead_letters WHERE reason = 'malformed'") == "FF7B"
+
+
+async def test_a_header_name_that_is_no_text_makes_a_dead_letter_with_its_bytes(ready: Settings, ask: Answers) -> None:
+    topic, good = event("booking.created", 1)
+    await batches.send(
+        ready, topic, [(b"k", good, [("a", b"1"), ("x\udcff", None)]), (None, event("booking.created", 2)[1], [])]
+    )
+    async with pipeline(ready):
+        await exactly(ask, 1)
+        shown = (await millrace(ready, "dlq", "show", f"{topic}:0:0", "--json")).json
+        assert shown["message"] == "Header x\\xff should have a name in UTF-8"
+        assert (shown["value"], shown["headers"]) == (good.decode(), [["a", "1", "utf-8"], ["x\\xff", None, None]])
+        (row,) = await ask.rows("SELECT reason, arrayMap(h -> hex(h.1), headers), null_headers FROM dead_letters")
+        assert row == ("malformed", [b"a".hex(), b"x\xff".hex().upper()], [1])
+        sent = (await millrace(ready, "dlq", "replay", f"{topic}:0:0", "--json")).json
+        assert sent["sent"] == 1, sent
+        await exactly(ask, 2)
+    async with pipeline(ready) as again:  # a recovery reads them too
+        await produce(ready, mixed(10, first=10))
+        await exactly(ask, 12)
+        assert not [shard.problem for shard in again.shards.values() if shard.problem]
+    assert await ask.count("dead_letters") == 1
 
 
 async def test_a_closed_shard_leaves_nothing_to_deliver_again(ready: Settings, ask: Answers) -> None:

@@ -1,18 +1,21 @@
 """The rules of the delivery, each with the failure that it closes."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from agents.build import groupless, open_producer
 from agents.gate import BLIND_SECONDS, LOOK_SECONDS, Gate
 from agents.log import IntentLog
 from agents.shard import State
-from agents.shards import whole
+from agents.shards import every, whole
 from clickhouse.holds import Holds
 from streams import intent as intents
+from streams import metrics
 from streams.batch import Chunk
 from streams.cli.topics import create
 from streams.errors import SinkUnavailable
@@ -69,6 +72,59 @@ async def test_r2_r3_what_is_lost_between_fetch_and_shard_is_fetched_again(ready
             await asyncio.sleep(0.1)
         await exactly(ask, 1000)
     assert len(lost) == 12
+
+
+def given_up(times: int, method: Callable[..., Any]) -> Callable[..., Any]:
+    """The method, of which the first calls end as those of a library that lets a cancellation of its own out."""
+    left = [times]
+
+    async def call(*args: Any, **given: Any) -> Any:
+        if left[0]:
+            left[0] -= 1
+            gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            gone.cancel()
+            await gone
+        return await method(*args, **given)
+
+    return call
+
+
+async def test_a_cancellation_that_a_library_lets_out_does_not_end_a_shard(
+    ready: Settings, ask: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = ready.model_copy(update={"retry_first_seconds": 0.05})
+    held = metrics.HELD.labels("shard")._value
+    before = held.get()
+    monkeypatch.setattr(AIOKafkaConsumer, "beginning_offsets", given_up(3, AIOKafkaConsumer.beginning_offsets))
+    await produce(quick, mixed(100))
+    async with pipeline(quick) as worker:
+        await exactly(ask, 100)  # the recovery was let out of three times
+        monkeypatch.setattr(AIOKafkaProducer, "send_and_wait", given_up(1, AIOKafkaProducer.send_and_wait))
+        await produce(quick, mixed(100, first=100))
+        await exactly(ask, 200)  # and one append
+        assert held.get() == before + 4
+        tasks = [shard._task for shard in worker.shards.values()]
+        worker.crash()
+        await asyncio.wait([task for task in tasks if task is not None], timeout=5)
+        assert all(task is not None and task.cancelled() for task in tasks)  # these were meant
+
+
+async def test_a_cancellation_that_a_library_lets_out_does_not_end_a_watch() -> None:
+    looks = 0
+
+    async def look() -> None:
+        nonlocal looks
+        looks += 1
+
+    watch = asyncio.create_task(every(0.001, given_up(1, look), "looks"))
+
+    async def looked() -> bool:
+        return looks > 1
+
+    await eventually("looks", looked, 5)
+    watch.cancel()
+    await asyncio.wait([watch])
+    assert watch.cancelled()
 
 
 async def test_r4_a_log_that_was_cut_stops_the_shard(ready: Settings, ask: Answers) -> None:

@@ -20,7 +20,9 @@ NOW = datetime.now(UTC)
 RULES = Rules(NOW, 1_048_576, Policy(300, 730, 1.0))
 
 
-def letter(value: bytes, topic: str = "rides.booking", key: bytes = b"k", *, attempt: int = 0, **more: Any) -> Letter:
+def letter(
+    value: bytes | None, topic: str = "rides.booking", key: bytes | None = b"k", *, attempt: int = 0, **more: Any
+) -> Letter:
     marked = ((("millrace-replay-attempt", b"%d" % attempt), ("millrace-replay-origin", b"first"))) if attempt else ()
     return Letter(
         LetterId(topic, 1, 7, "c1"),
@@ -59,6 +61,16 @@ def test_an_untouched_record_is_sent_as_it_was() -> None:
     ]
 
 
+@pytest.mark.parametrize("nothing", [None, b""])
+def test_what_was_null_is_sent_as_null_and_what_was_empty_as_empty(nothing: bytes | None) -> None:
+    given = [("trace", nothing), ("millrace-replay-origin", nothing)]
+    out = prepare(letter(nothing, key=nothing, headers=given), Change(), "a1", RULES)
+    assert (out.key, out.value, out.headers[1], out.edited) == (nothing, nothing, ("trace", nothing), False)
+    assert dict(out.headers)["millrace-replay-origin"] == b"rides.booking:1:7@c1"
+    with pytest.raises(ConfigurationError, match="no JSON object"):
+        prepare(letter(nothing), Change(fields={"data.seats": 2}), "a1", RULES)
+
+
 def test_a_record_that_failed_again_counts_on() -> None:
     headers = dict(prepare(letter(b"{", attempt=2), Change(), "a1", RULES).headers)
     assert headers["millrace-replay-attempt"] == b"3"
@@ -72,6 +84,7 @@ def test_an_edited_event_goes_where_its_key_belongs() -> None:
     assert (out.refusal, out.edited, out.key, out.partition) == ("", True, b"u9", None)
     same = prepare(letter(bad, key=b"u9"), Change(fields={"data.seats": 2}), "a", RULES)
     assert same.partition == 1
+    assert same.value is not None
     assert json.loads(same.value) == json.loads(bad) | {"data": json.loads(bad)["data"] | {"seats": 2}}
 
 

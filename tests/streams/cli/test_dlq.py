@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from streams.settings import Settings
 from tests.support.command import millrace
@@ -115,6 +115,39 @@ async def test_letters_are_listed_shown_edited_replayed_and_discarded(
         edited = await millrace(ready, "dlq", "replay", "rides.booking:1:0", "--edit", "--json", EDITOR=str(editor))
         assert edited.json["sent"] == 1, edited
         await exactly(ask, 22)
+
+
+Parts = tuple[bytes | None, bytes | None, bytes | None]
+NOTHING: Parts = (None, None, None)
+EMPTY: Parts = (b"", b"", b"")
+
+
+async def test_nothing_and_empty_are_told_apart_from_the_letter_to_its_replay(ready: Settings, ask: Answers) -> None:
+    def parts(record: Any) -> Parts:
+        return record.key, record.value, dict(record.headers)["trace"]
+
+    async with AIOKafkaProducer(bootstrap_servers=ready.kafka_bootstrap_servers) as producer:
+        for key, value, header in (NOTHING, EMPTY):
+            batch = producer.create_batch()  # `send` takes no record without key and value
+            batch.append(timestamp=None, key=key, value=value, headers=[("a", b"1"), ("trace", header)])
+            await (await producer.send_batch(batch, "rides.booking", partition=0))
+    async with pipeline(ready):
+        await dead(ask, 2)
+        sent = (await millrace(ready, "dlq", "replay", "--all", "--anyway", "--json")).json
+        assert sent["sent"] == 2, sent
+        await dead(ask, 4)
+    assert [parts(record) for record in await records(ready, "rides.booking", 0)] == [NOTHING, EMPTY] * 2
+    letters = {dict(r.headers)["millrace-offset"]: r for n in (0, 1) for r in await records(ready, "dead-letters", n)}
+    for offset, (key, value, header) in enumerate([NOTHING, EMPTY] * 2):
+        letter = letters[b"%d" % offset]
+        headers = dict(letter.headers)
+        assert (headers.get("millrace-key"), letter.value, headers["trace"]) == (key, value, header)
+        shown = (await millrace(ready, "dlq", "show", f"rides.booking:0:{offset}", "--json")).json
+        said = None if value is None else "utf-8"
+        assert (shown["key_encoding"], shown["value_encoding"], shown["headers"][1][2]) == (said, said, said)
+    for offset, word in enumerate(("null", "empty")):
+        text = (await millrace(ready, "dlq", "show", f"rides.booking:0:{offset}")).out
+        assert all(f"{part} ({word})" in text for part in ("key", "value", "header")), text
 
 
 async def test_a_record_that_fails_again_does_not_go_round(ready: Settings, ask: Answers) -> None:

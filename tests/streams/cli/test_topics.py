@@ -27,7 +27,7 @@ async def partitions(settings: Settings) -> dict[str, int]:
 
 async def test_created_once_with_the_partitions_of_the_settings(settings: Settings) -> None:
     three = settings.model_copy(update={"kafka_partitions": 3})
-    assert set(await topics.create(three)) == {*source_topics(), "intents", "dead-letters"}
+    assert set(await topics.create(three)) == {*source_topics(), "intents", "dead-letters", "alerts"}
     assert await topics.create(three) == []
     assert set((await partitions(three)).values()) == {3}
 
@@ -35,7 +35,7 @@ async def test_created_once_with_the_partitions_of_the_settings(settings: Settin
 @pytest.mark.kafka
 async def test_configuration_on_apache_kafka(kafka_settings: Settings) -> None:
     created = await topics.create(kafka_settings)
-    assert len(created) == 12
+    assert len(created) == 13
     admin: Any = AIOKafkaAdminClient(bootstrap_servers=kafka_settings.kafka_bootstrap_servers)
     await admin.start()
     try:

@@ -11,13 +11,13 @@ from streams.errors import Reject
 from streams.events import EventSpec, registry
 from streams.events.sample import sample
 
-Headers = list[tuple[str, bytes]]
+Headers = list[tuple[str, bytes | None]]
 
 
 def apart(spec: EventSpec) -> tuple[Headers, bytes, bytes]:
     """Headers and value of a sample, and the same sample in structured mode."""
     whole = sample(spec, Random(spec.name))
-    headers = [(f"ce_{name}", str(value).encode()) for name, value in whole.items() if name != "data"]
+    headers: Headers = [(f"ce_{name}", str(value).encode()) for name, value in whole.items() if name != "data"]
     headers += [("content-type", b"application/json; charset=utf-8"), ("traceparent", b"\xff")]
     return headers, json.dumps(whole["data"]).encode(), json.dumps(whole).encode()
 
@@ -55,6 +55,7 @@ def test_structured_mode_has_no_such_headers() -> None:
         (HEADERS, b"{}", Reject.INVALID, "Field required"),
         (HEADERS[1:], VALUE, Reject.MALFORMED, "Field required"),
         ([*HEADERS, ("ce_id", b"\xff")], VALUE, Reject.MALFORMED, "Header ce_id should be UTF-8"),
+        ([*HEADERS, ("ce_id", None)], VALUE, Reject.MALFORMED, "Header ce_id has no value"),
         ([*HEADERS, ("ce_id", b"a\x00")], VALUE, Reject.MALFORMED, "control characters"),
         ([*HEADERS, ("content-type", b"text/xml")], VALUE, Reject.MALFORMED, "content-type should be application/json"),
     ],

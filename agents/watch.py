@@ -1,0 +1,105 @@
+"""Alerts over the live windows: one worker of all holds a lease in Redis, reads the closed windows, and judges them."""
+
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from agents.alerts import Alerts
+from streams.alerts import Observation, Rule
+from streams.errors import LiveUnavailable
+from tables.live import Live, Row, View
+from tables.query import Query
+from tables.window import Declared, Window
+
+log = structlog.get_logger(__name__)
+
+WINDOWS = 15
+"""Newest windows read at each look: a look that comes late misses none."""
+LEASE = """
+local owner = redis.call('GET', KEYS[1])
+if owner and owner ~= ARGV[1] then
+  return 0
+end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+"""
+
+MakeAlerts = Callable[[dict[str, Any] | None], Alerts]
+"""Makes the judge from what an earlier one has saved."""
+
+
+def known_measures(declared: Declared) -> dict[str, list[str]]:
+    """The measures of every window, which `streams.alerts.check` holds rules to."""
+    return {name: [m.name for m in window.over.measures] for name, window in declared.windows.items()}
+
+
+class Watch:
+    """Judges the rules while this worker holds the lease; the states move with the lease, through Redis."""
+
+    def __init__(
+        self, live: Live, redis: Redis, group: str, rules: Sequence[Rule], make: MakeAlerts, lease_seconds: float
+    ) -> None:
+        """`lease_seconds`: longer than a look takes, and than the time between two."""
+        self._live = live
+        self._redis = redis
+        self._lease = redis.register_script(LEASE)
+        self._me = secrets.token_hex(8)
+        self._keys = (f"{group}:live:alerts:lease", f"{group}:live:alerts:state")
+        self._rules = rules
+        self._make = make
+        self._milliseconds = int(lease_seconds * 1000)
+        self._alerts: Alerts | None = None
+
+    async def look(self) -> None:
+        """Judge what has closed, if it is ours to judge. While Redis is away nothing is judged, and nothing is lost."""
+        lease, saved = self._keys
+        try:
+            if not await self._lease(keys=[lease], args=[self._me, self._milliseconds]):
+                self._alerts = None
+                return
+            if self._alerts is None:
+                text = await self._redis.get(saved)
+                self._alerts = self._make(msgspec.json.decode(text) if text else None)
+            windows = sorted({rule.window for rule in self._rules})
+            view = await self._live.read(*(Query(name, last=WINDOWS) for name in windows))
+            readings = list(observations(view, [self._live.declared.windows[name] for name in windows]))
+            await self._alerts.look(readings, datetime.now(UTC))
+            await self._redis.set(saved, msgspec.json.encode(self._alerts.state()))
+        except (RedisError, LiveUnavailable, OSError) as error:
+            log.warning("alerts are not judged", why=repr(error))
+
+
+def observations(view: View, windows: Iterable[Window]) -> Iterator[Observation]:
+    """Readings of the closed windows, oldest first; a total in which nothing happened reads 0.
+
+    A domain of which no worker has taken anything is not used here: its silence means nothing.
+    """
+    used = {name for shard in view.shards if shard.status for name, count in shard.status.rows.items() if count}
+    for window, rows in zip(windows, view.rows, strict=True):
+        if window.over.domain.name in used:
+            for row in rows:
+                if row.closed:
+                    yield from _readings(window, row, not view.complete)
+
+
+def _readings(window: Window, row: Row, stale: bool) -> Iterator[Observation]:
+    at = datetime.fromtimestamp(row.end, UTC)
+    key = tuple(row.key.items())
+    for measure, value in row.values.items():
+        if isinstance(value, Mapping):
+            for part, number in value.items():
+                yield Observation(window.name, measure, at, number, (*key, (_part(window, measure), part)), stale)
+        elif not isinstance(value, list):
+            yield Observation(window.name, measure, at, value, key, stale)
+
+
+def _part(window: Window, measure: str) -> str:
+    """What the parts of a measure are called in a reading's key."""
+    found = next(each for each in window.over.measures if each.name == measure)
+    return "currency" if "currency" in found.columns else "part"

@@ -1,0 +1,48 @@
+"""What counting an event into all declared windows costs: `python -m bench windows` prints one line of JSON."""
+
+import json
+import sys
+import time
+from itertools import islice
+from typing import Any
+
+from agents import places
+from agents.locate import Locate
+from streams import codec
+from streams.world import zones
+from streams.world.clock import live
+from streams.world.dice import Dice
+from streams.world.traffic import events
+from tables.declared import declared
+from tables.panes import Panes
+
+EVENTS = 100_000
+BATCH = 5_000
+RATE = 10_000.0
+ROUNDS = 3
+START = 1_767_268_800.0
+
+
+def main() -> None:
+    """Measure batches of generated traffic of both domains, quickest round, and print."""
+    records = list(islice(events(("rides", "ticketing"), Dice(1), "bench", live(START, RATE), RATE), EVENTS))
+    decoded = codec.decode_values([record.value for record in records])
+    batches = [decoded[first : first + BATCH] for first in range(0, EVENTS, BATCH)]
+    spot = Locate(zones.points(), places.load()).place
+    rounds = [_round(batches, spot) for _ in range(ROUNDS)]
+    seconds, lines = min(rounds)
+    figures = {"windows_us": round(seconds / EVENTS * 1e6, 2), "events": EVENTS, "batch": BATCH, "lines": lines}
+    sys.stdout.write(json.dumps(figures) + "\n")
+
+
+def _round(batches: list[list[Any]], spot: Any) -> tuple[float, int]:
+    panes = Panes(0, declared, {})
+    begun = time.thread_time()
+    for seq, batch in enumerate(batches):
+        panes.apply(batch, spot, seq=seq, watermark=0, rate=0.2)
+        panes.take_changes()
+    return time.thread_time() - begun, len(panes)
+
+
+if __name__ == "__main__":
+    main()

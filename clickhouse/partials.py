@@ -1,0 +1,27 @@
+"""Read partial states of windows from rows."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from clickhouse_connect.driver.asyncclient import AsyncClient
+
+from clickhouse.client import classify
+
+
+class Partials:
+    """Runs the statements that count panes again."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+
+    async def rows(self, sql: str, parameters: dict[str, Any]) -> Sequence[Sequence[Any]]:
+        """All rows. Raises what `classify` says."""
+        try:
+            return (await self._client.query(sql, parameters=parameters)).result_rows
+        except Exception as error:
+            raise classify(error) from error
+
+    async def newest(self, table: str, shard: int) -> int:
+        """The largest event time of a shard in a raw table, seconds since 1970; 0 if it has no rows."""
+        sql = "SELECT toUnixTimestamp(max(occurred_at)) FROM {table:Identifier} WHERE shard = {shard:UInt16}"
+        return int((await self.rows(sql, {"table": table, "shard": shard}))[0][0])

@@ -1,0 +1,82 @@
+"""Columns of decoded events under their names in ClickHouse, so that one declaration counts events and rows alike."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from xxhash import xxh64_intdigest
+
+from streams.errors import ConfigurationError
+from streams.events import EventSpec
+
+Spotter = Callable[[Any], Any]
+"""Tells zone, city, state, country and cell of a position field, as the columns of the row will have them."""
+
+
+class Columns:
+    """The columns of some events of one type, each computed once."""
+
+    HASHED = "#"
+    """In front of a column's name: the hashes of its values, as `tables.sketch` has them; None where there is none."""
+
+    def __init__(self, spec: EventSpec, events: Sequence[Any], spot: Spotter) -> None:
+        self._spec = spec
+        self.events = events
+        self._spot = spot
+        self._made: dict[str, list[Any]] = {}
+        self._spots: dict[str, list[Any]] = {}
+        self._groups: dict[tuple[int, tuple[str, ...], str], dict[tuple[Any, ...], list[int]]] = {}
+
+    def __getitem__(self, name: str) -> list[Any]:
+        """Values, None where an event has none. A column that the type lacks is None everywhere."""
+        made = self._made.get(name)
+        if made is None:
+            made = self._made[name] = self._make(name)
+        return made
+
+    def key(self, name: str) -> list[Any]:
+        """Values as parts of a key: '' where a text is missing, 0 where a cell is."""
+        values = self[name]
+        empty: Any = 0 if name.endswith("_cell") else ""
+        return [empty if value is None else value for value in values] if None in values else values
+
+    def groups(self, pane: int, key: tuple[str, ...], where: str) -> dict[tuple[Any, ...], list[int]]:
+        """Which events share a pane and a key: positions by (start, *key), without those that `where` leaves out."""
+        found = self._groups.get((pane, key, where))
+        if found is None:
+            found = self._groups[pane, key, where] = {}
+            lines = zip(self._starts(pane), *(self.key(name) for name in key), strict=True)
+            if where:
+                for index, (line, wanted) in enumerate(zip(lines, self[where], strict=True)):
+                    if wanted:
+                        found.setdefault(line, []).append(index)
+            else:
+                for index, line in enumerate(lines):
+                    found.setdefault(line, []).append(index)
+        return found
+
+    def _starts(self, pane: int) -> list[int]:
+        name = f"{pane} s"
+        if name not in self._made:
+            self._made[name] = [int(event.time.timestamp()) // pane * pane for event in self.events]
+        return self._made[name]
+
+    def _make(self, name: str) -> list[Any]:
+        spec = self._spec
+        if name.startswith(self.HASHED):
+            values = self[name.removeprefix(self.HASHED)]
+            hashes = {each: xxh64_intdigest(each.encode("utf-8", "surrogatepass")) for each in set(values) if each}
+            return [hashes.get(each) for each in values]
+        if name == "event_type":
+            return [spec.name] * len(self.events)
+        if name in spec.fields and name not in spec.positions:
+            return [getattr(event.data, name) for event in self.events]
+        prefix, _, part = name.rpartition("_")
+        if prefix in spec.positions:
+            spots = self._spots.get(prefix)
+            if spots is None:
+                spots = [self._spot(getattr(event.data, prefix)) for event in self.events]
+                self._spots[prefix] = spots
+            return [getattr(each, part) for each in spots]
+        if name in {column.name for column in spec.domain.derived}:
+            raise ConfigurationError(f"column {name!r} is added after windows have counted; count another one")
+        return [None] * len(self.events)

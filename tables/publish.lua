@@ -1,0 +1,41 @@
+-- Set the live numbers of one shard. Values are absolute; a stamp below the stored one is refused.
+--
+-- KEYS: 1 the shard's hash, 2 the set of shards, 3 the set of the shard's pane keys
+-- ARGV: 1 shard, 2 stamp, 3 epoch (who publishes), 4 'begin' or 'go on', 5 status or '', 6 seconds a pane key lives,
+--       then for each pane: its key, how many fields follow (-1: drop it), and the fields and values
+-- Returns 1 when done, 0 for an older stamp, -1 if somebody else has published since, or Redis has forgotten.
+local stamp = tonumber(redis.call('HGET', KEYS[1], 'stamp') or '-1')
+if stamp > tonumber(ARGV[2]) then
+  return 0
+end
+if ARGV[4] == 'begin' then
+  for _, pane in ipairs(redis.call('SMEMBERS', KEYS[3])) do
+    redis.call('DEL', pane)
+  end
+  redis.call('DEL', KEYS[3])
+elseif redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[3] then
+  return -1
+end
+redis.call('HSET', KEYS[1], 'stamp', ARGV[2], 'epoch', ARGV[3])
+redis.call('SADD', KEYS[2], ARGV[1])
+local at = 7
+while at <= #ARGV do
+  local pane, count = ARGV[at], tonumber(ARGV[at + 1])
+  at = at + 2
+  if count < 0 then
+    redis.call('DEL', pane)
+    redis.call('SREM', KEYS[3], pane)
+  else
+    for field = 1, count do
+      redis.call('HSET', pane, ARGV[at], ARGV[at + 1])
+      at = at + 2
+    end
+    redis.call('EXPIRE', pane, ARGV[6])
+    redis.call('SADD', KEYS[3], pane)
+  end
+end
+redis.call('EXPIRE', KEYS[3], ARGV[6])
+if ARGV[5] ~= '' then
+  redis.call('HSET', KEYS[1], 'status', ARGV[5])
+end
+return 1

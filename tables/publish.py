@@ -1,0 +1,105 @@
+"""Publish the panes of a shard to Redis, where one reader sees all workers."""
+
+import secrets
+from collections.abc import Iterator, Sequence
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from redis.asyncio import Redis
+
+from tables.panes import Panes, Touched
+from tables.wire import Status, encode_key, encode_states, pane_key, shard_key, shards_key
+
+SCRIPT = (Path(__file__).parent / "publish.lua").read_text()
+LINES = 5_000
+"""Lines of one call of the script; Redis answers nobody else while it runs."""
+SLACK = 600
+"""Seconds that a pane stays in Redis after its owner would have dropped it."""
+
+Group = list[bytes | str | int]
+
+
+class Answer(IntEnum):
+    """What the script says."""
+
+    FORGOTTEN = -1
+    REFUSED = 0
+    DONE = 1
+
+
+class Publisher:
+    """Publishes one shard, from one recovery to the next."""
+
+    def __init__(self, redis: Redis, group: str, panes: Panes) -> None:
+        self._script = redis.register_script(SCRIPT)
+        self._group = group
+        self._panes = panes
+        self._epoch = secrets.token_hex(8)
+        self._whole = True
+        longest = max((slices.keep + slices.pane for slices in panes.declared.slices.values()), default=0)
+        self._seconds = longest + SLACK
+        self._keys = [shard_key(group, panes.shard), shards_key(group), f"{group}:live:panes:{panes.shard}"]
+
+    async def publish(self, seq: int, status: Status, changed: Touched, gone: Sequence[tuple[str, int]]) -> bool:
+        """Send these changes since the last call, or everything if Redis does not know it.
+
+        `seq` is the stamp. False if a later owner of the shard has published. Raises RedisError; then everything is
+        sent next time.
+        """
+        groups = self._all() if self._whole else self._some(changed, gone)
+        begin = self._whole
+        self._whole = True  # until all of it is there
+        text = msgspec.json.encode(status)
+        for chunk, last in _chunks(groups):
+            answer = await self._call(seq, "begin" if begin else "go on", text if last else b"", chunk)
+            begin = False
+            if answer is Answer.REFUSED:
+                return False
+            if answer is Answer.FORGOTTEN:
+                return await self.publish(seq, status, {}, ())
+        self._whole = False
+        return True
+
+    async def _call(self, seq: int, mode: str, status: bytes, groups: list[Group]) -> Answer:
+        flat = [part for group in groups for part in group]
+        arguments: list[Any] = [self._panes.shard, seq, self._epoch, mode, status, self._seconds, *flat]
+        return Answer(int(await self._script(keys=self._keys, args=arguments)))
+
+    def _all(self) -> Iterator[Group]:
+        for slices, start, pane in self._panes:
+            yield from self._groups_of(slices.name, start, list(pane))
+
+    def _some(self, changed: Touched, gone: Sequence[tuple[str, int]]) -> Iterator[Group]:
+        for name, start in gone:
+            yield [pane_key(self._group, name, self._panes.shard, start), -1]
+        for (name, start), keys in changed.items():
+            yield from self._groups_of(name, start, list(keys))
+
+    def _groups_of(self, name: str, start: int, keys: list[Any]) -> Iterator[Group]:
+        slices = self._panes.declared.slices[name]
+        for first in range(0, len(keys), LINES):
+            # A pane may have been dropped while an earlier call was on its way.
+            pane = self._panes.table.get((name, self._panes.shard, start), {})
+            lines = [(key, pane[key]) for key in keys[first : first + LINES] if key in pane]
+            if not lines:
+                continue
+            group: Group = [pane_key(self._group, name, self._panes.shard, start), len(lines)]
+            for key, line in lines:
+                group += (encode_key(key), encode_states(slices, line.states))
+            yield group
+
+
+def _chunks(groups: Iterator[Group]) -> Iterator[tuple[list[Group], bool]]:
+    """The groups in calls of bounded size, and which is the last; one empty call if there are none."""
+    chunk: list[Group] = []
+    lines = 0
+    for group in groups:
+        size = max(1, (len(group) - 2) // 2)
+        if chunk and lines + size > LINES:
+            yield chunk, False
+            chunk, lines = [], 0
+        chunk.append(group)
+        lines += size
+    yield chunk, True

@@ -1,0 +1,134 @@
+"""The windows of running shards: what is rebuilt from rows is what was counted from events."""
+
+import time
+from typing import Any
+
+import pytest
+
+from agents.shard import Shard
+from streams.settings import Settings
+from tables.declared import declared
+from tables.wire import encode_states
+from tests.support.feed import Pipeline, pipeline, produce
+from tests.support.store import Answers, exactly
+from tests.support.waiting import eventually
+from tests.support.wire import event, mixed
+
+State = dict[tuple[str, int, Any], tuple[Any, ...]]
+
+
+def state(shard: Shard) -> State:
+    """Every line of a shard, with its revision."""
+    return {
+        (slices.name, start, key): (encode_states(slices, line.states), line.revision)
+        for slices, start, pane in shard.windows.panes
+        for key, line in pane.items()
+    }
+
+
+def needed(lines: State, watermark: int) -> State:
+    """The part that is not yet dropped at a watermark."""
+    kept = {name: slices.pane + slices.keep for name, slices in declared.slices.items()}
+    return {place: line for place, line in lines.items() if (place[1] + kept[place[0]]) * 1000 > watermark}
+
+
+async def recovered(worker: Pipeline) -> None:
+    """Wait until all shards have their windows."""
+
+    async def done() -> bool:
+        return len(worker.shards) == 2 and all(shard.is_recovered for shard in worker.shards.values())
+
+    await eventually("the shards are recovered", done)
+
+
+async def load(settings: Settings, first: int) -> int:
+    """Events of all types over the last three hours, and pings of all drivers."""
+    records = mixed(600, first)
+    for number in range(first, first + 400):
+        topic, value = event("driver.location.updated", number, ago=number % 40 * 60)
+        records.append((topic, number % 2, value))
+        topic, value = event("trip.completed", 10_000 + number, ago=number % 180 * 60)
+        records.append((topic, number % 2, value))
+        topic, value = event("ticket.purchased", 10_000 + number, ago=number % 90 * 60)
+        records.append((topic, number % 2, value))
+    await produce(settings, records)
+    return len(records)
+
+
+@pytest.mark.parametrize("end", ["crash", "orderly"])
+async def test_what_is_rebuilt_is_what_was_counted(ready: Settings, ask: Answers, end: str) -> None:
+    whole = ready.model_copy(update={"location_sample_rate": 0.5, "watermark_idle_seconds": 1.0})
+    rows = "SELECT (SELECT count() FROM events_raw) + (SELECT count() FROM events)"
+    sent = 0
+    async with pipeline(whole) as worker:
+
+        async def all_taken() -> bool:
+            return sum(sum(ends.values()) for ends in worker.feed.committed.values()) == sent
+
+        await recovered(worker)
+        for first in range(0, 3000, 1000):
+            sent += await load(whole, first)
+            await eventually("everything is taken", all_taken)
+        before = {number: state(shard) for number, shard in worker.shards.items()}
+        marks = {number: shard.windows.watermark.value for number, shard in worker.shards.items()}
+        count = await ask.one(rows)
+        assert count > 3000
+        assert sum(shard.windows.panes.late.total() for shard in worker.shards.values()) > 100
+        if end == "crash":
+            worker.crash()
+    async with pipeline(whole) as second:
+        await recovered(second)
+        await exactly(ask, count)
+        for number, shard in second.shards.items():
+            watermark = max(shard.windows.watermark.value, marks[number])
+            assert watermark > 0
+            assert len(needed(before[number], watermark)) > 100
+            assert needed(state(shard), watermark) == needed(before[number], watermark)
+
+
+TRIPS = """
+SELECT toUnixTimestamp(toStartOfInterval(occurred_at, INTERVAL 5 MINUTE)) AS start, pickup_city,
+    toDecimal64(countIf(event_type = 'trip.completed'), 0), toDecimal64(countIf(event_type = 'trip.cancelled'), 0)
+FROM events_raw WHERE event_type IN ('trip.completed', 'trip.cancelled') AND pickup_city != ''
+    AND toStartOfInterval(occurred_at, INTERVAL 5 MINUTE) + INTERVAL 15 MINUTE > watermark
+    AND start + 300 <= {now}
+GROUP BY start, pickup_city ORDER BY start, pickup_city
+"""
+KEPT = """
+SELECT toUnixTimestamp(starts_at) AS start, key[1] AS city, sum(values['completed']), sum(values['cancelled'])
+FROM metrics_realtime_latest WHERE window = 'rides.trips.by_city.5m'
+GROUP BY start, city HAVING sum(values['completed']) + sum(values['cancelled']) > 0 ORDER BY start, city
+"""
+
+CORRECTED = """
+SELECT count() FROM (
+    SELECT 1 FROM metrics_realtime GROUP BY window, starts_at, key, shard HAVING uniqExact(revision) > 1
+)
+"""
+
+
+async def test_closed_windows_are_kept_and_corrected(ready: Settings, ask: Answers) -> None:
+    quick = ready.model_copy(update={"watermark_idle_seconds": 0.5, "watermark_disorder_seconds": 1.0})
+
+    async def equal() -> bool:
+        now = int(time.time()) // 300 * 300
+        truth = await ask.rows(TRIPS.format(now=now))
+        return len(truth) > 5 and [row for row in await ask.rows(KEPT) if row[0] < now] == truth
+
+    async with pipeline(quick) as worker:
+        await recovered(worker)
+        await load(quick, 0)
+        await eventually("closed windows are those of the rows", equal)
+        await load(quick, 1000)  # most of it is within the lateness of windows that have closed
+        await eventually("some windows are corrected", lambda: ask.one(CORRECTED))
+        await eventually("corrected windows are those of the rows", equal)
+    rows = await ask.one("SELECT count() FROM metrics_realtime FINAL")
+    async with pipeline(quick) as worker:  # the next owner writes again what it has counted from rows
+
+        async def written_again() -> bool:
+            return bool(await ask.one("SELECT count() FROM metrics_realtime WHERE written_at > now() - 30") > rows)
+
+        await recovered(worker)
+        await eventually("all windows are written again", written_again)
+        assert await equal()
+        assert await ask.one("SELECT count() FROM metrics_realtime FINAL") == rows

@@ -1,0 +1,185 @@
+"""Windows put together from panes are what a plain loop over the events counts, however they arrive and are cut."""
+
+import random
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agents.locate import UNKNOWN
+from streams import codec
+from streams.events import registry
+from streams.events.domains import RIDES
+from streams.events.sample import sample
+from tables.aggregates import Count, Distinct, Max, Mean, Min, Money, Quantiles, Rate, Sum, Top
+from tables.assemble import assemble
+from tables.panes import Pane, Panes, Place
+from tables.window import Declared, Measures
+from tables.wire import answers, decode_states, encode_states
+
+START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+TYPES = ("trip.completed", "trip.cancelled")
+MEASURES = (
+    Count("completed", ("trip.completed",)),
+    Count("all"),
+    Rate("rate"),
+    Money("fares", ("trip.completed",), column="fare"),
+    Sum("km", ("trip.completed",), column="distance_km"),
+    Mean("mean_s", ("trip.completed",), column="duration_s"),
+    Min("least_s", ("trip.completed",), column="duration_s"),
+    Max("most_s", ("trip.completed",), column="duration_s"),
+    Distinct("riders", column="user_id"),
+    Quantiles("s", ("trip.completed",), column="duration_s"),
+    Top("reasons", ("trip.cancelled",), column="reason", n=2),
+)
+LATENESS = 120
+
+
+def declared() -> Declared:
+    """Three windows over one set of measures."""
+    made = Declared()
+    over = Measures("trips", RIDES, TYPES, MEASURES, ("event_type",), lateness=LATENESS, retention=10_000)
+    made.tumbling("1m", over, size=60)
+    made.tumbling("5m", over, size=300)
+    made.hopping("2m", over, size=120, slide=60)
+    return made
+
+
+DECLARED = declared()
+
+
+def decoded(kind: str, number: int) -> Any:
+    """A decoded event."""
+    spec = registry.events[kind]
+    (event,) = codec.decode_values([msgspec.json.encode(sample(spec, random.Random(number)))], spec.topic)
+    return event
+
+
+POOL = {kind: [decoded(kind, number) for number in range(12)] for kind in TYPES}
+
+events = st.builds(
+    lambda kind, number, second: msgspec.structs.replace(
+        POOL[kind][number], time=START + timedelta(seconds=second, milliseconds=number)
+    ),
+    st.sampled_from(TYPES),
+    st.integers(0, 11),
+    st.integers(-400, 900),
+)
+batches = st.lists(st.tuples(st.integers(0, 900), st.lists(events, max_size=12)), max_size=8)
+
+
+def counted(given_batches: list[tuple[int, list[Any]]], declared: Declared) -> Panes:
+    """The panes after batches of (watermark in seconds after START, events)."""
+    table: dict[Place, Pane] = {}
+    panes = Panes(0, declared, table)
+    watermark = 0
+    for seq, (at, members) in enumerate(given_batches):
+        watermark = max(watermark, int((START.timestamp() + at) * 1000))
+        panes.apply(members, lambda _: UNKNOWN, seq=seq, watermark=watermark, rate=1.0)
+    return panes
+
+
+def oracle(given_batches: list[tuple[int, list[Any]]], size: int, slide: int) -> dict[tuple[int, str], list[Any]]:
+    """Events by window and key, by the definition: a loop over everything."""
+    found: dict[tuple[int, str], list[Any]] = {}
+    watermark = 0.0
+    for at, members in given_batches:
+        watermark = max(watermark, START.timestamp() + at)
+        for event in members:
+            second = event.time.timestamp()
+            if (second // 60 + 1) * 60 + LATENESS <= watermark:
+                continue
+            first = int(second) - size
+            for start in range(first - first % slide, int(second) + 1, slide):
+                if start <= second < start + size:
+                    found.setdefault((start, codec.spec_of(type(event)).name), []).append(event)
+    return found
+
+
+def shown(members: list[Any], size: int) -> dict[str, Any]:
+    """What a person is shown of these events, computed plainly."""
+    data = [event.data for event in members]
+    done = [each for each in data if hasattr(each, "fare")]
+    seconds = [each.duration_s for each in done]
+    fares: dict[str, Decimal] = {}
+    for each in done:
+        fares[each.currency] = fares.get(each.currency, Decimal(0)) + each.fare
+    reasons: dict[str, int] = {}
+    for each in data:
+        if not hasattr(each, "fare"):
+            reasons[each.reason] = reasons.get(each.reason, 0) + 1
+    return {
+        "completed": len(done),
+        "all": len(data),
+        "rate": len(data) / size,
+        "fares": {currency: amount for currency, amount in sorted(fares.items()) if amount},
+        "km": sum(round(each.distance_km * 10_000) for each in done) / 10_000,
+        "mean_s": sum(seconds) * 10_000 / len(seconds) / 10_000 if seconds else None,
+        "least_s": min(seconds, default=None),
+        "most_s": max(seconds, default=None),
+        "riders": len({each.user_id for each in data}),
+        "reasons": sorted(reasons.items(), key=lambda item: (-item[1], item[0]))[:2],
+    }
+
+
+def as_answers(panes: Panes, name: str) -> dict[tuple[int, str], dict[str, Any]]:
+    """What a person is shown of the panes, quantiles apart."""
+    window = DECLARED.windows[name]
+    lines = [(start, {key: line.states for key, line in pane.items()}) for _, start, pane in panes]
+    found = assemble(DECLARED.slices["trips"], window, lines)
+    told = {
+        (start, str(key[0])): answers(DECLARED.slices["trips"], states, window.size)
+        for (start, key), states in found.items()
+    }
+    for each in told.values():
+        each.pop("s")
+    return told
+
+
+@settings(max_examples=60, deadline=None)
+@given(batches)
+def test_windows_are_what_a_plain_loop_counts(given_batches: list[tuple[int, list[Any]]]) -> None:
+    panes = counted(given_batches, DECLARED)
+    for name, window in DECLARED.windows.items():
+        expected = {
+            place: shown(members, window.size)
+            for place, members in oracle(given_batches, window.size, window.slide).items()
+        }
+        assert as_answers(panes, name) == expected
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(events, max_size=30), st.randoms(use_true_random=False), st.integers(1, 30))
+def test_order_and_cuts_change_nothing(members: list[Any], dice: random.Random, cut: int) -> None:
+    shuffled = list(members)
+    dice.shuffle(shuffled)
+    one = counted([(0, members)], DECLARED)
+    many = counted([(0, shuffled[i : i + cut]) for i in range(0, len(shuffled), cut)], DECLARED)
+    slices = DECLARED.slices["trips"]
+
+    def encoded(panes: Panes) -> dict[tuple[int, Any], bytes]:
+        return {(at, key): encode_states(slices, line.states) for _, at, pane in panes for key, line in pane.items()}
+
+    assert encoded(one) == encoded(many)
+    for text in encoded(one).values():
+        assert encode_states(slices, decode_states(slices, text)) == text
+
+
+def test_late_events_are_counted_as_late() -> None:
+    late = msgspec.structs.replace(POOL["trip.completed"][0], time=START)
+    panes = counted([(60 + LATENESS - 1, [late]), (60 + LATENESS, [late, late])], DECLARED)
+    assert panes.late == {"trips": 2}
+    assert as_answers(panes, "1m")[int(START.timestamp()), "trip.completed"]["completed"] == 1
+
+
+def test_panes_go_when_no_window_needs_them() -> None:
+    panes = counted([(0, [msgspec.structs.replace(POOL["trip.completed"][0], time=START)])], DECLARED)
+    end = int(START.timestamp()) + 60 + DECLARED.slices["trips"].keep
+    panes.expire(end * 1000 - 1)
+    assert len(panes) == 1
+    panes.expire(end * 1000)
+    assert len(panes) == 0
+    assert panes.take_changes() == ({}, [("trips", int(START.timestamp()))])
