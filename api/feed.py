@@ -40,7 +40,7 @@ class Mailbox:
         return {} if self.closed else taken
 
 
-class Feed:
+class _Feed:
     """One topic while somebody listens to it."""
 
     def __init__(self, topic: str, produce: Produce, seconds: Callable[[], float]) -> None:
@@ -64,7 +64,7 @@ class Feeds:
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         """Between two messages of a topic."""
-        self._feeds: dict[str, Feed] = {}
+        self._feeds: dict[str, _Feed] = {}
         self._closed = False
 
     @property
@@ -72,9 +72,10 @@ class Feeds:
         """How many clients listen."""
         return len({mailbox for feed in self._feeds.values() for mailbox in feed.listeners})
 
-    def feed(self, topic: str) -> Feed:
-        """A topic that somebody listens to. Raises KeyError."""
-        return self._feeds[topic]
+    def mailboxes(self, topic: str) -> frozenset[Mailbox]:
+        """Who listens to a topic."""
+        feed = self._feeds.get(topic)
+        return frozenset(feed.listeners) if feed is not None else frozenset()
 
     @contextmanager
     def listen(self, topics: Sequence[tuple[str, Produce]]) -> Iterator[Mailbox]:
@@ -83,7 +84,7 @@ class Feeds:
         for topic, produce in topics:
             feed = self._feeds.get(topic)
             if feed is None:
-                feed = self._feeds[topic] = Feed(topic, produce, lambda: self.seconds)
+                feed = self._feeds[topic] = _Feed(topic, produce, lambda: self.seconds)
             feed.listeners.add(mailbox)
             if feed.latest is not None:
                 mailbox.put(topic, feed.latest)

@@ -100,6 +100,15 @@ class Cell(_Model):
     """Drivers seen."""
 
 
+class Zone(_Model):
+    """Demand in one pickup zone."""
+
+    zone: str
+    """Name of the zone."""
+    bookings: int
+    """Bookings asked for."""
+
+
 class Dashboard(Realtime):
     """All that the dashboard shows."""
 
@@ -107,6 +116,8 @@ class Dashboard(Realtime):
     """The hour, minute by minute."""
     cells: list[Cell]
     """Demand and supply by place."""
+    zones: list[Zone]
+    """The busiest pickup zones of the last quarter of an hour."""
     interactions: dict[str, int]
     """Interactions of ticketing in the hour, by event type."""
 

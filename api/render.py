@@ -1,5 +1,6 @@
 """Turns what `tables.live` found into the bodies of answers; pure."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +14,8 @@ HOUR = 3600
 MINUTES = 60
 """Minutes that the dashboard shows."""
 DEMAND, DRIVERS = "rides.demand.by_cell.15m", "rides.pings.by_cell.15m"
+ZONES = "rides.bookings.by_zone.5m"
+BUSIEST = 6
 INTERACTIONS = "ticketing.interactions.1h"
 
 
@@ -149,14 +152,15 @@ def _row(window: Window, row: Row) -> dict[str, Any]:
 def dashboard_queries(declared: Declared) -> tuple[Query, ...]:
     """What `dashboard` needs: the hour, its minutes, cells and interactions."""
     minutes = (Query(window.name, last=MINUTES) for window in minutely(declared))
-    return (*realtime_queries(declared), *minutes, Query(DEMAND), Query(DRIVERS), Query(INTERACTIONS))
+    places = (Query(DEMAND), Query(DRIVERS), Query(ZONES, last=3))
+    return (*realtime_queries(declared), *minutes, *places, Query(INTERACTIONS))
 
 
 def dashboard(declared: Declared, view: View) -> dict[str, Any]:
     """All that the dashboard shows."""
     hours, minutes = hourly(declared), minutely(declared)
     of_minutes = view.rows[len(hours) : len(hours) + len(minutes)]
-    demand, drivers, interactions = view.rows[len(hours) + len(minutes) :]
+    demand, drivers, zones, interactions = view.rows[len(hours) + len(minutes) :]
     return {
         **head(view),
         **_hour(hours, view.rows[: len(hours)]),
@@ -168,6 +172,7 @@ def dashboard(declared: Declared, view: View) -> dict[str, Any]:
             },
         },
         "cells": _cells(demand, drivers),
+        "zones": _zones(zones),
         "interactions": {row.key["event_type"]: row.values["events"] for row in interactions},
     }
 
@@ -194,3 +199,12 @@ def _cells(demand: Sequence[Row], drivers: Sequence[Row]) -> list[dict[str, Any]
     return [
         {"cell": cell, "bookings": asked.get(cell, 0), "drivers": seen.get(cell, 0)} for cell in sorted({*asked, *seen})
     ]
+
+
+def _zones(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """The pickup zones with most bookings over some neighbouring windows."""
+    asked: Counter[str] = Counter()
+    for row in rows:
+        asked[row.key["pickup_zone"]] += row.values["created"]
+    ordered = sorted((+asked).items(), key=lambda item: (-item[1], item[0]))
+    return [{"zone": zone, "bookings": count} for zone, count in ordered[:BUSIEST]]

@@ -90,6 +90,7 @@ def declare(to: Declared) -> None:
     for place, column in (("organizer", "organizer_id"), ("event", "ticketed_event_id")):
         over = Measures(f"ticketing.sales.by_{place}", TICKETING, FUNNEL_TYPES[1:], FUNNEL, (column,))
         to.tumbling(f"{over.name}.5m", over, size=300)
+    to.tumbling("ticketing.dashboard.1m", DASHBOARD, size=60)
     to.tumbling("realtime_dashboard", DASHBOARD, size=300)
     to.hopping("ticketing.dashboard.1h", DASHBOARD, size=3600, slide=60)
     to.session(SESSIONS)

@@ -57,6 +57,9 @@ def test_wheel_holds_the_product_and_nothing_else(tmp_path: Path) -> None:
     tops = {name.split("/")[0] for name in names if ".dist-info" not in name}
     assert tops <= {"streams", "agents", "tables", "clickhouse", "api", "metadata", "deploy"}
     assert "streams/py.typed" in names
+    page = {f"api/static/{name}" for name in ("index.html", "js/main.js", "css/page.css", "icon.svg")}
+    vendored = {f"api/static/vendor/{name}" for name in ("uPlot.iife.min.js", "uPlot.min.css", "LICENSE.txt")}
+    assert page | vendored <= set(names)
 
 
 def test_faust_finds_the_app_from_any_folder(tmp_path: Path) -> None:

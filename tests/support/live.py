@@ -40,6 +40,17 @@ from tables.wire import (
 from tests.support.proxy import ProxyThread, proxy_thread
 from tests.support.waiting import until
 
+ZONES = ("Upper East Side South", "Astoria", "Bushwick West", "JFK Airport", "Midtown Center", "Park Slope", "SoHo")
+PAGES = (
+    "/",
+    "/search",
+    "/e/winter-jazz",
+    "/e/city-marathon",
+    "/e/opera-gala",
+    "/e/book-fair",
+    "/e/food-market",
+    "/help",
+)
 Event = Mapping[str, Any]
 """Columns of one event, with `event_type` and `at`, seconds since 1970."""
 
@@ -149,11 +160,16 @@ def rides(count: int, now: float, minutes: int = 60) -> list[Event]:
     """Events of ride sharing over the last minutes, the newest at `now`: each booking with trip and payment."""
     dice, events = random.Random(count), list[Event]()
     middle = h3.latlng_to_cell(40.73, -73.94, CELL_RESOLUTION)
-    cells = [h3.str_to_int(cell) for cell in sorted(h3.grid_disk(middle, 3))]
+    around = sorted(h3.grid_disk(middle, 5), key=lambda cell: (h3.grid_distance(middle, cell), cell))
+
+    def cell() -> int:
+        """A place, the likelier the nearer to the middle."""
+        return int(h3.str_to_int(around[int(abs(dice.gauss(0, 1)) * 28) % len(around)]))
+
     for n in range(count):
         at = now - dice.random() * 60 * minutes if n else now
-        user, driver = f"rider-{dice.randrange(40)}", f"driver-{dice.randrange(12)}"
-        zone = dice.choice(("Astoria", "Bushwick West", "JFK Airport"))
+        user, driver = f"rider-{dice.randrange(400)}", f"driver-{dice.randrange(90)}"
+        zone = dice.choices(ZONES, weights=range(len(ZONES), 0, -1))[0]
         shared: dict[str, Any] = {
             "at": at,
             "user_id": user,
@@ -162,18 +178,23 @@ def rides(count: int, now: float, minutes: int = 60) -> list[Event]:
             "pickup_city": "New York",
         }
         money: dict[str, Any] = {"currency": "USD", "amount": Decimal(dice.randrange(500, 9000)).scaleb(-2)}
-        events.append({**shared, **money, "event_type": "booking.created", "pickup_cell": dice.choice(cells)})
+        events.append({**shared, **money, "event_type": "booking.created", "pickup_cell": cell()})
         if n % 4:
             events.append({**shared, **money, "event_type": "booking.confirmed"})
             events.append({**shared, "event_type": "trip.started"})
             fare = {"fare": money["amount"], "driver_earnings": money["amount"] / 2, "tip": Decimal(1)}
+            if n % 13 == 1:
+                events.append({**shared, "event_type": "trip.cancelled"})
+                continue
+            events.append({**shared, **money, "event_type": "payment.initiated"})
             trip = {"currency": "USD", "distance_km": dice.random() * 20, "duration_s": dice.randrange(200, 4000)}
             events.append({**shared, **fare, **trip, "event_type": "trip.completed"})
             events.append({**shared, **money, "event_type": "payment.success" if n % 9 else "payment.failed"})
         else:
             events.append({**shared, "event_type": "booking.cancelled"})
-        ping = {"at": at, "driver_id": driver, "position_cell": dice.choice(cells)}
-        events.append({**ping, "event_type": "driver.location.updated"})
+        for _ in range(3):
+            where = {"at": at, "driver_id": f"driver-{dice.randrange(90)}", "position_cell": cell()}
+            events.append({**where, "event_type": "driver.location.updated"})
     return events
 
 
@@ -187,7 +208,7 @@ def ticketing(count: int, now: float, minutes: int = 60) -> list[Event]:
             "at": at,
             "session_id": f"visit-{n}",
             "user_id": f"user-{dice.randrange(99)}",
-            "url": f"/e/{n % 7}",
+            "url": dice.choices(PAGES, weights=range(len(PAGES), 0, -1))[0],
         }
         visit |= {"organizer_id": f"org-{n % 5}", "ticketed_event_id": f"event-{n % 11}"}
         for step in steps[: 1 + n % len(steps)]:
@@ -196,14 +217,21 @@ def ticketing(count: int, now: float, minutes: int = 60) -> list[Event]:
                 amount = Decimal(dice.randrange(900, 30000)).scaleb(-2)
                 event |= {"amount": amount, "currency": dice.choice(("EUR", "USD", "GBP")), "quantity": 1 + n % 3}
             events.append(event)
+            if step == "ticket.purchased" and n % 3 == 0:
+                events.append({**event, "event_type": "ticket.checked_in"})
+        if n % 4 == 0:
+            events.append({**visit, "event_type": dice.choice(("event.searched", "event.favorited", "event.shared"))})
+        if n % 90 == 89:
+            back = {"refund_amount": Decimal(30), "currency": "EUR", "quantity": 1}
+            events.append({**visit, **back, "event_type": "ticket.refunded"})
     return events
 
 
 @contextlib.contextmanager
-def served(settings: Settings) -> Iterator[tuple[str, FastAPI]]:
+def served(settings: Settings, port: int | None = None) -> Iterator[tuple[str, FastAPI]]:
     """The web process's app on a free port of this process, and its address."""
     app = create(settings)
-    port = free_port()
+    port = port or free_port()
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=2))
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -1,0 +1,137 @@
+"""A headless Chromium driven by its DevTools protocol: open a page, ask it, press keys, take pictures."""
+
+import asyncio
+import base64
+import contextlib
+import itertools
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+
+from tests.support.tools import need
+from tests.support.waiting import eventually
+
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-dev-shm-usage",
+    "--disable-extensions",
+    "--hide-scrollbars",
+    "--no-first-run",
+    "--remote-debugging-port=0",
+    "about:blank",
+)
+
+
+class Page:
+    """One page."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.errors: list[str] = []
+        """What the page's own scripts complained of."""
+        self._connection = connection
+        self._numbers = itertools.count(1)
+        self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._reading = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        async for text in self._connection:
+            said = json.loads(text)
+            if said.get("method") == "Runtime.exceptionThrown":
+                details = said["params"]["exceptionDetails"]
+                self.errors.append(str(details.get("exception", details).get("description", details))[:300])
+            elif said.get("method") == "Log.entryAdded" and said["params"]["entry"]["level"] == "error":
+                self.errors.append(said["params"]["entry"]["text"])
+            elif said.get("id") in self._answers:
+                self._answers.pop(said["id"]).set_result(said)
+
+    async def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """One command of the protocol."""
+        number = next(self._numbers)
+        answer = self._answers[number] = asyncio.get_running_loop().create_future()
+        await self._connection.send(json.dumps({"id": number, "method": method, "params": parameters}))
+        said = await asyncio.wait_for(answer, 30)
+        assert "error" not in said, said
+        result: dict[str, Any] = said["result"]
+        return result
+
+    async def open(self, url: str, *, width: int = 1360, height: int = 900, dark: bool = False) -> None:
+        """Show an address in a window of this size."""
+        for domain in ("Page", "Runtime", "Log"):
+            await self.call(f"{domain}.enable")
+        phone = width < 600
+        await self.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=phone
+        )
+        scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+        await self.call("Emulation.setEmulatedMedia", features=scheme)
+        await self.call("Page.navigate", url=url)
+        await self.until("the page to load", f"location.href.startsWith({url!r}) && document.readyState === 'complete'")
+
+    async def ask(self, expression: str) -> Any:
+        """The value of an expression of JavaScript."""
+        said = await self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in said, said
+        return said["result"].get("value")
+
+    async def until(self, what: str, expression: str, seconds: float = 20) -> None:
+        """Wait for an expression to hold."""
+
+        async def holds() -> bool:
+            return bool(await self.ask(expression))
+
+        await eventually(what, holds, seconds)
+
+    async def press(self, key: str) -> None:
+        """Press and let go of a key."""
+        code = {"Tab": 9, "Enter": 13}[key]
+        text = {"text": "\r"} if key == "Enter" else {}
+        await self.call("Input.dispatchKeyEvent", type="keyDown", key=key, code=key, windowsVirtualKeyCode=code, **text)
+        await self.call("Input.dispatchKeyEvent", type="keyUp", key=key, code=key, windowsVirtualKeyCode=code)
+
+    async def picture(self, path: Path) -> None:
+        """Write what the window shows as PNG."""
+        said = await self.call("Page.captureScreenshot", format="png")
+        await asyncio.to_thread(path.write_bytes, base64.b64decode(said["data"]))
+
+    async def close(self) -> None:
+        """Let the page go."""
+        self._reading.cancel()
+        await self._connection.close()
+
+
+@contextlib.asynccontextmanager
+async def browser(profile: Path) -> AsyncIterator[Page]:
+    """A page of a browser of its own; ends the test where there is no browser."""
+    process = await asyncio.create_subprocess_exec(
+        need("chromium"),
+        f"--user-data-dir={profile}",
+        *FLAGS,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    port_file = profile / "DevToolsActivePort"
+    try:
+
+        async def listens() -> bool:
+            return port_file.exists() and len(port_file.read_text().split()) == 2
+
+        await eventually("the browser to listen", listens, 60)
+        port, path = port_file.read_text().split()
+        async with connect(f"ws://127.0.0.1:{port}{path}", max_size=None) as whole:
+            await whole.send(json.dumps({"id": 1, "method": "Target.createTarget", "params": {"url": "about:blank"}}))
+            target = json.loads(await whole.recv())["result"]["targetId"]
+            page = Page(await connect(f"ws://127.0.0.1:{port}/devtools/page/{target}", max_size=None))
+            try:
+                yield page
+            finally:
+                await page.close()
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
