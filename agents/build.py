@@ -21,6 +21,7 @@ from agents.render import Render
 from agents.shard import Flow, Sizes, Surroundings
 from agents.shards import Positions, Shards
 from agents.source import Source
+from clickhouse.chains import ChainRows
 from clickhouse.client import connect
 from clickhouse.columns import DEDUPLICATION_WINDOW
 from clickhouse.holds import Holds
@@ -123,7 +124,7 @@ async def open_worker(
         version=version,
         topics=names,
         flow=flow,
-        store=Store(Sink(client, settings), witness, clock, Repairs(client, settings), dead),
+        store=Store(Sink(client, settings), witness, ChainRows(client), clock, Repairs(client, settings), dead),
         memory=Memory(settings.duplicate_memory_events, settings.duplicate_memory_seconds),
         memory_seconds=settings.duplicate_memory_seconds,
         render=Render(Locate(zones.points(), places.load())),

@@ -96,6 +96,21 @@ async def test_r4_the_embedded_broker_may_forget_everything(ready: Settings, ask
     assert await ask.one("SELECT uniqExact(chain) FROM delivered WHERE shard = 0 AND intent > 0") >= 1
 
 
+async def test_r4_a_log_that_went_alone_is_not_taken_for_a_broker_that_forgot(ready: Settings, ask: Answers) -> None:
+    """The topics still hold what was delivered: a new chain over them would write every row twice."""
+    await produce(ready, mixed(100))
+    async with pipeline(ready):
+        await exactly(ask, 100)
+    other = ready.model_copy(update={"kafka_intents_topic": "intents-anew", "kafka_forgets": True})
+    await create(other)
+    await produce(ready, mixed(20, first=100))
+    async with pipeline(other) as worker:
+        for shard in (0, 1):
+            await state_of(worker, State.STOPPED, shard)
+            assert worker.shards[shard].problem.startswith("LogCut")
+    await exactly(ask, 100)
+
+
 async def test_r6_a_token_that_was_logged_without_its_rows_is_superseded(ready: Settings, ask: Answers) -> None:
     await shorten_age(ask, 3)
     quick = short(ready)
