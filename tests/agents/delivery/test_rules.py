@@ -17,21 +17,12 @@ from streams.batch import Chunk
 from streams.cli.topics import create
 from streams.errors import SinkUnavailable
 from streams.settings import Settings
-from tests.support.feed import Pipeline, pipeline, produce
+from tests.support.feed import pipeline, produce, state_of
 from tests.support.proxy import Proxy, proxy
 from tests.support.stack import fresh_broker
-from tests.support.store import Answers, exactly, shorten_age
+from tests.support.store import Answers, exactly, short, shorten_age
 from tests.support.waiting import eventually
 from tests.support.wire import event, mixed
-
-
-async def state_of(worker: Pipeline, state: State, shard: int = 0) -> None:
-    """Wait until the shard is in this state."""
-
-    async def reached() -> bool:
-        return worker.shards[shard].state is state
-
-    await eventually(f"shard {shard} is {state}", reached)
 
 
 @pytest.fixture
@@ -41,11 +32,6 @@ async def line(ready: Settings) -> AsyncIterator[tuple[Proxy, Settings]]:
     async with proxy(url.hostname or "", url.port or 0) as made:
         behind = url._replace(netloc=f"{url.username}:{url.password}@127.0.0.1:{made.port}").geturl()
         yield made, ready.model_copy(update={"clickhouse_url": behind, "retry_longest_seconds": 0.5})
-
-
-def short(settings: Settings, age: float = 3) -> Settings:
-    """Settings under which a batch ages fast; see `shorten_age`."""
-    return settings.model_copy(update={"batch_age_seconds": age, "batch_settle_seconds": 0.5})
 
 
 def test_r1_a_shard_runs_only_where_all_its_topics_are() -> None:
