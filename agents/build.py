@@ -28,6 +28,7 @@ from agents.source import Source
 from agents.watch import Watch, known_measures
 from agents.webhook import Webhook, open_webhook
 from agents.windows import Realtime
+from clickhouse.chains import ChainRows
 from clickhouse.client import connect
 from clickhouse.columns import DEDUPLICATION_WINDOW
 from clickhouse.holds import Holds
@@ -169,7 +170,7 @@ async def open_worker(
         version=version,
         topics=names,
         flow=flow,
-        store=Store(Sink(client, settings), witness, clock, Repairs(client, settings), dead),
+        store=Store(Sink(client, settings), witness, ChainRows(client), clock, Repairs(client, settings), dead),
         memory=Memory(settings.duplicate_memory_events, settings.duplicate_memory_seconds),
         memory_seconds=settings.duplicate_memory_seconds,
         render=Render(locate),

@@ -19,6 +19,7 @@ from agents.batch import Batch
 from agents.dead_letter import DeadLetterTopic
 from agents.kill_point import point
 from agents.render import DEAD_LETTERS, Content, dead_letter_rows, lines
+from clickhouse.chains import ChainRows
 from clickhouse.repair import Repairs
 from clickhouse.sink import Sink
 from clickhouse.witness import Clock, Witness
@@ -52,6 +53,7 @@ class Store:
 
     sink: Sink
     witness: Witness
+    rows: ChainRows
     clock: Clock
     repairs: Repairs
     dead_letters: DeadLetterTopic

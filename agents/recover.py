@@ -5,9 +5,12 @@ from typing import Literal
 
 import structlog
 
+from agents.deliver import Store
 from agents.log import IntentLog
+from agents.repair.ends import kept
 from agents.source import Source
-from clickhouse.witness import Delivered, Witness
+from clickhouse.chains import ChainRows
+from clickhouse.witness import Delivered
 from streams import intent as intents
 from streams.errors import ConfigurationError, LogCut, SourceCut
 from streams.intent import Chain, Intent, Ranges
@@ -26,13 +29,13 @@ class Beginning:
 
 
 async def read_chain(
-    shard: int, intents_log: IntentLog, source: Source, witness: Witness, beginning: Beginning, topics: frozenset[str]
+    shard: int, intents_log: IntentLog, source: Source, store: Store, beginning: Beginning, topics: frozenset[str]
 ) -> Chain:
     """The chain of the shard up to the log's end, begun if there is none.
 
     Raises LogCut, SourceCut, ConfigurationError, UnknownIntentFormat, SinkUnavailable.
     """
-    seen = await witness.highest(shard)
+    seen = await store.witness.highest(shard)
     begin, end = await intents_log.bounds()
     if seen is None:
         chain = Chain()
@@ -40,7 +43,7 @@ async def read_chain(
     else:
         anchored = await _anchor(shard, seen, intents_log, begin, end)
         if anchored is None:
-            anchored = await _after_cut(shard, seen, intents_log, source, beginning, begin, end)
+            anchored = await _after_cut(shard, seen, intents_log, source, store.rows, beginning, begin, end)
         chain = anchored
     async for offset, value in intents_log.read_to(end):
         chain.take(offset, value)
@@ -74,7 +77,14 @@ async def _anchor(shard: int, seen: Delivered, intents_log: IntentLog, begin: in
 
 
 async def _after_cut(
-    shard: int, seen: Delivered, intents_log: IntentLog, source: Source, beginning: Beginning, begin: int, end: int
+    shard: int,
+    seen: Delivered,
+    intents_log: IntentLog,
+    source: Source,
+    rows: ChainRows,
+    beginning: Beginning,
+    begin: int,
+    end: int,
 ) -> Chain:
     """The log does not hold what ClickHouse has seen: go on only from a record that begins anew after it (R4)."""
     intents_log.seek(begin)
@@ -82,7 +92,7 @@ async def _after_cut(
         record = intents.decode(value)
         if record is not None and record.begins and record.previous == seen.nonce and record.seq == seen.seq + 1:
             return Chain(record, offset)
-    if beginning.forgets and begin == 0 and all(start == 0 for start, _ in (await source.bounds()).values()):
+    if beginning.forgets and begin == 0 and await _is_forgotten(shard, seen, source, rows):
         log.info("the broker has forgotten: a new chain begins", shard=shard, after=seen.seq)
         intents_log.seek(begin)
         chain = Chain()
@@ -93,6 +103,17 @@ async def _after_cut(
         f"another record or none at offset {seen.offset}: it was cut or re-created. Nothing is read until a person has "
         "looked: stop the workers and run `millrace intents repair`"
     )
+
+
+async def _is_forgotten(shard: int, seen: Delivered, source: Source, rows: ChainRows) -> bool:
+    """Whether the sources went with the log; a new chain over records that have rows would double them."""
+    bounds = await source.bounds()
+    if any(start > 0 for start, _ in bounds.values()):
+        return False
+    if left := await kept(rows, source, shard, seen.chain, bounds):
+        log.warning("the log of intents is gone, but what it delivered is not", shard=shard, topics=left)
+        return False
+    return True
 
 
 async def begin_chain(

@@ -227,7 +227,7 @@ class Shard:
         around = self._around
         await self._intents.open()
         chain = await read_chain(
-            self.number, self._intents, self._source, around.store.witness, around.beginning, around.topics
+            self.number, self._intents, self._source, around.store, around.beginning, around.topics
         )
         self.proposer.chain = chain
         bounds = await self._source.bounds()

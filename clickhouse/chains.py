@@ -87,6 +87,21 @@ class ChainRows:
                 best = Row(int(rows[0][0]), int(rows[0][1]), rows[0][2])
         return best
 
+    async def first(self, shard: int, chain: str) -> dict[str, Row]:
+        """Per topic the chain's row of the lowest offset."""
+        found: dict[str, Row] = {}
+        for table in WITNESSED:
+            rows = await self._query(
+                "SELECT topic, min(offset), toUnixTimestamp64Milli(argMin(appended_at, offset)), "
+                f"argMin(event_id, offset) FROM {table} WHERE shard = {{shard:UInt16}} "
+                "AND chain = {chain:String} GROUP BY topic",
+                {"shard": shard, "chain": chain},
+            )
+            for topic, offset, appended_at, event_id in rows:
+                if topic not in found or offset < found[topic].offset:
+                    found[topic] = Row(int(offset), int(appended_at), event_id)
+        return found
+
     async def note(self, **facts: Any) -> None:
         """Enter a repair into the audit; the names are the columns of `chain_repairs`."""
         try:

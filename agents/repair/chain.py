@@ -74,7 +74,7 @@ async def plan(parts: Parts, shard: int) -> Plan:
     for topic in sorted(bounds):
         here = known.get(topic)
         source = parts.source(shard)
-        agreed = None if here is None else await agreement(parts, source, shard, chain, topic, here, bounds[topic])
+        agreed = None if here is None else await agreement(parts.rows, source, shard, chain, topic, here, bounds[topic])
         made.places[topic] = place(here, *bounds[topic], agreed)
     made.record = await _record(parts, made, last)
     return made

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agents.decode import decode
-from agents.repair.parts import Parts
 from agents.source import Source
-from clickhouse.chains import Row
+from clickhouse.chains import ChainRows, Row
 from streams import codec
+from streams.intent import Ranges
 from streams.topics import raw_table
 
 
@@ -53,7 +53,7 @@ def place(known: Known | None, begin: int, end: int, agreed: int | None) -> Plac
 
 
 async def agreement(
-    parts: Parts, source: Source, shard: int, chain: str, topic: str, known: Known, bounds: tuple[int, int]
+    rows: ChainRows, source: Source, shard: int, chain: str, topic: str, known: Known, bounds: tuple[int, int]
 ) -> int | None:
     """Whether the topic still holds the records that rows came from: see `place`.
 
@@ -62,7 +62,7 @@ async def agreement(
     """
     begin, end = bounds
     table = raw_table(topic)
-    last = await parts.rows.nearest(table, shard, chain, topic, begin, known.seen)
+    last = await rows.nearest(table, shard, chain, topic, begin, known.seen)
     if last is None:
         # The rows are older than anything that the topic holds; only a shorter topic betrays itself.
         return begin if known.done > end else None
@@ -70,7 +70,7 @@ async def agreement(
         return None
     low, high, agreed = begin, last.offset, begin
     while low < high:
-        row = await parts.rows.nearest(table, shard, chain, topic, low, (low + high + 1) // 2)
+        row = await rows.nearest(table, shard, chain, topic, low, (low + high + 1) // 2)
         if row is None:
             low = (low + high + 1) // 2
         elif await _is_same(source, topic, row, end):
@@ -78,6 +78,18 @@ async def agreement(
         else:
             high = row.offset
     return agreed
+
+
+async def kept(rows: ChainRows, source: Source, shard: int, chain: str, bounds: Ranges) -> list[str]:
+    """The topics that still hold the record that the chain's first row of them came from.
+
+    One look a topic is enough where a topic is forgotten whole or not at all, and holds its beginning.
+    """
+    found = []
+    for topic, row in (await rows.first(shard, chain)).items():
+        if topic in bounds and await _is_same(source, topic, row, bounds[topic][1]):
+            found.append(topic)
+    return sorted(found)
 
 
 async def _is_same(source: Source, topic: str, row: Row, end: int) -> bool:

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from agents.build import Running, groupless, open_worker
-from agents.shard import Shard
+from agents.shard import Shard, State
 from streams.batch import Chunk
 from streams.settings import Settings
 from streams.topics import source_topics
 from streams.version import VERSION
+from tests.support.waiting import eventually
 
 TOPICS = frozenset(source_topics())
 
@@ -27,6 +28,8 @@ class Feed:
         self.lose: Callable[[Chunk], bool] = lambda _: False
         """Chunks for which it says True are dropped on the way, as Faust drops some."""
         self.committed: dict[int, dict[str, int]] = {}
+        self._seeks: dict[TopicPartition, int] = {}
+        """To be done between two fetches: a seek in the middle of one would make its records look misplaced."""
 
     async def start(self) -> None:
         """Assign the shards' partitions, at their beginning."""
@@ -45,7 +48,7 @@ class Feed:
     async def reposition(self, shard: int, offsets: Mapping[str, int]) -> None:
         """As agents.shard.Flow."""
         for topic, offset in offsets.items():
-            self._consumer.seek(self._tps[shard, topic], offset)
+            self._seeks[self._tps[shard, topic]] = offset
 
     async def commit(self, shard: int, offsets: Mapping[str, int]) -> None:
         """As agents.shard.Flow."""
@@ -66,6 +69,9 @@ class Feed:
         """Fetch and offer until cancelled."""
         positions: dict[TopicPartition, int] = {}
         while True:
+            seeks, self._seeks = self._seeks, {}
+            for tp, offset in seeks.items():
+                self._consumer.seek(tp, offset)
             for tp in self._tps.values():
                 positions[tp] = await self._consumer.position(tp)
             for tp, records in (await self._consumer.getmany(timeout_ms=50, max_records=5000)).items():
@@ -135,3 +141,12 @@ async def produce(settings: Settings, records: Iterable[tuple[str, int, bytes | 
     finally:
         await producer.stop()
     return len(sent)
+
+
+async def state_of(worker: Pipeline, state: State, shard: int = 0) -> None:
+    """Wait until the shard is in this state."""
+
+    async def reached() -> bool:
+        return worker.shards[shard].state is state
+
+    await eventually(f"shard {shard} is {state}", reached)

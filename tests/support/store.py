@@ -82,3 +82,8 @@ async def shorten_age(ask: Answers, seconds: int) -> None:
             f"ALTER TABLE {table} ADD CONSTRAINT fresh CHECK ingested_at BETWEEN "
             f"nowInBlock64(3) - INTERVAL {seconds} SECOND AND nowInBlock64(3) + INTERVAL 1 MINUTE"
         )
+
+
+def short(settings: Settings, age: float = 3) -> Settings:
+    """Settings under which a batch ages fast; see `shorten_age`."""
+    return settings.model_copy(update={"batch_age_seconds": age, "batch_settle_seconds": 0.5})

@@ -20,21 +20,12 @@ from streams.batch import Chunk
 from streams.cli.topics import create
 from streams.errors import SinkUnavailable
 from streams.settings import Settings
-from tests.support.feed import Pipeline, pipeline, produce
+from tests.support.feed import pipeline, produce, state_of
 from tests.support.proxy import Proxy, proxy
 from tests.support.stack import fresh_broker
-from tests.support.store import Answers, exactly, shorten_age
+from tests.support.store import Answers, exactly, short, shorten_age
 from tests.support.waiting import eventually
 from tests.support.wire import event, mixed
-
-
-async def state_of(worker: Pipeline, state: State, shard: int = 0) -> None:
-    """Wait until the shard is in this state."""
-
-    async def reached() -> bool:
-        return worker.shards[shard].state is state
-
-    await eventually(f"shard {shard} is {state}", reached)
 
 
 @pytest.fixture
@@ -44,11 +35,6 @@ async def line(ready: Settings) -> AsyncIterator[tuple[Proxy, Settings]]:
     async with proxy(url.hostname or "", url.port or 0) as made:
         behind = url._replace(netloc=f"{url.username}:{url.password}@127.0.0.1:{made.port}").geturl()
         yield made, ready.model_copy(update={"clickhouse_url": behind, "retry_longest_seconds": 0.5})
-
-
-def short(settings: Settings, age: float = 3) -> Settings:
-    """Settings under which a batch ages fast; see `shorten_age`."""
-    return settings.model_copy(update={"batch_age_seconds": age, "batch_settle_seconds": 0.5})
 
 
 def test_r1_a_shard_runs_only_where_all_its_topics_are() -> None:
@@ -150,6 +136,21 @@ async def test_r4_the_embedded_broker_may_forget_everything(ready: Settings, ask
         async with pipeline(forgetful):
             await exactly(ask, 200)
     assert await ask.one("SELECT uniqExact(chain) FROM delivered WHERE shard = 0 AND intent > 0") >= 1
+
+
+async def test_r4_a_log_that_went_alone_is_not_taken_for_a_broker_that_forgot(ready: Settings, ask: Answers) -> None:
+    """The topics still hold what was delivered: a new chain over them would write every row twice."""
+    await produce(ready, mixed(100))
+    async with pipeline(ready):
+        await exactly(ask, 100)
+    other = ready.model_copy(update={"kafka_intents_topic": "intents-anew", "kafka_forgets": True})
+    await create(other)
+    await produce(ready, mixed(20, first=100))
+    async with pipeline(other) as worker:
+        for shard in (0, 1):
+            await state_of(worker, State.STOPPED, shard)
+            assert worker.shards[shard].problem.startswith("LogCut")
+    await exactly(ask, 100)
 
 
 async def test_r6_a_token_that_was_logged_without_its_rows_is_superseded(ready: Settings, ask: Answers) -> None:
