@@ -7,9 +7,9 @@ import pytest
 from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.client import Client
 
-from clickhouse import migrate
 from clickhouse.client import connect, connect_sync
 from streams.settings import Settings
+from tests.support.tables import migrated
 
 
 @pytest.fixture
@@ -25,8 +25,7 @@ def empty(stack_settings: Settings) -> Iterator[Settings]:
 @pytest.fixture
 def store(empty: Settings) -> Settings:
     """Settings whose database has all tables."""
-    migrate.run(empty)
-    return empty
+    return migrated(empty)
 
 
 @pytest.fixture

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from clickhouse import migrate
 from deploy.local import clickhouse_part
 from deploy.local.kafka import Kafka
 from deploy.local.part import Part
 from streams.cli import topics
 from streams.settings import Settings
+from tests.support.tables import migrated
 
 
 def prepared(settings: Settings) -> Settings:
     """The settings, once their topics and tables exist."""
-    migrate.run(settings)
+    migrated(settings)
     asyncio.run(topics.create(settings))
     return settings
 

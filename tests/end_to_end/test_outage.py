@@ -23,7 +23,7 @@ from tests.support.proxy import proxy_thread
 from tests.support.waiting import PAUSE, until
 from tests.support.workers import Crew, Worker
 
-AWAY_SECONDS = 15.0
+AWAY_SECONDS = 10.0
 BUFFER = 8 << 20
 GROWTH = 100 << 20
 """Bytes that a worker may take in an outage beyond what it had before: its buffer, as bytes and as objects."""
@@ -123,13 +123,13 @@ def test_the_broker_goes_and_comes_back(
     """It is started again on its data and port; producer and worker go on by themselves."""
     worker = workers.start(small(on_kafka)).wait_ready(on_kafka.kafka_partitions)
     with sending(on_kafka, "load", "--rate", "1500", "--count", "0", "--duplicate", "0.01") as producer:
-        until("rows", lambda: moved_on(on_kafka) > 5000, 60)
+        until("rows", lambda: moved_on(on_kafka) > 3000, 60)
         before, process = worker.memory, worker.pid
         end(kafka)
         seen = watch(worker, AWAY_SECONDS)
         stood = moved_on(on_kafka)
         kafka.start()
-        until("rows again", lambda: moved_on(on_kafka) > stood + 5000, 90)
+        until("rows again", lambda: moved_on(on_kafka) > stood + 3000, 90)
         wanted = expected(producer.stop())
     wait_for(on_kafka, wanted, 90)
     assert worker.pid == process

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from clickhouse_connect.driver.asyncclient import AsyncClient
 
-from clickhouse import migrate
 from clickhouse.client import connect
 from streams.cli.topics import create
 from streams.settings import Settings
+from tests.support.tables import migrated
 from tests.support.waiting import eventually
 
 
@@ -39,7 +39,7 @@ class Answers:
 @pytest.fixture
 async def ready(settings: Settings) -> Settings:
     """Settings of a test whose topics and tables exist; short ages, so that a batch ages in seconds."""
-    migrate.run(settings)
+    migrated(settings)
     await create(settings)
     return settings
 

@@ -17,7 +17,11 @@ from streams.topics import partition_of
 from tests.support.wire import event
 
 NOW = datetime.now(UTC)
-RULES = Rules(NOW, 1_048_576, Policy(300, 730, 1.0))
+
+
+def rules() -> Rules:
+    """This version's, at this moment: the events of a test are of its own moment too."""
+    return Rules(datetime.now(UTC), 1_048_576, Policy(300, 730, 1.0))
 
 
 def letter(
@@ -48,7 +52,7 @@ def letter(
 
 
 def test_an_untouched_record_is_sent_as_it_was() -> None:
-    out = prepare(letter(b"\xff{"), Change(), "a1", RULES)
+    out = prepare(letter(b"\xff{"), Change(), "a1", rules())
     assert (out.topic, out.partition, out.key, out.value, out.edited) == ("rides.booking", 1, b"k", b"\xff{", False)
     assert out.refusal.startswith("malformed")
     assert out.headers == [
@@ -64,15 +68,15 @@ def test_an_untouched_record_is_sent_as_it_was() -> None:
 @pytest.mark.parametrize("nothing", [None, b""])
 def test_what_was_null_is_sent_as_null_and_what_was_empty_as_empty(nothing: bytes | None) -> None:
     given = [("trace", nothing), ("millrace-replay-origin", nothing)]
-    out = prepare(letter(nothing, key=nothing, headers=given), Change(), "a1", RULES)
+    out = prepare(letter(nothing, key=nothing, headers=given), Change(), "a1", rules())
     assert (out.key, out.value, out.headers[1], out.edited) == (nothing, nothing, ("trace", nothing), False)
     assert dict(out.headers)["millrace-replay-origin"] == b"rides.booking:1:7@c1"
     with pytest.raises(ConfigurationError, match="no JSON object"):
-        prepare(letter(nothing), Change(fields={"data.seats": 2}), "a1", RULES)
+        prepare(letter(nothing), Change(fields={"data.seats": 2}), "a1", rules())
 
 
 def test_a_record_that_failed_again_counts_on() -> None:
-    headers = dict(prepare(letter(b"{", attempt=2), Change(), "a1", RULES).headers)
+    headers = dict(prepare(letter(b"{", attempt=2), Change(), "a1", rules()).headers)
     assert headers["millrace-replay-attempt"] == b"3"
     assert headers["millrace-replay-origin"] == b"first"
     assert headers["millrace-replay-of"] == b"rides.booking:1:7@c1"
@@ -80,9 +84,9 @@ def test_a_record_that_failed_again_counts_on() -> None:
 
 def test_an_edited_event_goes_where_its_key_belongs() -> None:
     _, bad = event("booking.created", 1, seats=-5, user_id="u9")
-    out = prepare(letter(bad, key=b"wrong"), Change(fields={"data.seats": 2}), "a", RULES)
+    out = prepare(letter(bad, key=b"wrong"), Change(fields={"data.seats": 2}), "a", rules())
     assert (out.refusal, out.edited, out.key, out.partition) == ("", True, b"u9", None)
-    same = prepare(letter(bad, key=b"u9"), Change(fields={"data.seats": 2}), "a", RULES)
+    same = prepare(letter(bad, key=b"u9"), Change(fields={"data.seats": 2}), "a", rules())
     assert same.partition == 1
     assert same.value is not None
     assert json.loads(same.value) == json.loads(bad) | {"data": json.loads(bad)["data"] | {"seats": 2}}
@@ -91,15 +95,15 @@ def test_an_edited_event_goes_where_its_key_belongs() -> None:
 def test_an_event_on_the_wrong_topic_can_be_sent_to_the_right_one() -> None:
     _, value = event("booking.created", 1, user_id="u9")
     stray = letter(value, topic="rides.trip", key=b"u9")
-    assert prepare(stray, Change(), "a", RULES).refusal.startswith("wrong_topic")
-    out = prepare(stray, Change(topic="rides.booking"), "a", RULES)
+    assert prepare(stray, Change(), "a", rules()).refusal.startswith("wrong_topic")
+    out = prepare(stray, Change(topic="rides.booking"), "a", rules())
     assert (out.topic, out.key, out.partition, out.edited, out.refusal) == ("rides.booking", b"u9", None, False, "")
     assert partition_of(b"u9", 2) in (0, 1)
 
 
 def test_an_event_whose_time_is_still_ahead_would_be_refused_again() -> None:
     _, value = event("booking.created", 1, ago=-3600)
-    assert prepare(letter(value), Change(), "a", RULES).refusal.startswith("in_future time")
+    assert prepare(letter(value), Change(), "a", rules()).refusal.startswith("in_future time")
 
 
 def test_a_binary_event_is_judged_with_its_headers() -> None:
@@ -107,8 +111,8 @@ def test_a_binary_event_is_judged_with_its_headers() -> None:
     whole = json.loads(value)
     headers = [(f"ce_{k}", str(v).encode()) for k, v in whole.items() if k not in ("data", "datacontenttype")]
     data = json.dumps(whole["data"]).encode()
-    assert prepare(letter(data, headers=headers), Change(), "a", RULES).refusal == ""
-    assert prepare(letter(data), Change(), "a", RULES).refusal.startswith("malformed")
+    assert prepare(letter(data, headers=headers), Change(), "a", rules()).refusal == ""
+    assert prepare(letter(data), Change(), "a", rules()).refusal.startswith("malformed")
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=6), st.integers(), st.text())

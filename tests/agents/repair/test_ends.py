@@ -13,7 +13,6 @@ from agents.repair import chain
 from agents.repair.ends import Known, Place, by_rows, place
 from agents.repair.parts import opened
 from agents.shard import State
-from clickhouse import migrate
 from clickhouse.client import connect
 from streams.batch import count_runs
 from streams.cli import topics
@@ -23,6 +22,7 @@ from streams.topics import source_topics
 from tests.support.feed import pipeline, produce
 from tests.support.stack import fresh_broker
 from tests.support.store import Answers, exactly
+from tests.support.tables import migrated
 from tests.support.waiting import eventually
 from tests.support.wire import event, mixed
 
@@ -110,7 +110,7 @@ async def test_a_topic_that_lost_its_end_goes_on_where_it_differs(
 @pytest.mark.kafka
 async def test_records_that_are_gone_unread_are_counted_as_lost(kafka_settings: Settings) -> None:
     settings = kafka_settings.model_copy(update={"kafka_forgets": False})
-    migrate.run(settings)
+    migrated(settings)
     await topics.create(settings)
     client = await connect(settings)
     try:

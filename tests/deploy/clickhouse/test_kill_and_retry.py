@@ -2,6 +2,7 @@
 
 import random
 import threading
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 import urllib3
 
 from tests.support.clickhouse import Server
+from tests.support.waiting import until
 
 ROWS = 500
 QUERY = "INSERT INTO d.t FORMAT TSV"
@@ -49,6 +51,10 @@ class _Writer(threading.Thread):
         return answer.status == 200
 
 
+def _have_sent(writers: list[_Writer], batches: int) -> bool:
+    return sum(writer.sent for writer in writers) >= batches * ROWS
+
+
 @pytest.mark.slow
 def test_counts_are_exact_over_kills(tmp_path: Path) -> None:
     chance = random.Random(7)
@@ -62,14 +68,18 @@ def test_counts_are_exact_over_kills(tmp_path: Path) -> None:
     writers = [_Writer(who, servers, stop) for who in range(4)]
     for writer in writers:
         writer.start()
-    for _ in range(6):
-        stop.wait(chance.uniform(0.3, 1.0))
-        servers[-1].kill()
-        servers.append(Server(tmp_path))
-    stop.wait(0.5)
-    stop.set()
-    for writer in writers:
-        writer.join()
+    try:
+        for number in range(1, 7):
+            stop.wait(chance.uniform(0.3, 1.0))
+            # However slow the machine is, there is something that the kill can tear.
+            until("some batches", partial(_have_sent, writers, 2 * number), 60)
+            servers[-1].kill()
+            servers.append(Server(tmp_path))
+        stop.wait(0.5)
+    finally:
+        stop.set()
+        for writer in writers:
+            writer.join()
     address = servers[-1].address
     found = address.http("SELECT count(), uniqExact(who, n) FROM d.t").data.split()
     sent = sum(writer.sent for writer in writers)

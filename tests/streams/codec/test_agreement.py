@@ -1,6 +1,10 @@
-"""The fast decoder and pydantic agree on every value and on every refusal."""
+"""The fast decoder and pydantic agree on every value and on every refusal.
+
+MILLRACE_EXAMPLES=10 looks at ten times as many values.
+"""
 
 import json
+import os
 from typing import Any
 
 import msgspec
@@ -14,7 +18,8 @@ from streams.events import EventSpec, registry
 from tests.strategies import adversarial_bytes, broken_events, valid_events
 
 decoder = Decoder(registry)
-steady = settings(max_examples=120, deadline=None)
+MORE = int(os.environ.get("MILLRACE_EXAMPLES", "1"))
+steady = settings(max_examples=60 * MORE, deadline=None)
 
 
 def agree(value: bytes) -> codec.EnvelopeStruct | Refusal:
@@ -40,14 +45,14 @@ def test_valid_events_are_taken_by_both(drawn: tuple[EventSpec, dict[str, Any]])
 
 
 @given(broken_events())
-@settings(steady, max_examples=400)
+@settings(steady, max_examples=150 * MORE)
 def test_broken_events(value: bytes) -> None:
     found = agree(value)
     event(str(found.reason) if isinstance(found, Refusal) else "taken")
 
 
 @given(adversarial_bytes())
-@settings(steady, max_examples=400)
+@settings(steady, max_examples=150 * MORE)
 def test_adversarial_bytes(value: bytes) -> None:
     quick, found = decoder.quick(value), decoder.value(value, None, codec.MAX_BYTES)
     event(str(found.reason) if isinstance(found, Refusal) else "taken")
@@ -62,14 +67,14 @@ def test_adversarial_bytes(value: bytes) -> None:
 @given(
     st.lists(st.one_of(valid_events().map(lambda drawn: drawn[1]), broken_events(), adversarial_bytes()), max_size=6)
 )
-@settings(steady, max_examples=150)
+@settings(steady, max_examples=60 * MORE)
 def test_a_chunk_decodes_like_its_values_one_by_one(drawn: list[dict[str, Any] | bytes]) -> None:
     values = [value if isinstance(value, bytes) else json.dumps(value).encode() for value in drawn]
     assert codec.decode_values(values) == [decoder.value(value, None, codec.MAX_BYTES) for value in values]
 
 
 @given(broken_events(), st.sampled_from(list(registry.topics)))
-@settings(steady, max_examples=200)
+@settings(steady, max_examples=80 * MORE)
 def test_a_topic_only_adds_refusals_of_other_types(value: bytes, topic: str) -> None:
     here, anywhere = codec.decode_values([value], topic)[0], codec.decode_values([value])[0]
     if isinstance(here, Refusal) and here.reason is Reject.WRONG_TOPIC:
