@@ -17,7 +17,7 @@ from tables.declared import declared
 from tables.panes import Panes
 
 EVENTS = 100_000
-BATCH = 5_000
+BATCH = 25_000
 RATE = 10_000.0
 ROUNDS = 3
 START = 1_767_268_800.0

@@ -1,6 +1,8 @@
 """Columns of decoded events under their names in ClickHouse, so that one declaration counts events and rows alike."""
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any
 
 from xxhash import xxh64_intdigest
@@ -43,22 +45,22 @@ class Columns:
         """Which events share a pane and a key: positions by (start, *key), without those that `where` leaves out."""
         found = self._groups.get((pane, key, where))
         if found is None:
-            found = self._groups[pane, key, where] = {}
+            found = self._groups[pane, key, where] = defaultdict(list)
             lines = zip(self._starts(pane), *(self.key(name) for name in key), strict=True)
             if where:
                 for index, (line, wanted) in enumerate(zip(lines, self[where], strict=True)):
                     if wanted:
-                        found.setdefault(line, []).append(index)
+                        found[line].append(index)
             else:
                 for index, line in enumerate(lines):
-                    found.setdefault(line, []).append(index)
+                    found[line].append(index)
         return found
 
     def _starts(self, pane: int) -> list[int]:
-        name = f"{pane} s"
-        if name not in self._made:
-            self._made[name] = [int(event.time.timestamp()) // pane * pane for event in self.events]
-        return self._made[name]
+        seconds = self._made.get("seconds")
+        if seconds is None:
+            seconds = self._made["seconds"] = [int(event.time.timestamp()) for event in self.events]
+        return [second - second % pane for second in seconds]
 
     def _make(self, name: str) -> list[Any]:
         spec = self._spec
@@ -69,14 +71,14 @@ class Columns:
         if name == "event_type":
             return [spec.name] * len(self.events)
         if name in spec.fields and name not in spec.positions:
-            return [getattr(event.data, name) for event in self.events]
+            return list(map(attrgetter(f"data.{name}"), self.events))
         prefix, _, part = name.rpartition("_")
         if prefix in spec.positions:
             spots = self._spots.get(prefix)
             if spots is None:
-                spots = [self._spot(getattr(event.data, prefix)) for event in self.events]
+                spots = list(map(self._spot, map(attrgetter(f"data.{prefix}"), self.events)))
                 self._spots[prefix] = spots
-            return [getattr(each, part) for each in spots]
+            return list(map(attrgetter(part), spots))
         if name in {column.name for column in spec.domain.derived}:
             raise ConfigurationError(f"column {name!r} is added after windows have counted; count another one")
         return [None] * len(self.events)
