@@ -17,6 +17,7 @@ import pytest
 import redis
 import uvicorn
 from fastapi import FastAPI
+from xxhash import xxh64_intdigest
 
 from agents.places import CELL_RESOLUTION
 from api.app import create
@@ -24,6 +25,7 @@ from deploy.local.part import Part
 from deploy.local.process import free_port
 from deploy.local.redis import Redis, ping
 from streams.settings import Settings
+from tables.columns import Columns
 from tables.declared import declared
 from tables.window import Declared, Slices
 from tables.wire import (
@@ -75,9 +77,15 @@ def states_of(slices: Slices, events: Sequence[Event]) -> list[Any]:
     states = []
     for measure in slices.over.measures:
         seen = [event for event in events if not measure.on or event["event_type"] in measure.on]
-        columns: list[list[Any]] = [[event.get(name) for event in seen] for name in measure.columns] or [list(seen)]
+        columns: list[list[Any]] = [[column(event, name) for event in seen] for name in measure.columns] or [list(seen)]
         states.append(measure.fold(columns, 1_000_000) if seen else None)
     return states
+
+
+def column(event: Event, name: str) -> Any:
+    """What a measure reads of an event; behind the mark of hashes, the hash of the value."""
+    value = event.get(name.removeprefix(Columns.HASHED))
+    return xxh64_intdigest(value.encode()) if name.startswith(Columns.HASHED) and value else value
 
 
 def whole(slices: Slices, events: Sequence[Event], seconds: int) -> dict[str, Any]:

@@ -26,13 +26,15 @@ export class Cells {
   }
 
   legend(steps) {
-    const names = ["no bookings", ...steps.slice(0, 3).map((from, index) => {
+    const names = [...steps.slice(0, 3).map((from, index) => {
       const until = steps[index + 1] - 1;
       return from === until ? `${from}` : `${from}–${until}`;
     }), `${steps[3]}+`];
-    this.keys.replaceChildren(...names.map((name, index) =>
-      h("span", {}, h("i", { style: { "--swatch": `var(--heat-${index})` } }), name)),
-    h("span", {}, h("i", { class: "is-short" }), "more bookings than drivers"));
+    const row = (title, shades) => [h("b", {}, title), ...shades.map(([name, shade]) =>
+      h("span", {}, h("i", { style: { "--swatch": `var(${shade})` } }), name))];
+    this.keys.replaceChildren(
+      ...row("Bookings, with a driver for each", [["none", "--heat-0"], ...names.map((name, at) => [name, `--heat-${at + 1}`])]),
+      ...row("Bookings, more than drivers", names.map((name, at) => [name, `--short-${at + 1}`])));
   }
 
   /** Show `[{cell, bookings, drivers}]`. */
@@ -68,9 +70,7 @@ export class Cells {
     const steps = this.steps(near);
     this.legend(steps);
     const place = this.projection(near);
-    // Cells with a ring come last, so that a neighbour does not cover it.
-    const ordered = [...near].sort((one, other) => (one.bookings > one.drivers) - (other.bookings > other.drivers));
-    this.map.replaceChildren(...ordered.map((each) => this.hexagon(each, place, steps)));
+    this.map.replaceChildren(...near.map((each) => this.hexagon(each, place, steps)));
     const booked = near.reduce((sum, each) => sum + each.bookings, 0);
     const short = near.filter((each) => each.bookings > each.drivers).length;
     this.map.setAttribute("aria-label",
@@ -120,8 +120,7 @@ export class Cells {
     const shade = steps.filter((from) => each.bookings >= from).length;
     return h("path", {
       d: `M${this.outlines.get(each.cell).map(place).join("L")}Z`,
-      class: each.bookings > each.drivers ? "is-short" : null,
-      style: { fill: `var(--heat-${shade})` },
+      style: { fill: `var(--${each.bookings > each.drivers ? "short" : "heat"}-${shade})` },
     }, h("title", {}, `${count(each.bookings)} bookings, ${count(each.drivers)} drivers (${each.cell})`));
   }
 

@@ -41,6 +41,7 @@ export class Chart {
     this.plot.replaceChildren();
     this.legend.replaceChildren(...this.names.map((name, index) =>
       h("li", {}, h("span", { class: "swatch", style: { "--swatch": `var(${this.colours[index]})` } }), name, h("b"))));
+    if (!this.names.length) this.legend.append(h("li", {}, "Nothing in these minutes."));
     const axis = { stroke: colour("--soft"), font: "12px system-ui", ticks: { show: false } };
     const grid = { stroke: colour("--line"), width: 1 };
     const options = {
@@ -74,11 +75,11 @@ export class Chart {
     const last = this.data[0].length - 1;
     const at = this.at !== null && this.at <= last ? this.at : last;
     const said = this.names.map((name, index) => `${name} ${this.format(this.data[index + 1][at] ?? null, name)}`);
-    [...this.legend.children].forEach((item, index) => {
-      say(item.lastChild, this.format(this.data[index + 1][at] ?? null, this.names[index]));
+    this.names.forEach((_, index) => {
+      say(this.legend.children[index].lastChild, this.format(this.data[index + 1][at] ?? null, this.names[index]));
     });
     if (last < 0) return;
-    const label = `${this.title}: ${said.join(", ")} at ${this.label(this.data[0][at])}. The table below has every value.`;
+    const label = `${this.title}: ${said.join(", ") || "nothing"} at ${this.label(this.data[0][at])}. The table below has every value.`;
     if (this.at === null) this.plot.setAttribute("aria-label", label);
   }
 
