@@ -138,6 +138,7 @@ async def open_worker(
     positions: Positions,
     topics: frozenset[str] | None = None,
     table: Table | None = None,
+    page: str = "",
 ) -> Running:
     """Connect and build the shards of one worker; nothing runs until they are assigned.
 
@@ -179,6 +180,7 @@ async def open_worker(
         limits=limits,
         beginning=Beginning(settings.kafka_reset, settings.kafka_forgets, version),
         gate=Gate(Holds(client)),
+        page=page,
         realtime=_realtime(settings, client, redis, names, {} if table is None else table, locate.place),
         intent_log=lambda shard: IntentLog(settings.kafka_intents_topic, shard, producer, consumer),
         source=lambda shard: Source(shard, names, consumer),

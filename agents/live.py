@@ -19,7 +19,7 @@ def lag(shard: Shard, group: Ends) -> dict[str, int]:
     return {topic: max(0, end - taken.get(topic, 0)) for topic, end in group.ends(shard.number).items() if end}
 
 
-def status_of(shard: Shard, group: Ends, now: int) -> Status:
+def status_of(shard: Shard, group: Ends, now: int, worker: str) -> Status:
     """The shard's status; `now` in milliseconds since 1970."""
     return Status(
         as_of=now,
@@ -31,4 +31,5 @@ def status_of(shard: Shard, group: Ends, now: int) -> Status:
         late=shard.windows.panes.late.total(),
         rows=dict(shard.rows),
         dead=dict(shard.dead),
+        worker=worker,
     )

@@ -99,6 +99,8 @@ class Surroundings:
     beginning: Beginning
     gate: Gate
     realtime: Realtime
+    page: str
+    """Address of this worker's pages; empty if it has none."""
     intent_log: Callable[[int], IntentLog]
     source: Callable[[int], Source]
     stretch: Callable[[], float]
@@ -128,6 +130,8 @@ class Shard:
         """Rows delivered since this owner began, by domain."""
         self.dead: Counter[str] = Counter()
         """Dead letters since this owner began, by reason."""
+        self._in_flight: set[str] = set()
+        """Topics of the batch that is being delivered."""
         self._arrived: dict[str, float] = {}
         self._wake = asyncio.Event()
         self._leaving = False
@@ -347,6 +351,7 @@ class Shard:
     async def _send(self, chunks: list[Decoded]) -> None:
         around = self._around
         around.gate.check()
+        self._in_flight = {decoded.chunk.topic for decoded in chunks}
         self._first_at = time.monotonic()
         with metrics.timed("judge"):
             at = await around.store.clock.now()
@@ -373,6 +378,7 @@ class Shard:
             batch = await self._settler.finish(intent, offset, batch)
         with metrics.timed("windows"):
             self._count(batch, intent)
+        self._in_flight = set()
         await self._delivered(batch)
 
     async def _delivered(self, batch: Batch) -> None:
@@ -396,11 +402,11 @@ class Shard:
         self.windows.take(batch.judged.accepted, record, self.proposer.last.seq, record.ingested_at)
 
     def idle_topics(self) -> list[str]:
-        """Topics of which everything is taken and nothing comes; none while the shard is paused or behind in all."""
+        """Topics of which everything is delivered and nothing comes; none while the shard is paused or recovers."""
         if not self._accepting or self._paused:
             return []
         silent = time.monotonic() - self._around.sizes.idle_topic_seconds
-        held = {decoded.chunk.topic for decoded in self.buffer.chunks}
+        held = {decoded.chunk.topic for decoded in self.buffer.chunks} | self._in_flight
         return [
             topic
             for topic, end in self._around.flow.ends(self.number).items()

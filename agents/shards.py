@@ -122,7 +122,9 @@ class Shards:
         for shard in list(self.running.values()):
             if shard.is_recovered:
                 shard.windows.advance(shard.idle_topics(), now)
-                await shard.windows.publish(shard.proposer.last.seq, partial(status_of, shard, self.around.flow, now))
+                await shard.windows.publish(
+                    shard.proposer.last.seq, partial(status_of, shard, self.around.flow, now, self.around.page)
+                )
 
     async def keep_once(self) -> None:
         """Write the windows that have closed to ClickHouse."""

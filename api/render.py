@@ -193,9 +193,9 @@ def series(window: Window, rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def _cells(demand: Sequence[Row], drivers: Sequence[Row]) -> list[dict[str, Any]]:
-    """Bookings asked for and drivers seen in each cell, the last quarter of an hour."""
+    """Bookings asked for and free drivers seen in each cell, the last quarter of an hour."""
     asked = {row.key["pickup_cell"]: row.values["created"] for row in demand}
-    seen = {row.key["position_cell"]: row.values["drivers"] for row in drivers}
+    seen = {row.key["position_cell"]: row.values["drivers_free"] for row in drivers}
     return [
         {"cell": cell, "bookings": asked.get(cell, 0), "drivers": seen.get(cell, 0)} for cell in sorted({*asked, *seen})
     ]

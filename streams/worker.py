@@ -98,6 +98,7 @@ app = App(
     logging_config=log.logging_config(settings.log_format, settings.log_level),
 )
 group = GroupConsumer(app, topics)
+page = f"http://{settings.worker_host}:{app.conf.web_port}"
 panes = pane_table(app, "panes")
 opened = asyncio.Event()
 source = app.topic(*sorted(topics), schema=RawSchema(), acks=False)
@@ -112,7 +113,7 @@ class Delivery(Service):
     async def on_start(self) -> None:
         """Connect, and run the shards that are assigned already."""
         await self.add_runtime_dependency(panes)
-        Delivery.running = await open_worker(settings, VERSION, group, group.positions, topics, panes)
+        Delivery.running = await open_worker(settings, VERSION, group, group.positions, topics, panes, page)
         Delivery.running.start()
         opened.set()
         # Faust starts this service last: the first assignment may have come and gone.

@@ -269,14 +269,20 @@ class Max(_Extreme):
 class Distinct(_OfColumn):
     """Distinct values; exact below `sketch.SIZE`, then with the sketch's stated error."""
 
+    without: str = ""
+    """A column that must be empty: drivers `without` a trip_id are free."""
+
     @property
     def columns(self) -> tuple[str, ...]:
         """The hashes of the column's values: many measures share them."""
-        return (f"#{self.column}",)
+        return (f"#{self.column}", self.without) if self.without else (f"#{self.column}",)
 
     def fold(self, columns: Sequence[Values], weight: int) -> set[int] | None:
         """As Aggregate."""
-        hashes = set(columns[0])
+        if self.without:
+            hashes = {value for value, other in zip(*columns, strict=True) if not other}
+        else:
+            hashes = set(columns[0])
         hashes.discard(None)
         return sketch.trimmed(hashes) or None
 
@@ -287,8 +293,9 @@ class Distinct(_OfColumn):
     def sql(self, condition: str) -> str:
         """Rebuilt by the smallest hashes, which ClickHouse computes as we do."""
         value = f"ifNull({self.column}, '')"
+        empty = f" AND ifNull({self.without}, '') = ''" if self.without else ""
         return (
-            f"arraySlice(arraySort(groupUniqArrayIf(xxHash64({value}), ({condition}) AND {value} != '')), 1, "
+            f"arraySlice(arraySort(groupUniqArrayIf(xxHash64({value}), ({condition}) AND {value} != ''{empty})), 1, "
             f"{sketch.SIZE})"
         )
 

@@ -48,6 +48,7 @@ PAYMENTS: tuple[Aggregate, ...] = (
 PINGS: tuple[Aggregate, ...] = (
     Count("pings", (), "Location pings, weighted by the inverse of the sampling rate.", "pings", weighted=True),
     Distinct("drivers", (), "Drivers seen.", "drivers", "driver_id"),
+    Distinct("drivers_free", (), "Drivers seen without a trip.", "drivers", "driver_id", without="trip_id"),
 )
 
 

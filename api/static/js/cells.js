@@ -17,7 +17,7 @@ export class Cells {
     this.cells = [];
     this.drawn = "";
     this.map = h("svg", { class: "map", viewBox: `0 0 ${WIDE} ${HIGH}`, role: "img", preserveAspectRatio: "xMidYMid meet" });
-    this.empty = h("p", { class: "empty" }, "No bookings or drivers with a place in the last 15 minutes.");
+    this.empty = h("p", { class: "empty" }, "No bookings or free drivers with a place in the last 15 minutes.");
     this.keys = h("p", { class: "keys" });
     this.more = h("p", { class: "keys" });
     body.append(this.empty, this.map, this.keys, this.more);
@@ -34,7 +34,7 @@ export class Cells {
       h("span", {}, h("i", { style: { "--swatch": `var(${shade})` } }), name))];
     this.keys.replaceChildren(
       ...row("Bookings, with a driver for each", [["none", "--heat-0"], ...names.map((name, at) => [name, `--heat-${at + 1}`])]),
-      ...row("Bookings, more than drivers", names.map((name, at) => [name, `--short-${at + 1}`])));
+      ...row("Bookings, more than free drivers", names.map((name, at) => [name, `--short-${at + 1}`])));
   }
 
   /** Show `[{cell, bookings, drivers}]`. */
@@ -74,7 +74,7 @@ export class Cells {
     const booked = near.reduce((sum, each) => sum + each.bookings, 0);
     const short = near.filter((each) => each.bookings > each.drivers).length;
     this.map.setAttribute("aria-label",
-      `${count(booked)} bookings in ${count(near.length)} cells, ${count(short)} with more bookings than drivers. The table below lists them.`);
+      `${count(booked)} bookings in ${count(near.length)} cells, ${count(short)} with more bookings than free drivers. The table below lists them.`);
     this.more.textContent = far ? `${count(far)} cells elsewhere are in the table only.` : "";
   }
 
@@ -121,7 +121,7 @@ export class Cells {
     return h("path", {
       d: `M${this.outlines.get(each.cell).map(place).join("L")}Z`,
       style: { fill: `var(--${each.bookings > each.drivers ? "short" : "heat"}-${shade})` },
-    }, h("title", {}, `${count(each.bookings)} bookings, ${count(each.drivers)} drivers (${each.cell})`));
+    }, h("title", {}, `${count(each.bookings)} bookings, ${count(each.drivers)} free drivers (${each.cell})`));
   }
 
   table() {

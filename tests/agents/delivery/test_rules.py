@@ -1,6 +1,7 @@
 """The rules of the delivery, each with the failure that it closes."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -220,6 +221,36 @@ async def test_r8_an_outage_longer_than_the_age_loses_and_doubles_nothing(
         way.refuses = False
         await exactly(ask, 200)
     assert await ask.count("dead_letters") == 0
+
+
+async def test_an_outage_does_not_make_late_what_waits_for_it(line: tuple[Proxy, Settings], ask: Answers) -> None:
+    way, settings = line
+    quick = settings.model_copy(update={"watermark_idle_seconds": 0.2, "watermark_disorder_seconds": 0.1})
+    async with pipeline(quick, [0]) as worker:
+        await state_of(worker, State.RUNNING)
+        topic, early = event("booking.created", 1, ago=60)
+        await produce(quick, [(topic, 0, early)])
+        await exactly(ask, 1)
+        shard = worker.shards[0]
+        way.refuse()
+        held_at = int(time.time() * 1000)
+        topic, value = event("trip.completed", 2, ago=30)
+        await produce(quick, [(topic, 0, value)])
+
+        async def held() -> bool:
+            return shard.is_waiting
+
+        await eventually("the insert is held", held)
+        await asyncio.sleep(2)
+        assert shard.windows.watermark.value <= held_at
+        assert "rides.trip" not in shard.idle_topics()
+        way.refuses = False
+        await exactly(ask, 2)
+
+        async def moved() -> bool:
+            return shard.windows.watermark.value > held_at + 1500
+
+        await eventually("the watermark moves again", moved)
 
 
 async def test_r9_a_batch_over_three_days_is_one_part_a_day(ready: Settings, ask: Answers) -> None:
