@@ -31,7 +31,7 @@ def held(buffer: Buffer) -> list[int]:
     holes=st.sets(st.integers(0, 60)),
     spans=st.lists(st.tuples(st.integers(0, 55), st.integers(0, 20)), max_size=40),
 )
-def test_the_buffer_is_always_a_gapless_prefix(holes: set[int], spans: list[tuple[int, int]]) -> None:
+def test_r2_the_buffer_is_always_a_gapless_prefix(holes: set[int], spans: list[tuple[int, int]]) -> None:
     buffer = Buffer()
     buffer.reset({"t": 0})
     for start, length in spans:
@@ -42,6 +42,14 @@ def test_the_buffer_is_always_a_gapless_prefix(holes: set[int], spans: list[tupl
         assert buffer.is_gap(offered) == (start > buffer.expected["t"])
         assert held(buffer) == [offset for offset in range(buffer.expected["t"]) if offset not in holes]
     assert buffer.rows == len(held(buffer)) == buffer.size
+
+
+def test_r2_of_a_chunk_that_overlaps_only_the_rest_is_taken() -> None:
+    buffer = Buffer()
+    buffer.reset({"t": 0})
+    assert offer(buffer, chunk(0, 5))
+    assert offer(buffer, chunk(2, 8, holes={6}))
+    assert held(buffer) == [0, 1, 2, 3, 4, 5, 7]
 
 
 def test_a_hole_at_a_chunks_edge_is_no_gap() -> None:

@@ -26,7 +26,7 @@ def test_a_good_log_passes() -> None:
         ({"unclean.leader.election.enable": "true"}, "unclean"),
     ],
 )
-def test_a_log_that_can_be_cut_is_refused(change: dict[str, str], said: str) -> None:
+def test_r5_a_log_that_can_be_cut_is_refused(change: dict[str, str], said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         check_log("intents", ["a"], {"intents": GOOD | change, "a": {"retention.ms": "2000"}}, replicas=3)
 

@@ -90,7 +90,7 @@ def lines(count: int) -> bytes:
     return b"".join(b'{"shard":%d,"relation":"none","intent":1}\n' % n for n in range(count))
 
 
-async def test_an_unrepeated_body_is_sent_once_when_the_connection_is_cut(
+async def test_r9_an_unrepeated_body_is_sent_once_when_the_connection_is_cut(
     cutter: Cutter, cut_client: AsyncClient, store: Settings
 ) -> None:
     with pytest.raises(OperationalError) as caught:

@@ -97,7 +97,7 @@ def test_a_view_that_fails_is_completed_under_the_same_token(client: Client, sto
 
 
 @pytest.mark.parametrize("known", [False, True], ids=["new", "inserted before"])
-def test_an_aged_batch_is_refused_even_if_its_token_is_known(known: bool, client: Client, store: Settings) -> None:
+def test_r8_an_aged_batch_is_refused_even_if_its_token_is_known(known: bool, client: Client, store: Settings) -> None:
     """R8: the check comes before deduplication, so an aged batch can only be counted."""
     now = int(time.time() * 1000)
     events = rides(10)

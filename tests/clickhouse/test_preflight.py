@@ -73,7 +73,7 @@ async def test_an_edited_migration_is_found(client: Client, async_client: AsyncC
         await preflight.check(async_client, store)
 
 
-async def test_more_shards_than_the_window_can_remember(async_client: AsyncClient, store: Settings) -> None:
+async def test_r8_more_shards_than_the_window_can_remember(async_client: AsyncClient, store: Settings) -> None:
     with pytest.raises(ConfigurationError, match=r"100 shards .* MODIFY SETTING non_replicated_deduplication_window"):
         await preflight.check(async_client, store.model_copy(update={"kafka_partitions": 100}))
 

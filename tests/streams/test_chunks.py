@@ -28,7 +28,7 @@ LIMIT = 200
 class Contract:
     """A Faust app whose agent collects chunks, as the worker's does, and counts words in a table if wanted."""
 
-    def __init__(self, settings: Settings, home: Path, counts: bool) -> None:
+    def __init__(self, settings: Settings, home: Path, counts: bool, tables: bool) -> None:
         self.chunks: list[Chunk] = []
         self.app: Any = App(
             settings.kafka_group,
@@ -48,7 +48,8 @@ class Contract:
             web_enabled=False,
         )
         self.group = GroupConsumer(self.app, frozenset({SOURCE}))
-        self.table: Any = self.app.Table("words", default=int, partitions=PARTITIONS)
+        if tables:
+            self.table: Any = self.app.Table("words", default=int, partitions=PARTITIONS)
 
         async def collect(chunks: AsyncIterable[Chunk]) -> None:
             async for chunk in chunks:
@@ -72,9 +73,9 @@ class Contract:
 
 
 @asynccontextmanager
-async def running(settings: Settings, home: Path, counts: bool = False) -> AsyncIterator[Contract]:
+async def running(settings: Settings, home: Path, counts: bool = False, tables: bool = True) -> AsyncIterator[Contract]:
     """A started app."""
-    made = Contract(settings, home, counts)
+    made = Contract(settings, home, counts, tables)
     made.app.finalize()
     await made.app.start()
     try:
@@ -157,6 +158,20 @@ async def test_a_seek_brings_chunks_again_and_faust_drops_none(source: Settings,
             assert again[0].start == back
             assert [r.offset for chunk in again for r in chunk.records] == list(range(back, 500))
             assert contract.of(0) == []
+
+
+@pytest.mark.kafka
+async def test_r1_the_group_shares_partitions_by_range(source_on_kafka: Settings, tmp_path: Path) -> None:
+    """Without tables, as the worker is: by any other rule partition n of two topics may go to two members."""
+    await send(source_on_kafka, 0, 100)
+    async with running(source_on_kafka, tmp_path, tables=False) as contract:
+        await contract.taken(100)
+        admin = AIOKafkaAdminClient(bootstrap_servers=source_on_kafka.kafka_bootstrap_servers)
+        await admin.start()
+        [answer] = await admin.describe_consumer_groups([source_on_kafka.kafka_group])
+        await admin.close()
+        [(_, _, state, _, protocol, _, *_)] = answer.groups
+        assert (state, protocol) == ("Stable", "range")
 
 
 async def test_a_paused_shard_gets_nothing_until_it_is_resumed(source: Settings, tmp_path: Path) -> None:

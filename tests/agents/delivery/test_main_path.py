@@ -79,7 +79,7 @@ async def test_a_crash_leaves_one_copy_of_every_row(ready: Settings, ask: Answer
         await exactly(ask, 3000)
 
 
-async def test_a_repeated_event_is_dropped_also_after_a_restart(ready: Settings, ask: Answers) -> None:
+async def test_r12_a_repeated_event_is_dropped_also_after_a_restart(ready: Settings, ask: Answers) -> None:
     records = mixed(200)
     await produce(ready, records + records[:50])
     async with pipeline(ready):

@@ -80,7 +80,7 @@ def _lose_last_parts(folder: Path) -> int:
     return len(there)
 
 
-def test_a_lost_token_is_accepted_again_and_the_others_are_not(folder: Path) -> None:
+def test_r6_a_lost_token_is_accepted_again_and_the_others_are_not(folder: Path) -> None:
     assert _lose_last_parts(folder) == 2
     server = Server(folder)
     with server.address.client() as client:
