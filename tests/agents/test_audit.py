@@ -41,6 +41,8 @@ def test_the_same_records_are_valid_from_every_window(values: list[bytes], data:
     at = data.draw(st.sampled_from(sorted(valid)))
     seen = Delivered("c", valid[at].seq, valid[at].nonce, at)
     start = data.draw(st.integers(0, at))
+    # A copy of a record, byte for byte, cannot be told from it by a window that begins between the two.
+    assume(start == 0 or values[0] not in values[start:])
     raw = [Raw(offset, 0, value) for offset, value in enumerate(values)][start:]
     entries, anchored = judge(raw, seen, whole=start == 0)
     assert anchored
