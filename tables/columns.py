@@ -23,6 +23,7 @@ class Columns:
     def __init__(self, spec: EventSpec, events: Sequence[Any], spot: Spotter) -> None:
         self._spec = spec
         self.events = events
+        self._data = [event.data for event in events]
         self._spot = spot
         self._made: dict[str, list[Any]] = {}
         self._spots: dict[str, list[Any]] = {}
@@ -71,12 +72,12 @@ class Columns:
         if name == "event_type":
             return [spec.name] * len(self.events)
         if name in spec.fields and name not in spec.positions:
-            return list(map(attrgetter(f"data.{name}"), self.events))
+            return list(map(attrgetter(name), self._data))
         prefix, _, part = name.rpartition("_")
         if prefix in spec.positions:
             spots = self._spots.get(prefix)
             if spots is None:
-                spots = list(map(self._spot, map(attrgetter(f"data.{prefix}"), self.events)))
+                spots = list(map(self._spot, map(attrgetter(prefix), self._data)))
                 self._spots[prefix] = spots
             return list(map(attrgetter(part), spots))
         if name in {column.name for column in spec.domain.derived}:
