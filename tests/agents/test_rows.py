@@ -1,5 +1,7 @@
 """Events as columns: what an event says is what its row says, whatever stands beside it."""
 
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cache
 from random import Random
@@ -102,3 +104,13 @@ def test_columns_that_a_part_lacks_are_null_in_its_rows() -> None:
 def test_a_type_without_a_way_to_clickhouse_is_named() -> None:
     with pytest.raises(ConfigurationError, match="no Arrow type is known for Nullable"):
         arrow.arrow_type("Nullable(UUID)")
+
+
+def test_a_worker_loads_no_pandas() -> None:
+    code = (
+        "import sys; from clickhouse import arrow; arrow.without_pandas(); "
+        "import pyarrow; pyarrow.array(['a']); print('pandas' in sys.modules, sys.meta_path[0])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("False <")
+    assert "_NoPandas" not in done.stdout
