@@ -14,6 +14,8 @@ from tests.support.store import Answers, exactly
 from tests.support.waiting import eventually
 from tests.support.wire import event, mixed
 
+pytestmark = pytest.mark.slow
+
 State = dict[tuple[str, int, Any], tuple[Any, ...]]
 
 

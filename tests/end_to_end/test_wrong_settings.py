@@ -15,6 +15,8 @@ from tests.support.found import command
 from tests.support.stack import fresh_broker
 from tests.support.workers import checked
 
+pytestmark = pytest.mark.slow
+
 NOWHERE = "127.0.0.1:1"
 
 
