@@ -230,6 +230,26 @@ async def test_r8_an_outage_longer_than_the_age_loses_and_doubles_nothing(
     assert await ask.count("dead_letters") == 0
 
 
+async def test_r8_a_batch_of_which_no_insert_is_ever_answered_is_counted_once_it_has_aged(
+    line: tuple[Proxy, Settings], ask: Answers
+) -> None:
+    """A gateway cuts long uploads and lets reads pass. ClickHouse's refusal of the aged batch is lost too, so the
+    worker's own look at the age is all that ends the retries.
+    """
+    way, settings = line
+    await shorten_age(ask, 2)
+    async with pipeline(short(settings, 2), [0]) as worker:
+        await state_of(worker, State.RUNNING)
+        way.swallows, way.inserts = 1_000, b"FORMAT+JSONEachRow"
+        await produce(settings, mixed(50, partitions=1))
+        await exactly(ask, 50)
+        # What follows is delivered only when the batch is settled.
+        await produce(settings, mixed(10, first=50, partitions=1))
+        await exactly(ask, 60)
+        way.swallows = 0
+    assert way.swallowed > 2
+
+
 async def test_an_outage_does_not_make_late_what_waits_for_it(line: tuple[Proxy, Settings], ask: Answers) -> None:
     way, settings = line
     quick = settings.model_copy(update={"watermark_idle_seconds": 0.2, "watermark_disorder_seconds": 0.1})
