@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 
 from streams import metrics
-from streams.alerts import Alert, Observation, Place, Rule, State, dump, firing, look, restore
+from streams.alerts import Alert, Observation, Place, Rule, State, dump, firing, look, restore, stands
 from streams.alerts.alert import Status
 from streams.alerts.rule import unique
 from streams.errors import ConfigurationError, SinkUnavailable, WebhookRefused
@@ -77,6 +77,8 @@ class Alerts:
         if send_webhook is not None:
             self._boxes.append(Outbox("webhook", send_webhook))
         self._states: dict[Place, State] = {}
+        self._open: dict[str, Alert] = {}
+        """What was told as firing and not as over, by id."""
         self._one_look = asyncio.Lock()
         if saved is not None:
             self._restore(saved)
@@ -89,6 +91,7 @@ class Alerts:
         """
         async with self._one_look:
             self._states, told = look(self._rules, self._states, observations, now)
+            told += self._ended(told, now)
             for alert in told:
                 metrics.ALERT_TRANSITIONS.labels(alert.rule, str(alert.status)).inc()
                 log.info("alert", status=str(alert.status), rule=alert.rule, alert=alert.id, summary=alert.summary)
@@ -110,19 +113,33 @@ class Alerts:
     def state(self) -> dict[str, Any]:
         """Everything that a later process needs to go on without telling or missing anything; only what JSON has."""
         unsent = {name: [alert.document() for alert in alerts] for name, alerts in self.unsent.items()}
-        return dump(self._states) | {"unsent": unsent}
+        return dump(self._states) | {"unsent": unsent, "open": [alert.document() for alert in self._open.values()]}
+
+    def _ended(self, told: Iterable[Alert], now: datetime) -> list[Alert]:
+        """Keep account of what fires; the recoveries of what no rule judges any more, as after a restart."""
+        for alert in told:
+            if alert.status is Status.FIRING:
+                self._open[alert.id] = alert
+            else:
+                self._open.pop(alert.id, None)
+        names = {rule.name for rule in self._rules}
+        gone = [alert for alert in self._open.values() if not stands(self._states, alert)]
+        for alert in gone:
+            del self._open[alert.id]
+        return [alert.ended("rule changed" if alert.rule in names else "rule removed", now) for alert in gone]
 
     def _restore(self, saved: dict[str, Any]) -> None:
         self._states = restore(saved, self._rules)
-        for box in self._boxes:
-            try:
+        try:
+            for box in self._boxes:
                 for document in saved.get("unsent", {}).get(box.name, []):
                     box.add(Alert.read(document))
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
-                raise ConfigurationError(
-                    f"the saved alerts hold one that cannot be read ({error!r}); delete them, which tells alerts that "
-                    "still fire once more"
-                ) from error
+            self._open = {alert.id: alert for alert in map(Alert.read, saved.get("open", []))}
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ConfigurationError(
+                f"the saved alerts hold one that cannot be read ({error!r}); delete them, which tells alerts that "
+                "still fire once more"
+            ) from error
 
     def _count(self) -> None:
         counts = firing(self._states)

@@ -22,10 +22,11 @@ from agents.log import IntentLog
 from agents.pressure import Pressure
 from agents.recover import Beginning
 from agents.render import Render
+from agents.rules import rules_of
 from agents.shard import Flow, Sizes, Surroundings
 from agents.shards import Positions, Shards, every
 from agents.source import Source
-from agents.watch import Watch, known_measures
+from agents.watch import Watch
 from agents.webhook import Webhook, open_webhook
 from agents.windows import Realtime
 from clickhouse.chains import ChainRows
@@ -37,8 +38,6 @@ from clickhouse.realtime import RealtimeTable
 from clickhouse.repair import Repairs
 from clickhouse.sink import Sink
 from clickhouse.witness import Clock, Witness
-from streams.alerts import check
-from streams.alerts.declared import RULES
 from streams.errors import ConfigurationError, SinkUnavailable
 from streams.settings import Settings
 from streams.topics import source_topics
@@ -81,6 +80,9 @@ class Running:
         """Close the shards in order, then the connections."""
         if self.watching is not None:
             self.watching.cancel()
+            await asyncio.wait([self.watching])
+        if self.watch is not None:
+            await self.watch.leave()
         await self.shards.stop(seconds)
         if self.webhook is not None:
             await self.webhook.close()
@@ -198,12 +200,12 @@ def token_seconds(settings: Settings) -> float:
 
 
 def _watch(settings: Settings, redis: Redis, producer: AIOKafkaProducer, webhook: Webhook | None) -> Watch:
-    check(RULES, known_measures(declared))
+    rules = rules_of(settings, declared)
     topic = AlertTopic(settings.kafka_alert_topic, producer)
     told = webhook.send if webhook is not None else None
     live = Live(redis, settings.kafka_group, declared, expected=settings.kafka_partitions)
     lease = settings.alert_evaluate_seconds * 2 + LOOK_SECONDS
-    return Watch(live, redis, settings.kafka_group, RULES, lambda saved: Alerts(RULES, topic.send, told, saved), lease)
+    return Watch(live, redis, settings.kafka_group, rules, lambda saved: Alerts(rules, topic.send, told, saved), lease)
 
 
 def _realtime(

@@ -11,7 +11,8 @@ The rules R1 to R12 are told in docs/exactly-once.md, each with the interleaving
 """
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -64,13 +65,14 @@ class Store:
 class Outcome:
     """How the inserts of one record ended, if not all rows are certainly there."""
 
-    refused: BlockRefused | None = None
+    refused: Mapping[str, BlockRefused] = field(default_factory=dict)
+    """What ClickHouse said, by table; none is named if the batch aged."""
     aged: bool = False
 
     @property
     def is_done(self) -> bool:
         """True if ClickHouse holds every row."""
-        return self.refused is None and not self.aged
+        return not self.refused and not self.aged
 
 
 class Delivery:
@@ -111,21 +113,21 @@ class Delivery:
         return await self.store.clock.now() > intent.ingested_at + self.limits.age * 1000
 
     async def _insert_all(self, intent: Intent, offset: int, content: Content, second: bool) -> Outcome:
+        tables = sorted(content.rows)
         results = await asyncio.gather(
-            *(self._insert(table, intent, offset, content, second) for table in sorted(content.rows)),
-            return_exceptions=True,
+            *(self._insert(table, intent, offset, content, second) for table in tables), return_exceptions=True
         )
-        refused: BlockRefused | None = None
+        refused: dict[str, BlockRefused] = {}
         aged = False
-        for result in results:
+        for table, result in zip(tables, results, strict=True):
             if isinstance(result, BatchAged) or result is False:
                 aged = True
             elif isinstance(result, BlockRefused):
-                refused = result
+                refused[table] = result
             elif isinstance(result, BaseException):
                 raise result
         # Age comes first: an aged block is refused before anything else about it is looked at (R7).
-        return Outcome(None if aged else refused, aged)
+        return Outcome(aged=True) if aged else Outcome(refused)
 
     async def _insert(self, table: str, intent: Intent, offset: int, content: Content, second: bool) -> bool:
         """Insert one table's rows; True if ClickHouse certainly holds them, False if only time can tell."""

@@ -10,10 +10,13 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
 from agents.build import bootstrap
+from agents.rules import rules_of
+from agents.webhook import open_webhook
 from clickhouse.client import connect
 from clickhouse.preflight import check as check_store
 from streams.errors import ConfigurationError, SinkUnavailable
 from streams.settings import Settings
+from tables.declared import declared
 
 IN_SYNC = 2
 """Replicas that must have an intent before it counts, where there are replicas."""
@@ -25,6 +28,8 @@ Configs = Mapping[str, Mapping[str, str]]
 async def preflight(settings: Settings, topics: frozenset[str]) -> None:
     """Check everything; raises ConfigurationError (what, which value, what to do) or SinkUnavailable."""
     check_port(settings)
+    rules_of(settings, declared)
+    open_webhook(settings)
     await check_topics(settings, topics)
     client = await connect(settings)
     try:

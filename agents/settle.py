@@ -1,6 +1,7 @@
 """What follows when a batch aged, or ClickHouse refused it: wait, count, supersede (R6 to R8, R11)."""
 
 import asyncio
+from collections.abc import Mapping
 
 import structlog
 
@@ -61,15 +62,16 @@ class Settler:
 
     async def _supersede(self, intent: Intent, batch: Batch, outcome: Outcome) -> tuple[Intent, int, Batch] | None:
         """R8: when nothing of the record can arrive any more, propose what is missing; None if nothing is."""
+        await self._check_views(intent, outcome.refused)
         metrics.SETTLED.inc()
         log.warning("a batch is left to age and counted", shard=self._shard, seq=intent.seq, chain=intent.chain)
         await self._wait_out(intent)
         missing = await self._missing(intent, batch)
-        if outcome.refused is not None:
-            bad = await self._refused(intent, batch, missing, outcome.refused)
-            batch = batch.refuse(bad, Reject.REFUSED, str(outcome.refused))
+        for table, error in outcome.refused.items():
+            bad = await self._refused(table, intent, batch, missing.get(table, {}), error)
+            batch = batch.refuse(bad, Reject.REFUSED, str(error))
             missing = _moved(missing, bad)
-        elif lost := await self._unreadable(intent, batch):
+        if lost := await self._unreadable(intent, batch):
             batch = batch.refuse(
                 lost, Reject.INVALID, f"version {self._delivery.version} cannot read what was accepted"
             )
@@ -127,23 +129,30 @@ class Settler:
                 lost[topic] = lacking
         return lost
 
-    async def _refused(self, intent: Intent, batch: Batch, missing: Missing, error: BlockRefused) -> Offsets:
-        """R7: the offsets whose rows ClickHouse refuses, found on a scratch table without views."""
-        bad: Offsets = {}
-        for table, topics in missing.items():
-            if table == DEAD_LETTERS:
-                continue
-            if sum(map(len, topics.values())) < batch.content.rows.get(table, 0):
+    async def _check_views(self, intent: Intent, refused: Mapping[str, BlockRefused]) -> None:
+        """R7: a block that its table took was refused by a view, which a person has to mend: ConfigurationError.
+
+        At once: once it is mended within the age, the record's own token completes the views.
+        """
+        for table, error in refused.items():
+            if await self._store.witness.count(table, self._shard, intent):
                 raise ConfigurationError(
                     f"a view of {table} refuses rows that the table itself took: {error}. Mend or drop the view and "
                     "restart the worker; the batch is then completed from its intent"
                 )
+
+    async def _refused(
+        self, table: str, intent: Intent, batch: Batch, missing: Offsets, error: BlockRefused
+    ) -> Offsets:
+        """R7: the offsets whose rows the table refuses, found on a scratch table without views."""
+        bad: Offsets = {}
+        if table != DEAD_LETTERS:
             async with self._store.sink.scratch(table) as scratch:
-                for topic, offsets in topics.items():
+                for topic, offsets in missing.items():
                     if found := await self._bisect(scratch, table, intent, batch, topic, sorted(offsets)):
                         bad[topic] = found
         if not bad:
-            raise ConfigurationError(f"ClickHouse refused a batch of which it takes every row alone: {error}")
+            raise ConfigurationError(f"ClickHouse refused a batch for {table} of which it takes every row: {error}")
         return bad
 
     async def _bisect(

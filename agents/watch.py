@@ -15,7 +15,7 @@ from streams.alerts import Observation, Rule
 from streams.errors import LiveUnavailable
 from tables.live import Live, Row, View
 from tables.query import Query
-from tables.window import Declared, Window
+from tables.window import Window
 
 log = structlog.get_logger(__name__)
 
@@ -29,14 +29,15 @@ end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """
+LEAVE = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then
+  redis.call('SET', KEYS[2], ARGV[2])
+  redis.call('DEL', KEYS[1])
+end
+"""
 
 MakeAlerts = Callable[[dict[str, Any] | None], Alerts]
 """Makes the judge from what an earlier one has saved."""
-
-
-def known_measures(declared: Declared) -> dict[str, list[str]]:
-    """The measures of every window, which `streams.alerts.check` holds rules to."""
-    return {name: [m.name for m in window.over.measures] for name, window in declared.windows.items()}
 
 
 class Watch:
@@ -48,7 +49,7 @@ class Watch:
         """`lease_seconds`: longer than a look takes, and than the time between two."""
         self._live = live
         self._redis = redis
-        self._lease = redis.register_script(LEASE)
+        self._lease, self._leave = redis.register_script(LEASE), redis.register_script(LEAVE)
         self._me = secrets.token_hex(8)
         self._keys = (f"{group}:live:alerts:lease", f"{group}:live:alerts:state")
         self._rules = rules
@@ -73,6 +74,16 @@ class Watch:
             await self._redis.set(saved, msgspec.json.encode(self._alerts.state()))
         except (RedisError, LiveUnavailable, OSError) as error:
             log.warning("alerts are not judged", why=repr(error))
+
+    async def leave(self) -> None:
+        """Hand over what was judged; another worker goes on at its next look instead of when the lease is over."""
+        alerts, self._alerts = self._alerts, None
+        if alerts is None:
+            return
+        try:
+            await self._leave(keys=list(self._keys), args=[self._me, msgspec.json.encode(alerts.state())])
+        except (RedisError, OSError) as error:
+            log.warning("alerts are not handed over", why=repr(error))
 
 
 def observations(view: View, windows: Iterable[Window]) -> Iterator[Observation]:

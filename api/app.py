@@ -1,4 +1,4 @@
-"""The web process: `uvicorn --factory api.app:app`. Builds the app, and says what is served where."""
+"""The app of the web process, `millrace web`: builds it, and says what is served where."""
 
 import contextlib
 import signal
@@ -38,7 +38,7 @@ HEADERS = {
 
 
 def app() -> FastAPI:
-    """The app with the settings in force, for uvicorn."""
+    """The app with the settings in force, for a server other than that of `millrace web`."""
     settings = load()
     log.configure(settings.log_format, settings.log_level)
     return create(settings)

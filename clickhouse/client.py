@@ -120,7 +120,8 @@ def insert_settings(settings: Settings, token: str) -> dict[str, Any]:
         "insert_deduplicate": 1,
         "deduplicate_blocks_in_dependent_materialized_views": 1,
         "materialized_views_ignore_errors": 0,
-        # One insert is one block: nothing splits it, nothing squashes it by size.
+        # One insert is one block. A server parses at most `max_insert_block_size` rows at once (the embedded one 65,409
+        # whatever is set) and puts them together until a `min_` limit is reached, which none is.
         "async_insert": 0,
         "input_format_parallel_parsing": 0,
         "max_insert_block_size": BLOCK_ROWS,

@@ -127,6 +127,8 @@ class Settings(BaseSettings):
     # Alerts
     alert_evaluate_seconds: Annotated[float, Field(gt=0)] = 10
     """How often the alert rules are judged."""
+    alert_rules_file: Path | None = None
+    """TOML file whose alert rules take the place of the product's own; unset: those."""
     alert_webhook_url: SecretStr | None = None
     """`http` or `https` address that alerts are posted to, kept like a password; unset: none are posted."""
     alert_webhook_secret: SecretStr | None = None

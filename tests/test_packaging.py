@@ -82,3 +82,4 @@ def test_procfile_names_commands_that_are_installed() -> None:
     for line in (ROOT / "Procfile").read_text().splitlines():
         _, _, command = line.partition(": ")
         assert (BIN / command.split()[0]).exists(), line
+        assert "$" not in command, f"{line}: settings are read from the environment and .env, not by a shell"

@@ -6,14 +6,12 @@ from pathlib import Path
 from deploy.local.part import Part
 from deploy.local.process import Command
 from deploy.local.worker import environment, page
+from streams.cli.web import STREAM_SECONDS
 from streams.settings import Settings
-
-STREAM_SECONDS = 3
-"""How long open streams may take to end."""
 
 
 class Web:
-    """One process of `uvicorn --factory api.app:app`; all it shows is in Redis."""
+    """One process of `millrace web`; all it shows is in Redis."""
 
     name = "web"
     setting = ""
@@ -27,9 +25,9 @@ class Web:
 
     def command(self, port: int) -> Command:
         """The server on this port."""
-        argv = (sys.executable, "-m", "uvicorn", "--factory", "api.app:app", "--host", "127.0.0.1", "--port", str(port))
-        more = ("--no-access-log", "--timeout-graceful-shutdown", str(STREAM_SECONDS))
-        return Command((*argv, *more), env=environment(self.settings), grace=STREAM_SECONDS + 5)
+        own = {"API_HOST": "127.0.0.1", "API_PORT": str(port)}
+        argv = (sys.executable, "-m", "streams.cli", "web")
+        return Command(argv, env=environment(self.settings) | own, grace=STREAM_SECONDS + 5)
 
     def url(self, port: int) -> str:
         """The dashboard."""

@@ -1,7 +1,7 @@
 """Alerts: declared rules over measures, and the pure state machine that tells when one fires and when it is over."""
 
 from streams.alerts.alert import Alert, Kind, Status
-from streams.alerts.engine import Phase, Place, State, States, firing, look
+from streams.alerts.engine import Phase, Place, State, States, firing, look, stands
 from streams.alerts.reading import Key, Number, Observation
 from streams.alerts.rule import Ratio, Rule, check
 from streams.alerts.saved import dump, restore
@@ -24,4 +24,5 @@ __all__ = [
     "firing",
     "look",
     "restore",
+    "stands",
 ]

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -51,6 +51,13 @@ class Alert:
     at: datetime
     """When it was decided, by the clock."""
     summary: str
+    reason: str | None = None
+    """Why it is over, where no reading says so."""
+
+    def ended(self, reason: str, now: datetime) -> "Alert":
+        """The recovery of an alert that nobody judges any more."""
+        said = f"over, {reason}: {self.summary}"
+        return replace(self, status=Status.RECOVERED, at=now, summary=said, reason=reason)
 
     def document(self) -> dict[str, Any]:
         """The payload: what goes to the topic and to the webhook."""
@@ -62,6 +69,7 @@ class Alert:
             "kind": str(self.kind),
             "severity": self.severity,
             "summary": self.summary,
+            "reason": self.reason,
             "window": self.window,
             "measure": self.measure,
             "key": dict(self.key),
@@ -88,6 +96,7 @@ class Alert:
             threshold=document["threshold"],
             since=datetime.fromisoformat(document["since"]),
             at=datetime.fromisoformat(document["at"]),
+            reason=document.get("reason"),
         )
 
 

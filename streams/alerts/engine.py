@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from streams.alerts.alert import Alert, Status, absent, beyond
+from streams.alerts.alert import Alert, Kind, Status, absent, beyond
 from streams.alerts.reading import Key, Number, Observation
 from streams.alerts.rule import Rule
 
@@ -90,6 +90,12 @@ def look(
 def firing(states: States) -> Counter[str]:
     """How many alerts of each rule are not over."""
     return Counter(name for (name, _), state in states.items() for on in (state.alerts, state.absent) if on)
+
+
+def stands(states: States, alert: Alert) -> bool:
+    """Whether an alert that was told is one of these states still."""
+    state = states.get((alert.rule, alert.key))
+    return state is not None and (state.absent if alert.kind is Kind.ABSENCE else state.alerts)
 
 
 def _readings(rule: Rule, observations: Iterable[Observation]) -> dict[Key, list[tuple[datetime, Number | None]]]:

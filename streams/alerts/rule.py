@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from difflib import get_close_matches
 from typing import Literal, get_args
 
 from streams.alerts.reading import Key, Number, text_of
@@ -14,6 +15,8 @@ from streams.errors import ConfigurationError
 Severity = Literal["info", "warning", "critical"]
 
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+NEAREST = 5
+"""Windows that are named to one who asked for another."""
 PLACES = ("rule", "window", "measure", "key", "value", "threshold")
 """What a summary may name in braces."""
 
@@ -176,7 +179,8 @@ def check(rules: Sequence[Rule], known: Mapping[str, Collection[str]]) -> None:
     wrong = []
     for rule in rules:
         if rule.window not in known:
-            wrong.append(f"{rule.name}: no window {rule.window!r}; there are {', '.join(sorted(known)) or 'none'}")
+            near = get_close_matches(rule.window, known, NEAREST, 0) or ["none"]
+            wrong.append(f"{rule.name}: no window {rule.window!r}; the nearest are {', '.join(near)}")
         elif missing := [name for name in rule.measures() if name not in known[rule.window]]:
             has = ", ".join(sorted(known[rule.window])) or "none"
             wrong.append(f"{rule.name}: no measure {', '.join(missing)} in {rule.window}; it has {has}")

@@ -1,6 +1,7 @@
 """The states as JSON, so that a restart goes on where the last process stopped."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -32,7 +33,11 @@ def restore(document: dict[str, Any], rules: Sequence[Rule]) -> dict[Place, Stat
             f"the saved alerts cannot be read ({error!r}); delete them, which tells alerts that still fire once more"
         ) from error
     # A rule may have been given another key, or lost its interest in absence, since.
-    return {place: state for place, state in found.items() if place[0] in names and names[place[0]].matches(place[1])}
+    return {
+        (name, key): replace(state, absent=state.absent and names[name].absent_after_seconds is not None)
+        for (name, key), state in found.items()
+        if name in names and names[name].matches(key)
+    }
 
 
 def _written(place: Place, state: State) -> dict[str, Any]:

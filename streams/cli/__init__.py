@@ -31,6 +31,7 @@ COMMANDS: dict[str, Entry] = {
     "load": Entry("load:load", "Send generated traffic, with as many faults as wanted."),
     "replay": Entry("replay", "Send recorded events of the real world."),
     "analytics": Entry("analytics", "Run the worker, and try it with generated traffic."),
+    "web": Entry("web:web", "Serve the live API and the dashboard."),
     "settings": Entry("settings", "Show the settings in force."),
     "docs": Entry("docs:docs", "Write the generated documents again, or check that they are current."),
 }

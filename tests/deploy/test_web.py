@@ -7,8 +7,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from deploy.local.part import State
-from deploy.local.web import STREAM_SECONDS, web_part
+from deploy.local.web import web_part
 from deploy.local.worker import page
+from streams.cli.web import STREAM_SECONDS
 from streams.settings import Settings
 from tests.support.processes import alive
 

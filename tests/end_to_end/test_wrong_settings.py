@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from pydantic import SecretStr
 
 from streams.settings import Settings
 from tests.end_to_end.conftest import prepared
@@ -18,6 +19,7 @@ from tests.support.workers import checked
 pytestmark = pytest.mark.slow
 
 NOWHERE = "127.0.0.1:1"
+INSIDE = {"alert_webhook_url": SecretStr(f"http://{NOWHERE}"), "alert_webhook_secret": SecretStr("x" * 24)}
 
 
 def refusal(settings: Settings, cwd: Path, **more: str) -> str:
@@ -63,6 +65,13 @@ def wrong_password(settings: Settings) -> Settings:
     return settings.model_copy(update={"clickhouse_url": wrong.geturl()})
 
 
+def a_rule_over_nothing(settings: Settings) -> Settings:
+    """A file with a rule whose window does not exist."""
+    path = settings.millrace_home.with_name("rules.toml")
+    path.write_text('[[rule]]\nname = "lost"\nwindow = "rides.lost.1m"\nmeasure = "x"\nabove = 1\nsummary = "-"\n')
+    return settings.model_copy(update={"alert_rules_file": path})
+
+
 CASES: dict[str, tuple[Callable[[Settings], Settings], tuple[str, ...]]] = {
     "no broker named": (without("kafka_bootstrap_servers"), ("KAFKA_BOOTSTRAP_SERVERS is not set", "millrace up")),
     "broker away": (other(kafka_bootstrap_servers=NOWHERE), (NOWHERE, "KAFKA_BOOTSTRAP_SERVERS")),
@@ -76,6 +85,12 @@ CASES: dict[str, tuple[Callable[[Settings], Settings], tuple[str, ...]]] = {
     "partitions differ": (other(kafka_partitions=3), ("KAFKA_PARTITIONS=3", "rides.user has 2", "docs/operations.md")),
     "another age": (other(batch_age_seconds=60), ("BATCH_AGE_SECONDS", "300 s", "60")),
     "fsync not applied": (other(clickhouse_fsync=True), ("CLICKHOUSE_FSYNC=True", "millrace migrate apply")),
+    "no file of rules": (other(alert_rules_file="/nowhere"), ("ALERT_RULES_FILE=/nowhere", "No such file")),
+    "a rule over nothing": (
+        a_rule_over_nothing,
+        ("ALERT_RULES_FILE=", "lost: no window 'rides.lost.1m'; the nearest are rides."),
+    ),
+    "a webhook inside": (other(**INSIDE), ("ALERT_WEBHOOK_ALLOW_INTERNAL=true",)),
     "address elsewhere": (other(worker_host="192.0.2.1"), ("WORKER_HOST=192.0.2.1", "address of this machine")),
 }
 

@@ -19,6 +19,8 @@ class Proxy:
         self.swallows = 0
         """Cut the connection instead of passing on the answer to so many inserts of rows: their outcome is unknown."""
         self.swallowed = 0
+        self.inserts = b"insert_deduplication_token"
+        """What the first line of such a request holds."""
         self.passes = asyncio.Event()
         """Cleared: bytes from the worker are kept back."""
         self.passes.set()
@@ -57,7 +59,7 @@ class Proxy:
             while data := await reader.read(65536):
                 if to_server:
                     await self.passes.wait()
-                    if b"insert_deduplication_token" in data.split(b"\r\n", 1)[0]:
+                    if self.inserts in data.split(b"\r\n", 1)[0]:
                         inserting.set()
                 elif inserting.is_set():
                     inserting.clear()

@@ -11,6 +11,7 @@ import pytest
 from agents.webhook import SIGNATURE, Webhook, signature
 from streams.alerts import Alert, Rule
 from streams.alerts.alert import identity
+from streams.alerts.file import parse
 from tests.support.alerts import alert
 from tests.support.receiver import SECRET, receiver
 
@@ -39,6 +40,11 @@ def test_the_rules_of_the_page_can_be_declared(names: dict[str, Any]) -> None:
         field for row in re.findall(r"^\| (`.*?) \|", PAGE, re.MULTILINE) for field in re.findall(r"`(\w+)`", row)
     }
     assert fields == set(Rule.__dataclass_fields__), "the table of fields is not that of Rule"
+
+
+def test_the_file_of_the_page_has_the_first_of_them(names: dict[str, Any]) -> None:
+    (text,) = blocks("toml")
+    assert parse(text) == (names["failing"],)
 
 
 def test_the_payload_of_the_page_is_one() -> None:

@@ -200,7 +200,9 @@ async def test_r7_a_view_that_throws_stops_the_shard_and_is_completed_once_mende
     await produce(ready, [*mixed(60, partitions=1), (topic, 0, value)])
     async with pipeline(short(ready), [0]) as worker:
         await state_of(worker, State.STOPPED)
-        assert "view" in worker.shards[0].problem
+        assert worker.shards[0].problem.startswith("ConfigurationError: a view of events_raw refuses rows that the")
+        assert "zz_trap_mv" in worker.shards[0].problem
+        assert "Mend or drop the view" in worker.shards[0].problem
     await ask.client.command("DROP TABLE zz_trap_mv")
     async with pipeline(short(ready), [0]):
         await exactly(ask, 61)
@@ -228,6 +230,26 @@ async def test_r8_an_outage_longer_than_the_age_loses_and_doubles_nothing(
         await produce(settings, mixed(10, first=200, partitions=1))
         await exactly(ask, 210)
     assert await ask.count("dead_letters") == 0
+
+
+async def test_r8_a_batch_of_which_no_insert_is_ever_answered_is_counted_once_it_has_aged(
+    line: tuple[Proxy, Settings], ask: Answers
+) -> None:
+    """A gateway cuts long uploads and lets reads pass. ClickHouse's refusal of the aged batch is lost too, so the
+    worker's own look at the age is all that ends the retries.
+    """
+    way, settings = line
+    await shorten_age(ask, 2)
+    async with pipeline(short(settings, 2), [0]) as worker:
+        await state_of(worker, State.RUNNING)
+        way.swallows, way.inserts = 1_000, b"FORMAT+JSONEachRow"
+        await produce(settings, mixed(50, partitions=1))
+        await exactly(ask, 50)
+        # What follows is delivered only when the batch is settled.
+        await produce(settings, mixed(10, first=50, partitions=1))
+        await exactly(ask, 60)
+        way.swallows = 0
+    assert way.swallowed > 2
 
 
 async def test_an_outage_does_not_make_late_what_waits_for_it(line: tuple[Proxy, Settings], ask: Answers) -> None:

@@ -104,8 +104,9 @@ def test_every_rule_that_reads_nothing_is_named() -> None:
     ]
     with pytest.raises(ConfigurationError, match=r"2 alert rule\(s\)") as caught:
         check(wrong, KNOWN)
-    assert "one: no window 'rides.payment'; there are rides.bookings.1m, rides.payments.1m, ticketing.sales.1m" in str(
-        caught.value
+    assert (
+        "one: no window 'rides.payment'; the nearest are rides.payments.1m, rides.bookings.1m, ticketing.sales.1m"
+        in str(caught.value)
     )
     assert "two: no measure n in rides.bookings.1m; it has created" in str(caught.value)
     with pytest.raises(ConfigurationError, match="two alert rules are called a-rule"):
