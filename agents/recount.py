@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
+from itertools import islice
 from typing import TypeVar
 
 from clickhouse.partials import Partials
@@ -31,8 +32,9 @@ class Recount:
         """Put the panes that are still needed into memory. Raises SinkUnavailable."""
         since = max(0, await self._at(slices) - slices.keep - slices.pane)
         rows = await self._partials.rows(rebuild.statement(slices), self._bounds(since).parameters())
-        async for start, key, states, revision in _gently(rebuild.read(slices, rows)):
-            self._panes.put(slices, start, key, states, revision)
+        async for portion in portions(rebuild.read(slices, rows)):
+            for start, key, states, revision in portion:
+                self._panes.put(slices, start, key, states, revision)
 
     async def sessions(self, into: Sessions, slices: Slices) -> None:
         """Put whole sessions into memory: those still needed, and those that `slices` sums up. Raises SinkUnavailable.
@@ -55,11 +57,13 @@ class Recount:
         parameters = self._bounds(reach.since).parameters() | ({"keys": keys} if keys is not None else {})
         rows = await self._partials.rows(sql, parameters)
         open_keys: list[Key] = []
-        async for key, spans in _gently(rebuild_sessions.read(into.session, rows, reach)):
-            if spans is None:
-                open_keys.append(key)
-            else:
-                into.put(spans)
+        async for portion in portions(rebuild_sessions.read(into.session, rows, reach)):
+            for key, spans in portion:
+                if spans is None:
+                    open_keys.append(key)
+                else:
+                    into.put(spans)
+            into.end(self._last.watermark)
         return open_keys
 
     def _bounds(self, since: int) -> rebuild.Bounds:
@@ -75,9 +79,9 @@ class Recount:
         return self._newest[table]
 
 
-async def _gently(lines: Iterable[T]) -> AsyncIterator[T]:
-    """The same lines; a million of them would else hold up the heartbeats of this worker's other shards."""
-    for number, line in enumerate(lines, 1):
-        yield line
-        if number % PORTION == 0:
-            await asyncio.sleep(0)
+async def portions(lines: Iterable[T]) -> AsyncIterator[list[T]]:
+    """The same lines, some at a time; a million at once would hold up the heartbeats of this worker's other shards."""
+    rest = iter(lines)
+    while portion := list(islice(rest, PORTION)):
+        yield portion
+        await asyncio.sleep(0)

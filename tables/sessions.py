@@ -95,6 +95,12 @@ class Sessions:
             for at in sorted(spans, reverse=True):
                 yield from sorted(spans[at], key=lambda span: span.last, reverse=True)
 
+    def of(self, owner: str) -> Iterator[Span]:
+        """The sessions of whoever has this value in a column of the key."""
+        width = len(self.session.key)
+        for place in range(width):
+            yield from self.by_key.get(("",) * place + (owner,) + ("",) * (width - place - 1), ())
+
     # Counting
 
     def apply(self, batch: Iterable[Columns], *, seq: int, watermark: int, now: int) -> None:

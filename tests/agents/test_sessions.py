@@ -12,6 +12,7 @@ from hypothesis import settings as sized
 
 from agents.judge import Accepted
 from agents.locate import UNKNOWN
+from agents.recount import PORTION, portions
 from agents.windows import Realtime, ShardWindows
 from clickhouse.client import connect
 from clickhouse.partials import Partials
@@ -172,6 +173,22 @@ async def own(settings: Settings) -> AsyncIterator[AsyncClient]:
 def views(*slots: int) -> list[Any]:
     """Page views of one visitor."""
     return [visit("page.viewed", slot % 5, 0, slot * SLOT * 1000) for slot in slots]
+
+
+async def test_others_have_their_turn_while_lines_are_built() -> None:
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    lines = [line async for portion in portions(iter(range(PORTION * 4))) for line in portion]
+    task.cancel()
+    assert lines == list(range(PORTION * 4))
+    assert turns >= 4
 
 
 async def test_a_session_of_days_is_found_whole(own: AsyncClient, settings: Settings) -> None:
