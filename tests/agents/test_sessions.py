@@ -17,6 +17,7 @@ from agents.windows import Realtime, ShardWindows
 from clickhouse.client import connect
 from clickhouse.partials import Partials
 from clickhouse.realtime import RealtimeTable
+from clickhouse.sink import Sink
 from streams.intent import Intent
 from streams.settings import Settings
 from streams.topics import source_topics
@@ -53,7 +54,7 @@ class Owner:
         kept = RealtimeTable(client, settings)
         around = Realtime(DECLARED, {}, lambda _: UNKNOWN, Partials(client), kept, None, "g", TOPICS, disorder=0)
         self.windows: ShardWindows = around.of(shard)
-        self._client = client
+        self._sink = Sink(client, settings)
         self._shard = shard
 
     @staticmethod
@@ -73,8 +74,8 @@ class Owner:
     async def deliver(self, seq: int, batch: Batch) -> None:
         """Write the rows of a batch."""
         rows = bodies(batch.events, self.record(seq, batch.watermark), seq * STRIDE, self._shard)
-        for table, body in rows.items():
-            await self._client.raw_insert(table, insert_block=body, fmt="JSONEachRow", settings={"async_insert": 0})
+        for table, block in rows.items():
+            await self._sink.insert_rows(table, *block, "")
 
     def take(self, seq: int, batch: Batch) -> None:
         """Count a batch."""

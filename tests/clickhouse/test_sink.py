@@ -1,22 +1,24 @@
 """R9, one insert is one block: a part for each day in each table, however the server cuts what it reads.
 
-The embedded server parses a body in blocks of 65,409 rows, whatever `max_insert_block_size` says, and a server of
-ClickHouse in blocks of that setting. What puts them together again is `min_insert_block_size_rows`, so a batch has to
-be larger than a block to show whether it works.
+A server reads a record batch of Arrow whole, but Native in blocks of 65,409 rows or of `max_insert_block_size`; then it
+puts blocks together up to `min_insert_block_size_rows` and cuts what is larger. So a batch has to be larger than all of
+these to show whether it stays one.
 """
 
 import random
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
+import pyarrow
 import pytest
 from clickhouse_connect.driver.asyncclient import AsyncClient
 
+from clickhouse import arrow
 from clickhouse.sink import DEAD_LETTER_COLUMNS, Sink
 from streams.events import registry
 from streams.events.sample import sample
 from streams.settings import Settings
-from tests.support.rows import bodies, decoded, intent
+from tests.support.rows import Block, bodies, decoded, intent
 
 READ_ROWS = 65_409
 """What the embedded server parses at once."""
@@ -42,21 +44,20 @@ async def parts(client: AsyncClient, *tables: str) -> dict[str, tuple[int, int]]
     return {table: (count, rows) for table, count, rows in found.result_rows}
 
 
-def registrations(count: int) -> bytes:
-    """Lines of one batch, alike but for their offsets."""
+def registrations(count: int) -> Block:
+    """One batch of events that are alike."""
     event = sample(registry.events["user.registered"], random.Random(7), datetime.now(UTC))
-    head, tail = bodies(decoded([event]), intent())["events_raw"].split(b'"offset":0')
-    return b"".join(b'%b"offset":%d%b' % (head, offset, tail) for offset in range(count))
+    return bodies(decoded([event]) * count, intent())["events_raw"]
 
 
 async def test_r9_a_batch_longer_than_what_is_read_at_once_is_one_block_in_every_table(
     unmerged: AsyncClient, store: Settings
 ) -> None:
     count = READ_ROWS + 10_000
-    lines = registrations(count)
+    block = registrations(count)
 
     for _ in range(2):
-        written = await Sink(unmerged, store).insert_rows("events_raw", [lines], "token")
+        written = await Sink(unmerged, store).insert_rows("events_raw", *block, "token")
         assert written >= count
 
     found = await parts(unmerged, "events_raw", "user_events")
@@ -77,10 +78,10 @@ async def test_r9_dead_letters_that_are_sent_in_several_blocks_are_one(unmerged:
 
 
 async def test_r9_a_batch_beyond_the_limits_of_the_server_is_one_block(unmerged: AsyncClient, store: Settings) -> None:
-    """Beyond its rows and, with 250 bytes in each, its bytes."""
-    line = b'{"shard":1,"chain":"%b","relation":"none","intent":1}\n' % (b"c" * 250)
-    lines = line * (SQUASHED_ROWS + READ_ROWS + 1)
+    count = SQUASHED_ROWS + READ_ROWS + 1
+    texts = {"chain": "c" * 50, "relation": "none"}
+    columns = {name: arrow.constant(text, pyarrow.string(), count) for name, text in texts.items()}
 
-    await Sink(unmerged, store).insert_rows("delivered", [lines], "token")
+    await Sink(unmerged, store).insert_rows("delivered", *arrow.stream([columns], [count]), "token")
 
     assert (await parts(unmerged, "delivered"))["delivered"][0] == 1
