@@ -19,7 +19,8 @@ import structlog
 from agents.batch import Batch
 from agents.dead_letter import DeadLetterTopic
 from agents.kill_point import point
-from agents.render import DEAD_LETTERS, Content, dead_letter_rows, lines
+from agents.render import DEAD_LETTERS, Content, dead_letter_rows
+from agents.rows import body
 from clickhouse.chains import ChainRows
 from clickhouse.repair import Repairs
 from clickhouse.sink import Sink
@@ -155,8 +156,9 @@ class Delivery:
         if table == DEAD_LETTERS:
             rows = dead_letter_rows(content.dead, intent, offset, self.shard)
             return await self.store.sink.insert_dead_letters(rows, self.token(intent))
-        pieces = lines(content.tables[table], intent, offset, self.shard)
-        return await self.store.sink.insert_rows(table, pieces, self.token(intent))
+        # Arrow's copying and compressing give up the interpreter's lock.
+        columns, block = await asyncio.to_thread(body, content.tables[table], intent, offset, self.shard)
+        return await self.store.sink.insert_rows(table, columns, block, self.token(intent))
 
     async def _holds(self, table: str, intent: Intent, wanted: int) -> bool:
         """R6: after a second delivery or an unknown outcome, count the rows against the record."""

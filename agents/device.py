@@ -2,7 +2,6 @@
 
 from functools import lru_cache
 
-import msgspec
 from ua_parser import Result, parse
 
 USER_AGENTS_CACHED = 20_000
@@ -40,11 +39,12 @@ PROGRAMS = (
 )
 """Marks of what is not a person, beside what the parser itself calls a spider."""
 
-_text = msgspec.json.Encoder().encode
 
-
-def describe(user_agent: str) -> tuple[str, str, str]:
+@lru_cache(USER_AGENTS_CACHED)
+def describe(user_agent: str | None) -> tuple[str, str, str]:
     """Device type (desktop, mobile, tablet, tv, bot or empty), browser and system; empty where not known."""
+    if not user_agent:
+        return "", "", ""
     parsed = parse(user_agent[:LONGEST])
     browser = parsed.user_agent.family if parsed.user_agent else ""
     system = parsed.os.family if parsed.os else ""
@@ -63,10 +63,3 @@ def _device(user_agent: str, parsed: Result, system: str) -> str:
     if system in PHONES or "Mobile" in user_agent:
         return "mobile"
     return "desktop" if system in DESKTOPS else ""
-
-
-@lru_cache(USER_AGENTS_CACHED)
-def fragment(user_agent: str | None) -> bytes:
-    """The columns `"device_type":"mobile","browser":"Chrome","os":"Android",`; of None and "" three empty ones."""
-    device, browser, system = describe(user_agent) if user_agent else ("", "", "")
-    return b'"device_type":%b,"browser":%b,"os":%b,' % (_text(device), _text(browser), _text(system))

@@ -31,5 +31,6 @@ def status_of(shard: Shard, group: Ends, now: int, worker: str) -> Status:
         late=shard.windows.panes.late.total(),
         rows=dict(shard.rows),
         dead=dict(shard.dead),
+        sessions={each.session.name: each.active for each in shard.windows.sessions},
         worker=worker,
     )

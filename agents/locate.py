@@ -1,16 +1,15 @@
 """Completes positions: a zone or city gives the point, the point gives H3 cell, city, state and country."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 import h3.api.basic_int as h3
-import msgspec
 
 from agents.places import CELL_RESOLUTION, NOWHERE, Places
 
 POSITIONS_CACHED = 20_000
-"""Positions remembered in each of four caches, some 500 bytes each."""
+"""Positions remembered in each of two caches, some 300 bytes each."""
 COUNTRY = "US"
 """The zone table's country."""
 ZONES_WITHIN_KM = 50
@@ -28,11 +27,11 @@ class Spot(NamedTuple):
 
 
 UNKNOWN = Spot("", "", "", "", 0)
-_text = msgspec.json.Encoder().encode
+NO_POINT = (None, None)
 
 
 class Locate:
-    """Renders every event's positions as JSON columns, `"pickup_latitude":40.7,...,"pickup_cell":613...,`.
+    """Says where a position is: its point, and zone, city, state, country and H3 cell.
 
     What the event gives is kept as it is; only what it lacks is filled. The zone table is New York's, so a zone
     counts only where the event names no other country. City, state and country come from the cell alone, so all
@@ -43,46 +42,26 @@ class Locate:
         """`zones`: name or number of a zone -> latitude, longitude."""
         self._zones = zones
         self._places = places
-        self._fields: dict[type, tuple[str, ...]] = {}
         self._resolved_named = lru_cache(POSITIONS_CACHED)(self._resolve_named)
         self._resolved_rest = lru_cache(POSITIONS_CACHED)(self._resolve_rest)
-        self._named = lru_cache(POSITIONS_CACHED)(self._render_named)
-        self._rest = lru_cache(POSITIONS_CACHED)(self._render_rest)
 
-    def __call__(self, events: Sequence[Any]) -> list[bytes]:
-        """The fragment of every decoded event; empty for a type without positions."""
-        fields = self._fields
-        fragments = []
-        for event in events:
-            kind = type(event.data)
-            names = fields.get(kind)
-            if names is None:
-                names = fields[kind] = position_fields(kind)
-            if not names:
-                fragments.append(b"")
-            elif len(names) == 1:
-                fragments.append(self.fragment(names[0], getattr(event.data, names[0])))
-            else:
-                fragments.append(b"".join([self.fragment(name, getattr(event.data, name)) for name in names]))
-        return fragments
-
-    def fragment(self, name: str, position: Any) -> bytes:
-        """The columns of one position field; empty if the event does not have it."""
+    def point(self, position: Any) -> tuple[float | None, float | None]:
+        """Latitude and longitude in degrees: as given, or those of the zone or city; None where neither is known."""
         if position is None:
-            return b""
-        latitude, longitude, cell, given = _read(position)
+            return NO_POINT
+        latitude, longitude = position.latitude, position.longitude
         if latitude is None or longitude is None:
-            return self._named(name, given)
-        return _point(name, latitude, longitude) + self._rest(name, cell, given)
+            return self._resolved_named(_words(position))[0] or NO_POINT
+        return latitude, longitude
 
     def place(self, position: Any) -> Spot:
         """What the columns of a position say of where it is."""
         if position is None:
             return UNKNOWN
-        latitude, longitude, cell, given = _read(position)
+        latitude, longitude = position.latitude, position.longitude
         if latitude is None or longitude is None:
-            return self._resolved_named(given)[1]
-        return self._resolved_rest(cell, given)
+            return self._resolved_named(_words(position))[1]
+        return self._resolved_rest(h3.latlng_to_cell(latitude, longitude, CELL_RESOLUTION), _words(position))
 
     def _resolve_named(self, given: tuple[str | None, ...]) -> tuple[tuple[float, float] | None, Spot]:
         """A position without coordinates: the zone's point, else the city's, else none."""
@@ -120,39 +99,7 @@ class Locate:
             place = NOWHERE
         return Spot(zone or "", city or place.city, state or place.state, country or place.country, cell)
 
-    def _render_named(self, name: str, given: tuple[str | None, ...]) -> bytes:
-        point, spot = self._resolved_named(given)
-        return (_point(name, *point) if point else b"") + _columns(name, spot)
 
-    def _render_rest(self, name: str, cell: int, given: tuple[str | None, ...]) -> bytes:
-        return _columns(name, self._resolved_rest(cell, given))
-
-
-def _read(position: Any) -> tuple[float | None, float | None, int, tuple[str | None, ...]]:
-    """Coordinates, their cell, and the words that the event gives."""
-    latitude, longitude = position.latitude, position.longitude
-    given = (position.zone, position.city, position.state, position.country)
-    if latitude is None or longitude is None:
-        return None, None, 0, given
-    return latitude, longitude, h3.latlng_to_cell(latitude, longitude, CELL_RESOLUTION), given
-
-
-def _point(name: str, latitude: float, longitude: float) -> bytes:
-    return f'"{name}_latitude":{latitude!r},"{name}_longitude":{longitude!r},'.encode()
-
-
-def _columns(name: str, spot: Spot) -> bytes:
-    columns = zip(("zone", "city", "state", "country"), spot, strict=False)
-    parts = [b'"%b_%b":%b,' % (name.encode(), part.encode(), _text(text)) for part, text in columns]
-    return b"".join(parts) + b'"%b_cell":%d,' % (name.encode(), spot.cell)
-
-
-def position_fields(kind: type) -> tuple[str, ...]:
-    """Names of the fields of a data struct that hold a position."""
-    found = []
-    for field in msgspec.structs.fields(kind):
-        for part in (field.type, *get_args(field.type)):
-            is_struct = isinstance(part, type) and issubclass(part, msgspec.Struct)
-            if is_struct and {"latitude", "longitude", "zone"} <= set(part.__struct_fields__):
-                found.append(field.name)
-    return tuple(found)
+def _words(position: Any) -> tuple[str | None, ...]:
+    """What the event says of the place in words."""
+    return (position.zone, position.city, position.state, position.country)

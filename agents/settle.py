@@ -8,7 +8,8 @@ import structlog
 from agents.batch import Batch, Offsets
 from agents.deliver import Delivery, Outcome
 from agents.propose import Proposer
-from agents.render import DEAD_LETTERS, lines, missing_runs
+from agents.render import DEAD_LETTERS, missing_runs
+from agents.rows import body
 from streams import metrics
 from streams.errors import BlockRefused, ConfigurationError, Reject
 from streams.intent import Intent
@@ -158,7 +159,7 @@ class Settler:
         self, scratch: str, table: str, intent: Intent, batch: Batch, topic: str, offsets: list[int]
     ) -> set[int]:
         parts = [part.only(set(offsets)) for part in batch.content.tables[table] if part.topic == topic]
-        if not await self._store.sink.refuses(scratch, lines(parts, intent, 0, self._shard)):
+        if not await self._store.sink.refuses(scratch, *body(parts, intent, 0, self._shard)):
             return set()
         if len(offsets) == 1:
             return set(offsets)

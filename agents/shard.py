@@ -247,9 +247,8 @@ class Shard:
         check_starts(self.number, chain, bounds)
         last = self.proposer.last
         await around.store.repairs.run(self.number)
-        below = {topic: start for topic, (start, _) in last.ranges.items()}
         seen = around.memory.events // around.sizes.partitions
-        await remember(self.number, below, around.memory, around.store, around.memory_seconds, seen)
+        await remember(self.number, last.starts, around.memory, around.store, around.memory_seconds, seen)
         await self.windows.recover(last)
         if last.is_empty:
             await around.store.witness.write_line(self.number, last, chain.offset)
@@ -429,6 +428,11 @@ class Shard:
             and topic not in held
             and self._arrived.get(topic, 0.0) < silent
         ]
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is on its way: the next record takes the watermark of its own time."""
+        return not self._in_flight
 
     @property
     def is_recovered(self) -> bool:

@@ -121,7 +121,7 @@ class Shards:
         now = await self.around.store.clock.now()
         for shard in list(self.running.values()):
             if shard.is_recovered:
-                shard.windows.advance(shard.idle_topics(), now)
+                shard.windows.advance(shard.idle_topics(), now, settled=shard.is_settled)
                 await shard.windows.publish(
                     shard.proposer.last.seq, partial(status_of, shard, self.around.flow, now, self.around.page)
                 )

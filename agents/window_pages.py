@@ -5,10 +5,13 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 from agents.shards import Shards
 from tables.assemble import assemble
+from tables.sessions import Span, seconds_of
+from tables.window import DURATION, Session
 from tables.wire import answers, decode_key, encode_key
 
 NEWEST = 200
@@ -21,6 +24,7 @@ def windows(shards: Shards | None) -> list[Line]:
     found: list[Line] = []
     for shard in (shards.running if shards else {}).values():
         held = {slices.name: (start, len(pane)) for slices, start, pane in shard.windows.panes}
+        counts = {each.session.name: len(each) for each in shard.windows.sessions}
         found += [
             {
                 "shard": shard.number,
@@ -31,6 +35,7 @@ def windows(shards: Shards | None) -> list[Line]:
                 "measures": [measure.name for measure in window.over.measures],
                 "newest_pane": _time(held[window.over.name][0]) if window.over.name in held else None,
                 "late": shard.windows.panes.late[window.over.name],
+                "sessions": counts.get(window.name),
             }
             for window in shard.windows.panes.declared.windows.values()
         ]
@@ -68,6 +73,34 @@ def lines(shards: Shards | None, name: str, key: str, since: int, limit: int = N
                 )
     found.sort(key=lambda line: (line["start"], line["shard"], line["key"]), reverse=True)
     return found[:limit]
+
+
+def sessions(shards: Shards | None, name: str, key: str, since: int, limit: int = NEWEST) -> list[Line]:
+    """Sessions called `name` in this worker that began at `since` or later: of the owner `key`, or the newest.
+
+    Those that go on come first, then those that have ended and could still be changed by a late event.
+    """
+    found: list[Line] = []
+    for shard in (shards.running if shards else {}).values():
+        for held in shard.windows.sessions:
+            if held.session.name == name:
+                chosen = held.of(key) if key else held.newest()
+                recent = (span for span in chosen if span.second >= since)
+                found += [_session(shard.number, held.session, span) for span in islice(recent, limit)]
+    found.sort(key=lambda line: line["last"], reverse=True)
+    found.sort(key=lambda line: bool(line["ended"]))
+    return found[:limit]
+
+
+def _session(shard: int, session: Session, span: Span) -> Line:
+    return {
+        "shard": shard,
+        "start": _time(span.second),
+        "last": _time(span.last // 1000),
+        "ended": span.ended,
+        "key": list(map(str, span.key)),
+        "values": {DURATION: (span.last - span.start) / 1000} | answers(session, span.states, seconds_of(span)),
+    }
 
 
 def watermarks(shards: Shards | None) -> list[Line]:
@@ -135,7 +168,10 @@ def register(app: Any, get_shards: Callable[[], Shards | None], style: str) -> N
 
     @app.page("/windows")
     async def windows_page(view: Any, request: Any) -> Any:
-        """This worker's windows; `?name=&key=&since=` (seconds since 1970) shows the lines of one."""
+        """This worker's windows; `?name=&key=&since=` (seconds since 1970) shows the lines of one.
+
+        Of windows `key` is how their keys begin; of sessions it is the whole of whose they are.
+        """
         name = request.query.get("name", "")
         if not name:
             return shown(view, request, "Windows of this worker", windows(get_shards()))
@@ -146,7 +182,8 @@ def register(app: Any, get_shards: Callable[[], Shards | None], style: str) -> N
         known = shards.around.realtime.declared.windows if shards else {}
         if shards and name not in known:
             return view.error(404, f"no window {name!r}; there are {', '.join(known)}")
-        return shown(view, request, name, lines(shards, name, request.query.get("key", ""), int(since)))
+        listed = sessions if shards and name in shards.around.realtime.declared.sessions else lines
+        return shown(view, request, name, listed(shards, name, request.query.get("key", ""), int(since)))
 
     @app.page("/watermarks")
     async def watermarks_page(view: Any, request: Any) -> Any:

@@ -9,21 +9,19 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from agents.judge import Accepted
+from agents.keep import Keeper
+from agents.recount import Recount
 from clickhouse.partials import Partials
-from clickhouse.realtime import RealtimeTable, WindowRow
+from clickhouse.realtime import RealtimeTable
 from streams import metrics
-from streams.intent import Intent, Ranges
-from tables import rebuild
-from tables.closing import Closed, Closing, flat
-from tables.columns import Spotter
+from streams.intent import Intent
+from tables.columns import Spotter, by_type
 from tables.panes import Panes, Table, Touched
 from tables.publish import Publisher
+from tables.sessions import Sessions
 from tables.watermark import Watermark
 from tables.window import Declared
-from tables.wire import Key, Status, decode_key, encode_key, encode_states
-
-KEPT_AT_ONCE = 5_000
-"""Rows of one insert of closed windows, about."""
+from tables.wire import Status
 
 log = structlog.get_logger(__name__)
 
@@ -55,35 +53,38 @@ class ShardWindows:
     def __init__(self, shard: int, around: Realtime) -> None:
         self._around = around
         self.panes = Panes(shard, around.declared, around.table)
-        self.watermark = Watermark(around.topics, around.disorder)
-        self._closing = Closing(self.panes)
+        self._away = False
+        self._begin(0)
+
+    def _begin(self, watermark: int) -> None:
+        """Begin with nothing."""
+        around = self._around
+        self.watermark = Watermark(around.topics, around.disorder, watermark)
+        self.sessions = [Sessions(session, self.panes) for session in around.declared.sessions.values()]
+        self._keeper = Keeper(self.panes, self.sessions, around.kept)
+        self._counted = watermark
         self._changed: Touched = {}
         self._gone: list[tuple[str, int]] = []
         self._publisher: Publisher | None = None
-        self._away = False
 
     async def recover(self, last: Intent) -> None:
-        """Count the open panes again from the rows below the last batch (R12). Raises SinkUnavailable."""
+        """Count what is open again from the rows below the last batch (R12). Raises SinkUnavailable."""
         around, began = self._around, time.monotonic()
         self.clear()
-        self.watermark = Watermark(around.topics, around.disorder, last.watermark)
-        below = _below(last.ranges)
-        newest: dict[str, int] = {}
+        self._begin(last.watermark)
+        recount = Recount(last, self.panes, around.partials)
         for slices in around.declared.slices.values():
-            table = slices.over.domain.raw_table
-            if last.watermark == 0 and table not in newest:
-                newest[table] = await around.partials.newest(table, self.panes.shard)
-            at = last.watermark // 1000 or newest[table]
-            bounds = rebuild.Bounds(self.panes.shard, last.chain, below, max(0, at - slices.keep - slices.pane))
-            rows = await around.partials.rows(rebuild.statement(slices), bounds.parameters())
-            for start, key, states, revision in rebuild.read(slices, rows):
-                self.panes.put(slices, start, key, states, revision)
+            if slices.session is None:
+                await recount.windows(slices)
+        for sessions in self.sessions:
+            await recount.sessions(sessions, around.declared.slices[sessions.session.name])
         self.panes.expire(last.watermark)
         if around.redis is not None:
             self._publisher = Publisher(around.redis, around.group, self.panes)
         seconds = time.monotonic() - began
         metrics.WINDOWS_REBUILD_SECONDS.observe(seconds)
-        log.info("windows rebuilt", shard=self.panes.shard, lines=len(self.panes), seconds=round(seconds, 3))
+        counts = {"lines": len(self.panes), "sessions": sum(map(len, self.sessions))}
+        log.info("windows rebuilt", shard=self.panes.shard, **counts, seconds=round(seconds, 3))
 
     def take(self, accepted: Iterable[Accepted], record: Intent, seq: int, now: int) -> None:
         """Count what a delivered batch accepted: `record` proposed it, the record `seq` completed it."""
@@ -94,17 +95,31 @@ class ShardWindows:
                 newest = max(event.time for event in part.events).timestamp()
                 self.watermark.seen(part.topic, int(newest * 1000), now)
         before = self.panes.late.total()
-        self.panes.apply(events, self._around.spot, seq=seq, watermark=record.watermark, rate=record.rate)
+        batch = by_type(events, self._around.spot)
+        self.panes.apply(batch, seq=seq, watermark=record.watermark, rate=record.rate)
+        for sessions in self.sessions:
+            sessions.apply(batch, seq=seq, watermark=record.watermark, now=record.ingested_at)
+        self._counted = record.watermark
         metrics.WINDOWS_LATE.inc(self.panes.late.total() - before)
 
-    def advance(self, idle: Collection[str], now: int) -> None:
-        """Move the watermark, and drop what no window needs any more. `now`: milliseconds since 1970."""
-        metrics.WATERMARK.labels(self.panes.shard).set(self.watermark.advance(idle, now) / 1000)
+    def advance(self, idle: Collection[str], now: int, *, settled: bool) -> None:
+        """Move the watermark, and drop what no window needs any more. `now`: milliseconds since 1970.
+
+        `settled`: no batch is on its way that took an earlier watermark.
+        """
+        shard, watermark = self.panes.shard, self.watermark.advance(idle, now)
+        metrics.WATERMARK.labels(shard).set(watermark / 1000)
+        for sessions in self.sessions:
+            sessions.end(watermark)
+            sessions.expire(watermark if settled else self._counted)
         self._gather()
-        if not self._closing.due(self.watermark.value):  # what is not written yet is not dropped
-            self.panes.expire(self.watermark.value)
+        if not self._keeper.closing.due(watermark):  # what is not written yet is not dropped
+            self.panes.expire(watermark)
             self._gather()
-        metrics.WINDOWS_LINES.labels(self.panes.shard).set(len(self.panes))
+        metrics.WINDOWS_LINES.labels(shard).set(len(self.panes))
+        active = sum(sessions.active for sessions in self.sessions)
+        metrics.SESSIONS.labels(shard, "active").set(active)
+        metrics.SESSIONS.labels(shard, "ended").set(sum(map(len, self.sessions)) - active)
 
     async def publish(self, seq: int, status: Callable[[], Status]) -> None:
         """Send the numbers to Redis. A Redis that is away is told once, counted, and holds nothing up."""
@@ -128,7 +143,7 @@ class ShardWindows:
 
     def _gather(self) -> None:
         changed, gone = self.panes.take_changes()
-        self._closing.note(changed)
+        self._keeper.closing.note(changed)
         self._gone += gone
         for place, keys in changed.items():
             self._changed.setdefault(place, set()).update(keys)
@@ -138,47 +153,12 @@ class ShardWindows:
 
         A window that could not be written is written later; after a crash all that are still in memory are.
         """
-        places = self._closing.due(self.watermark.value)
-        while places:
-            chosen: dict[tuple[str, int], set[Key]] = {}
-            rows: list[WindowRow] = []
-            while places and len(rows) < KEPT_AT_ONCE:
-                place = places.pop()
-                rows += [self._row(closed) for closed in self._closing.read(place)]
-                chosen[place] = self._closing.take(place)
-            try:
-                if rows:
-                    await self._around.kept.write(rows)
-                    metrics.WINDOWS_KEPT.inc(len(rows))
-            except BaseException:
-                for place, keys in chosen.items():
-                    self._closing.again(place, keys)
-                raise
-
-    def _row(self, closed: Closed) -> WindowRow:
-        window = closed.window
-        slices = self._around.declared.slices[window.over.name]
-        return WindowRow(
-            domain=window.over.domain.name,
-            window=window.name,
-            starts_at=closed.start,
-            ends_at=closed.start + window.size,
-            key=list(decode_key(encode_key(closed.key))),
-            shard=self.panes.shard,
-            revision=closed.revision,
-            values=flat(slices, closed.states, window.size),
-            states=encode_states(slices, closed.states).decode(),
-            watermark=self.watermark.value / 1000,
-        )
+        await self._keeper.keep(self.watermark.value)
 
     def clear(self) -> None:
         """Let go of everything in memory; what is in Redis stays until the next owner sets it."""
-        self._publisher = None
+        for sessions in self.sessions:
+            sessions.clear()
         self.panes.clear()
         self.panes.take_changes()
-        self._changed, self._gone = {}, []
-        self._closing = Closing(self.panes)
-
-
-def _below(ranges: Ranges) -> dict[str, int]:
-    return {topic: start for topic, (start, _) in ranges.items()}
+        self._begin(self.watermark.value)

@@ -39,6 +39,8 @@ class Shard(_Model):
     """Rows delivered since its owner began, by domain."""
     dead_letters: dict[str, int] = Field(default_factory=dict)
     """Dead letters since its owner began, by reason."""
+    active_sessions: dict[str, int] = Field(default_factory=dict)
+    """Sessions that go on, by window."""
     worker: str = ""
     """Address of its owner's pages."""
 
@@ -56,6 +58,8 @@ class Head(_Model):
     """Every shard is known and none is stale."""
     stale_shards: list[int]
     """Shards whose part of every number stands still."""
+    active_sessions: dict[str, int]
+    """Sessions that go on, by session window: those whose last event the watermark has not passed by the gap."""
     shards: list[Shard]
     """All shards."""
 
@@ -137,6 +141,17 @@ class Measure(_Model):
     """Event types it looks at."""
 
 
+class Session(_Model):
+    """Windows as long as somebody is active."""
+
+    gap_seconds: int
+    """Two events of a key belong together if at most so many seconds part them."""
+    key: list[str]
+    """Columns; the first that has a value names whose session it is."""
+    measures: list[Measure]
+    """Numbers of each session, as they stand in `metrics_realtime`, beside `duration_s`."""
+
+
 class WindowInfo(_Model):
     """A window that can be asked for."""
 
@@ -158,6 +173,8 @@ class WindowInfo(_Model):
     """How late an event may come and still be counted."""
     key: list[str]
     """Key columns; none: one row for everything."""
+    session: Session | None
+    """What makes a session, of windows over those that have ended; else null."""
     events: list[str]
     """Event types that are counted."""
     measures: list[Measure]

@@ -8,7 +8,7 @@ from typing import Any
 from tables.aggregates import Aggregate, Money, Top
 from tables.live import Row, ShardView, View
 from tables.query import Query
-from tables.window import Declared, Window
+from tables.window import Declared, Measures, Session, Window
 
 HOUR = 3600
 MINUTES = 60
@@ -33,8 +33,18 @@ def head(view: View) -> dict[str, Any]:
         "lateness_seconds": round((view.as_of - view.watermark) / 1000, 3) if view.as_of and view.watermark else None,
         "complete": view.complete,
         "stale_shards": list(view.stale),
+        "active_sessions": _active(view),
         "shards": [_shard(each) for each in view.shards],
     }
+
+
+def _active(view: View) -> dict[str, int]:
+    """Sessions that go on, all shards together; a silent one counts with what it said last."""
+    found: Counter[str] = Counter()
+    for each in view.shards:
+        if each.status is not None:
+            found.update(each.status.sessions)
+    return dict(sorted(found.items()))
 
 
 def _shard(view: ShardView) -> dict[str, Any]:
@@ -57,6 +67,7 @@ def _shard(view: ShardView) -> dict[str, Any]:
             "late": status.late,
             "rows": status.rows,
             "dead_letters": status.dead,
+            "active_sessions": status.sessions,
             "worker": status.worker,
         }
     return found
@@ -115,19 +126,30 @@ def windows(declared: Declared) -> list[dict[str, Any]]:
             "kept_seconds": declared.slices[window.over.name].keep,
             "lateness_seconds": window.over.lateness,
             "key": list(window.over.key),
+            "session": _session(declared.sessions.get(window.name)),
             "events": list(window.over.on),
-            "measures": [
-                {
-                    "name": measure.name,
-                    "kind": type(measure).__name__.lower(),
-                    "unit": measure.unit or ("amount by currency" if isinstance(measure, Money) else ""),
-                    "doc": measure.doc,
-                    "events": list(measure.on or window.over.on),
-                }
-                for measure in window.over.measures
-            ],
+            "measures": _measures(window.over),
         }
         for window in declared.windows.values()
+    ]
+
+
+def _session(session: Session | None) -> dict[str, Any] | None:
+    if session is None:
+        return None
+    return {"gap_seconds": session.gap, "key": list(session.key), "measures": _measures(session)}
+
+
+def _measures(over: Measures) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": measure.name,
+            "kind": type(measure).__name__.lower(),
+            "unit": measure.unit or ("amount by currency" if isinstance(measure, Money) else ""),
+            "doc": measure.doc,
+            "events": list(measure.on or over.on),
+        }
+        for measure in over.measures
     ]
 
 

@@ -7,9 +7,14 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
+from agents import places
+from agents.judge import Accepted, Judged
+from agents.locate import Locate
+from agents.render import Render
 from streams import codec
 from streams.events import registry
 from streams.events.sample import sample
+from streams.world import zones
 
 EVENTS = 20_000
 CHUNK = 5_000
@@ -34,10 +39,26 @@ def main() -> None:
         "bytes_per_event": round(sum(map(len, values)) / EVENTS, 1),
         "decode_us": _best(_fetched(values, CHUNK), codec.decode_values),
         "decode_one_percent_broken_us": _best(_fetched(broken, CHUNK), codec.decode_values),
-        "payload_json_us": _best(_fetched(values, CHUNK, codec.decode_values), codec.payload_json),
+        "rows_us": _best(_fetched(values, CHUNK, codec.decode_values), _rendering()),
         "pydantic_us": _best(_fetched(values, 500), lambda chunk: [codec.judge(v, registry, None) for v in chunk]),
     }
     sys.stdout.write(json.dumps(figures) + "\n")
+
+
+def _rendering() -> Callable[[list[Any]], object]:
+    """Makes the columns of decoded events of any topic."""
+    render = Render(Locate(zones.points(), places.load()))
+
+    def work(events: list[Any]) -> object:
+        topics: dict[str, Accepted] = {}
+        for offset, event in enumerate(events):
+            part = topics.setdefault(event.spec.topic, Accepted(event.spec.topic, 0))
+            part.events.append(event)
+            part.offsets.append(offset)
+            part.stamps.append(0)
+        return render(Judged(list(topics.values())), 1.0, 0)
+
+    return work
 
 
 def _fetched(values: list[bytes], size: int, then: Callable[[Any], Any] = list) -> Callable[[], Iterator[Any]]:

@@ -13,8 +13,10 @@ from streams.world import zones
 from streams.world.clock import live
 from streams.world.dice import Dice
 from streams.world.traffic import events
+from tables.columns import by_type
 from tables.declared import declared
 from tables.panes import Panes
+from tables.sessions import Sessions
 
 EVENTS = 100_000
 BATCH = 25_000
@@ -30,18 +32,32 @@ def main() -> None:
     batches = [decoded[first : first + BATCH] for first in range(0, EVENTS, BATCH)]
     spot = Locate(zones.points(), places.load()).place
     rounds = [_round(batches, spot) for _ in range(ROUNDS)]
-    seconds, lines = min(rounds)
-    figures = {"windows_us": round(seconds / EVENTS * 1e6, 2), "events": EVENTS, "batch": BATCH, "lines": lines}
+    seconds, of_sessions, lines, sessions = min(rounds)
+    figures = {
+        "windows_us": round(seconds / EVENTS * 1e6, 2),
+        "sessions_us": round(of_sessions / EVENTS * 1e6, 2),
+        "events": EVENTS,
+        "batch": BATCH,
+        "lines": lines,
+        "sessions": sessions,
+    }
     sys.stdout.write(json.dumps(figures) + "\n")
 
 
-def _round(batches: list[list[Any]], spot: Any) -> tuple[float, int]:
+def _round(batches: list[list[Any]], spot: Any) -> tuple[float, float, int, int]:
+    """Seconds for all windows, those of them for sessions, and how many lines and sessions there are then."""
     panes = Panes(0, declared, {})
-    begun = time.thread_time()
+    sessions = [Sessions(session, panes) for session in declared.sessions.values()]
+    begun, of_sessions = time.thread_time(), 0.0
     for seq, batch in enumerate(batches):
-        panes.apply(batch, spot, seq=seq, watermark=0, rate=0.2)
+        columns = by_type(batch, spot)
+        panes.apply(columns, seq=seq, watermark=0, rate=0.2)
         panes.take_changes()
-    return time.thread_time() - begun, len(panes)
+        before = time.thread_time()
+        for each in sessions:
+            each.apply(columns, seq=seq, watermark=0, now=int(START * 1000))
+        of_sessions += time.thread_time() - before
+    return time.thread_time() - begun, of_sessions, len(panes), sum(map(len, sessions))
 
 
 if __name__ == "__main__":

@@ -370,6 +370,7 @@ CREATE TABLE {database}.metrics_realtime
     `values` Map(LowCardinality(String), Decimal(38, 6)),
     `states` String CODEC(ZSTD(3)),
     `watermark` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `retracted` Bool DEFAULT false,
     `written_at` DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC') CODEC(Delta(8), ZSTD(1))
 )
 ENGINE = ReplacingMergeTree
@@ -395,7 +396,7 @@ AS SELECT
     any(domain) AS domain,
     window,
     starts_at,
-    any(ends_at) AS ends_at,
+    argMax(ends_at, revision) AS ends_at,
     key,
     shard,
     max(revision) AS last_revision,
@@ -407,7 +408,8 @@ GROUP BY
     window,
     starts_at,
     key,
-    shard;
+    shard
+HAVING NOT argMax(retracted, revision);
 
 CREATE TABLE {database}.migrations
 (

@@ -56,6 +56,11 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
         return not any(self.rows.values())
 
     @property
+    def starts(self) -> dict[str, int]:
+        """Per source topic the offset at which this batch starts."""
+        return {topic: start for topic, (start, _) in self.ranges.items()}
+
+    @property
     def ends(self) -> dict[str, int]:
         """Per source topic the offset at which the next batch starts."""
         return {topic: end for topic, (_, end) in self.ranges.items()}

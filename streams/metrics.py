@@ -107,6 +107,12 @@ WATERMARK = Gauge(
     registry=REGISTRY,
 )
 WINDOWS_LINES = Gauge("millrace_windows_lines", "Keys of panes in memory.", ["shard"], registry=REGISTRY)
+SESSIONS = Gauge(
+    "millrace_sessions",
+    "Sessions in memory: `active` ones, and those that have `ended` and could still be changed by a late event.",
+    ["shard", "state"],
+    registry=REGISTRY,
+)
 WINDOWS_LATE = Counter(
     "millrace_windows_late_events",
     "Times that an event came too late for a window; it is stored all the same.",

@@ -19,6 +19,7 @@ from agents.ingest import ingest
 from agents.kill_point import arm
 from agents.preflight import preflight
 from agents.shards import Shards
+from clickhouse import arrow
 from streams import log
 from streams.batch import Chunk
 from streams.chunks import App, Chunks, ConsumerThread, GroupConsumer, RawSchema, SourceTopics
@@ -64,6 +65,7 @@ class Worker(faust.Worker):
             refuse(error)
         arm(settings.worker_kill_at)
         settings.millrace_home.mkdir(parents=True, exist_ok=True)
+        arrow.without_pandas()
         # A batch is some 100,000 objects that live for a second: collecting the young ones each 700 only costs.
         gc.collect()
         gc.freeze()

@@ -47,6 +47,15 @@ class Aggregate(ABC):
         """Columns that it reads, by their names in ClickHouse."""
         return ()
 
+    @property
+    def subtracts(self) -> bool:
+        """Whether `minus` can be asked."""
+        return type(self).minus is not Aggregate.minus
+
+    def minus(self, state: Any, other: Any) -> Any:
+        """`state` as if `other` had never been merged into it; None where nothing is left."""
+        raise TypeError(f"{type(self).__name__} cannot take back {other!r}")
+
     @abstractmethod
     def fold(self, columns: Sequence[Values], weight: int) -> Any:
         """The state of some events. `columns` as in `columns`, or one column of anything where it reads none."""
@@ -90,6 +99,10 @@ class Count(Aggregate):
         """As Aggregate."""
         return state + other
 
+    def minus(self, state: int, other: int) -> int | None:
+        """As Aggregate."""
+        return state - other or None
+
     def sql(self, condition: str) -> str:
         """Rebuilt by count, or the sum of integer weights."""
         if self.weighted:
@@ -118,6 +131,39 @@ class _OfColumn(Aggregate):
     def columns(self) -> tuple[str, ...]:
         """As Aggregate."""
         return (self.column,)
+
+
+@dataclass(frozen=True, slots=True)
+class Within(_OfColumn):
+    """Events whose number is neither below `least` nor above `most`."""
+
+    least: float = -math.inf
+    most: float = math.inf
+
+    def fold(self, columns: Sequence[Values], weight: int) -> int | None:
+        """As Aggregate."""
+        return sum(1 for value in columns[0] if value is not None and self.least <= value <= self.most) or None
+
+    def merge(self, state: int, other: int) -> int:
+        """As Aggregate."""
+        return state + other
+
+    def minus(self, state: int, other: int) -> int | None:
+        """As Aggregate."""
+        return state - other or None
+
+    def sql(self, condition: str) -> str:
+        """Rebuilt by count."""
+        inside = " AND ".join(
+            f"{self.column} {sign} {bound}"
+            for sign, bound in ((">=", self.least), ("<=", self.most))
+            if math.isfinite(bound)
+        )
+        return f"toInt64(countIf(({condition}) AND ifNull({inside or '1'}, 0)))"
+
+    def answer(self, state: int | None, seconds: int) -> int:
+        """How many."""
+        return state or 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +240,10 @@ class Mean(_OfColumn):
     def merge(self, state: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
         """As Aggregate."""
         return (state[0] + other[0], state[1] + other[1])
+
+    def minus(self, state: tuple[int, int], other: tuple[int, int]) -> tuple[int, int] | None:
+        """As Aggregate."""
+        return (state[0] - other[0], state[1] - other[1]) if state[1] > other[1] else None
 
     def sql(self, condition: str) -> str:
         """Rebuilt by sum and count."""
@@ -332,6 +382,11 @@ class Quantiles(_OfColumn):
     def merge(self, state: dict[int, int], other: dict[int, int]) -> dict[int, int]:
         """As Aggregate."""
         return _added(state, other)
+
+    def minus(self, state: dict[int, int], other: dict[int, int]) -> dict[int, int] | None:
+        """As Aggregate."""
+        left = _added(state, {key: -count for key, count in other.items()})
+        return {key: count for key, count in left.items() if count} or None
 
     def sql(self, condition: str) -> str:
         """Rebuilt from the count of each value; the bins are cut here, so that both ways round alike."""

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from tables.panes import Panes
-from tables.window import Slices, Window
+from tables.window import Session, Slices, Window
 from tables.wire import Key, answers, merge_states
 
 
@@ -68,7 +68,7 @@ class Closing:
         return states, revision
 
 
-def flat(slices: Slices, states: list[Any], seconds: int) -> dict[str, Decimal]:
+def flat(slices: Slices | Session, states: list[Any], seconds: int) -> dict[str, Decimal]:
     """The answers as one map of numbers: parts of a measure are named `measure.part`; what is not known is left out."""
     found: dict[str, Decimal] = {}
     for name, value in answers(slices, states, seconds).items():

@@ -1,17 +1,21 @@
 """Columns of decoded events under their names in ClickHouse, so that one declaration counts events and rows alike."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import Any
 
 from xxhash import xxh64_intdigest
 
+from streams.codec import spec_of
 from streams.errors import ConfigurationError
 from streams.events import EventSpec
+from tables.aggregates import Aggregate
 
 Spotter = Callable[[Any], Any]
 """Tells zone, city, state, country and cell of a position field, as the columns of the row will have them."""
+Places = Sequence[tuple[int, Aggregate]]
+"""Measures that look at one event type, with their places among all."""
 
 
 class Columns:
@@ -21,8 +25,9 @@ class Columns:
     """In front of a column's name: the hashes of its values, as `tables.sketch` has them; None where there is none."""
 
     def __init__(self, spec: EventSpec, events: Sequence[Any], spot: Spotter) -> None:
-        self._spec = spec
+        self.spec = spec
         self.events = events
+        self._data = [event.data for event in events]
         self._spot = spot
         self._made: dict[str, list[Any]] = {}
         self._spots: dict[str, list[Any]] = {}
@@ -56,14 +61,36 @@ class Columns:
                     found[line].append(index)
         return found
 
+    def owners(self, key: tuple[str, ...]) -> dict[tuple[str | int, ...], list[int]]:
+        """Positions of the events by key, of which only the first part that has a value is given; the others are ''."""
+        found: dict[tuple[str | int, ...], list[int]] = {}
+        left: Iterable[int] = range(len(self.events))
+        for place, name in enumerate(key):
+            groups: dict[Any, list[int]] = defaultdict(list)
+            values = self[name]
+            for index in left:
+                groups[values[index] or ""].append(index)
+            left = groups.pop("", ())
+            for value, members in groups.items():
+                found[("",) * place + (value,) + ("",) * (len(key) - place - 1)] = members
+        return found
+
+    def milliseconds(self) -> list[int]:
+        """Times of the events since 1970, cut as ClickHouse cuts them."""
+        pairs = zip(self._seconds(), self.events, strict=True)
+        return [second * 1000 + event.time.microsecond // 1000 for second, event in pairs]
+
     def _starts(self, pane: int) -> list[int]:
+        return [second - second % pane for second in self._seconds()]
+
+    def _seconds(self) -> list[int]:
         seconds = self._made.get("seconds")
         if seconds is None:
             seconds = self._made["seconds"] = [int(event.time.timestamp()) for event in self.events]
-        return [second - second % pane for second in seconds]
+        return seconds
 
     def _make(self, name: str) -> list[Any]:
-        spec = self._spec
+        spec = self.spec
         if name.startswith(self.HASHED):
             values = self[name.removeprefix(self.HASHED)]
             hashes = {each: xxh64_intdigest(each.encode("utf-8", "surrogatepass")) for each in set(values) if each}
@@ -71,14 +98,38 @@ class Columns:
         if name == "event_type":
             return [spec.name] * len(self.events)
         if name in spec.fields and name not in spec.positions:
-            return list(map(attrgetter(f"data.{name}"), self.events))
+            return list(map(attrgetter(name), self._data))
         prefix, _, part = name.rpartition("_")
         if prefix in spec.positions:
             spots = self._spots.get(prefix)
             if spots is None:
-                spots = list(map(self._spot, map(attrgetter(f"data.{prefix}"), self.events)))
+                spots = list(map(self._spot, map(attrgetter(prefix), self._data)))
                 self._spots[prefix] = spots
             return list(map(attrgetter(part), spots))
         if name in {column.name for column in spec.domain.derived}:
             raise ConfigurationError(f"column {name!r} is added after windows have counted; count another one")
         return [None] * len(self.events)
+
+
+def by_type(events: Iterable[Any], spot: Spotter) -> list[Columns]:
+    """Decoded events as columns, one set for each type among them."""
+    kinds: dict[type, list[Any]] = {}
+    for event in events:
+        kinds.setdefault(type(event), []).append(event)
+    return [Columns(spec_of(kind), members, spot) for kind, members in kinds.items()]
+
+
+def folder(measures: Places, size: int, columns: Columns, weight: int) -> Callable[[list[int]], list[Any]]:
+    """Makes the states of some of these events: a list of `size`, None where no measure looks."""
+    looks = [(place, measure.fold, [columns[name] for name in measure.columns]) for place, measure in measures]
+    whole = len(columns.events)
+
+    def fold(members: list[int]) -> list[Any]:
+        states: list[Any] = [None] * size
+        for place, folded, chosen in looks:
+            if chosen and len(members) < whole:
+                chosen = [[column[i] for i in members] for column in chosen]
+            states[place] = folded(chosen or [members], weight)
+        return states
+
+    return fold

@@ -5,12 +5,11 @@ from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from streams.codec import spec_of
 from streams.sampling import SAMPLED_TYPE
 from tables.aggregates import WEIGHT, Aggregate
-from tables.columns import Columns, Spotter
+from tables.columns import Columns, folder
 from tables.window import Declared, Slices
-from tables.wire import Key, merge_states
+from tables.wire import Key, merge_states, without_states
 
 Place = tuple[str, int, int]
 """Slices, shard and start of a pane; its key in the Faust table."""
@@ -26,7 +25,8 @@ class Line:
 
 
 Pane = dict[Key, Line]
-Table = MutableMapping[Place, Pane]
+Table = MutableMapping[Place, dict[Key, Any]]
+"""Panes, and beside them what `tables.sessions` keeps."""
 Touched = dict[tuple[str, int], set[Key]]
 """Keys by slices and pane start."""
 
@@ -66,19 +66,13 @@ class Panes:
             if (name, start) in self._starts:  # whoever reads may wait in between
                 yield self.declared.slices[name], start, self.table[name, self.shard, start]
 
-    def apply(self, events: Iterable[Any], spot: Spotter, *, seq: int, watermark: int, rate: float) -> None:
+    def apply(self, batch: Iterable[Columns], *, seq: int, watermark: int, rate: float) -> None:
         """Count a batch's accepted events. `watermark` (ms) and `rate` are the record's; `seq` becomes the revision."""
-        kinds: dict[type, list[Any]] = {}
-        for event in events:
-            kinds.setdefault(type(event), []).append(event)
-        for kind, members in kinds.items():
-            spec = spec_of(kind)
-            feeds = self._feeds_of(spec.name)
-            if feeds:
-                columns = Columns(spec, members, spot)
-                weight = round(WEIGHT / rate) if spec.name == SAMPLED_TYPE else WEIGHT
-                for feed in feeds:
-                    self._count(feed, columns, weight, seq, watermark)
+        for columns in batch:
+            kind = columns.spec.name
+            weight = round(WEIGHT / rate) if kind == SAMPLED_TYPE else WEIGHT
+            for feed in self._feeds_of(kind):
+                self._count(feed, columns, weight, seq, watermark)
 
     def put(self, slices: Slices, start: int, key: Key, states: Sequence[Any], seq: int) -> None:
         """Merge states into a line, and write it."""
@@ -91,6 +85,20 @@ class Panes:
         merged = merge_states(slices, line.states if line else None, states)
         pane[key] = Line(merged, max(seq, line.revision if line else 0))
         self.changed.setdefault(place, set()).add(key)
+
+    def take_back(self, slices: Slices, start: int, key: Key, states: Sequence[Any]) -> None:
+        """Take states out of the line that they were merged into; a line without any is no line."""
+        pane = self.table.get((slices.name, self.shard, start), {})
+        if key not in pane:  # nothing needs the pane any more
+            return
+        left = without_states(slices, pane[key].states, states)
+        self.changed.setdefault((slices.name, start), set()).add(key)
+        if any(state is not None for state in left):
+            pane[key].states = left
+            return
+        del pane[key]
+        if not pane:
+            self._drop(slices.name, start)
 
     def expire(self, watermark: int) -> None:
         """Drop the panes that no window needs any more at this watermark (ms)."""
@@ -127,23 +135,13 @@ class Panes:
 
     def _count(self, feed: _Feed, columns: Columns, weight: int, seq: int, watermark: int) -> None:
         over = feed.slices.over
+        fold = folder(feed.measures, len(over.measures), columns, weight)
         for (start, *key), members in columns.groups(feed.pane, over.key, over.where).items():
             if self._in_time(feed, start, len(members), watermark):
-                self.put(feed.slices, start, tuple(key), self._states(feed, columns, members, weight), seq)
+                self.put(feed.slices, start, tuple(key), fold(members), seq)
 
     def _in_time(self, feed: _Feed, start: int, count: int, watermark: int) -> bool:
         if (start + feed.pane + feed.slices.over.lateness) * 1000 > watermark:
             return True
         self.late[feed.slices.name] += count
         return False
-
-    @staticmethod
-    def _states(feed: _Feed, columns: Columns, members: list[int], weight: int) -> list[Any]:
-        states: list[Any] = [None] * len(feed.slices.over.measures)
-        every = len(members) == len(columns.events)
-        for place, measure in feed.measures:
-            chosen = [columns[name] for name in measure.columns]
-            if chosen and not every:
-                chosen = [[column[i] for i in members] for column in chosen]
-            states[place] = measure.fold(chosen or [members], weight)
-        return states

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tables.aggregates import Aggregate
-from tables.window import Slices
+from tables.window import Measures, Slices
 from tables.wire import Key
 
 
@@ -35,21 +35,31 @@ def statement(slices: Slices) -> str:
     """One row a pane and key: start, key columns, revision, and a partial for each measure; see `read`."""
     over, pane = slices.over, slices.pane
     keys = [_key(name) for name in over.key]
-    partials = [measure.sql(_condition(measure)) for measure in over.measures]
-    types = ", ".join(f"'{name}'" for name in over.on)
     wanted = f" AND {_key(over.where)} != {0 if over.where.endswith('_cell') else chr(39) * 2}" if over.where else ""
     fields = ",\n    ".join(
-        [f"intDiv(toUnixTimestamp(occurred_at), {pane}) * {pane} AS start", *keys, "max(intent)", *partials]
+        [f"intDiv(toUnixTimestamp(occurred_at), {pane}) * {pane} AS start", *keys, "max(intent)", *partials_of(over)]
     )
     return (
-        f"SELECT\n    {fields}\nFROM {over.domain.raw_table}\n"
-        f"WHERE shard = {{shard:UInt16}} AND event_type IN ({types})\n"
-        "  AND occurred_at >= fromUnixTimestamp64Milli({since:Int64} * 1000)\n"
-        "  AND (chain != {chain:String}\n"
-        "    OR offset < transform(topic, {topics:Array(String)}, {offsets:Array(UInt64)}, toUInt64(0)))\n"
+        f"SELECT\n    {fields}\nFROM {over.domain.raw_table}\nWHERE {rows_of(over)}\n"
         f"  AND (start + {pane + over.lateness}) * 1000 > toUnixTimestamp64Milli(watermark){wanted}\n"
         f"GROUP BY {', '.join(['start', *keys])}"
     )
+
+
+def rows_of(over: Measures) -> str:
+    """The condition on rows that `Bounds` gives the values for."""
+    types = ", ".join(f"'{name}'" for name in over.on)
+    return (
+        f"shard = {{shard:UInt16}} AND event_type IN ({types})\n"
+        "  AND occurred_at >= fromUnixTimestamp64Milli({since:Int64} * 1000)\n"
+        "  AND (chain != {chain:String}\n"
+        "    OR offset < transform(topic, {topics:Array(String)}, {offsets:Array(UInt64)}, toUInt64(0)))"
+    )
+
+
+def partials_of(over: Measures) -> list[str]:
+    """A partial for each measure."""
+    return [measure.sql(_condition(measure)) for measure in over.measures]
 
 
 def read(slices: Slices, rows: Sequence[Sequence[Any]]) -> Iterator[tuple[int, Key, list[Any], int]]:

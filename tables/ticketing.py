@@ -1,8 +1,8 @@
 """The declared windows of event ticketing."""
 
 from streams.events.domains import TICKETING
-from tables.aggregates import Aggregate, Count, Distinct, Money, Rate, Sum, Top
-from tables.window import Declared, Measures, Session
+from tables.aggregates import Aggregate, Count, Distinct, Mean, Money, Quantiles, Rate, Sum, Top, Within
+from tables.window import DURATION, Declared, Measures, Session
 
 INTERACTION_TYPES = (
     "event.viewed",
@@ -75,9 +75,27 @@ SESSIONS = Session(
     "ticketing.sessions",
     TICKETING,
     VISIT_TYPES,
+    (
+        Count("events", (), "Everything that the visitor did.", "events"),
+        Count("page_views", ("page.viewed",), "Page views.", "views"),
+        Distinct("pages", ("page.viewed",), "Different pages.", "pages", "url"),
+        Count("event_views", ("event.viewed",), "Looks at a ticketed event.", "events"),
+        Count("checkouts", ("checkout.started",), "Ways to the till.", "events"),
+        *SALES[:3],
+    ),
     ("session_id", "user_id"),
+    retention=600,
     gap=1800,
-    doc="Visits: a visitor's events until half an hour passes without one.",
+    ended=(
+        Count("ended", (), "Visits that ended.", "visits"),
+        Quantiles("duration_s", (), "How long they were, first event to last.", "s", DURATION, of=(0.5, 0.9)),
+        Mean("duration_mean_s", (), "How long they were, on average.", "s", DURATION),
+        Mean("events_mean", (), "Events of a visit, on average.", "events", "events"),
+        Mean("page_views_mean", (), "Page views of a visit, on average.", "views", "page_views"),
+        Within("bounced", (), "Visits of a single event.", "visits", "events", most=1),
+        Within("bought", (), "Visits in which tickets were paid.", "visits", "purchased", least=1),
+    ),
+    doc="Visits: a visitor's events until half an hour passes without one. Live are those that ended in the last hour.",
 )
 
 

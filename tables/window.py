@@ -3,13 +3,15 @@
     BOOKINGS = Measures("rides.bookings", RIDES, on=("booking.created",), measures=(Count("created"),))
     tumbling("rides.bookings.1m", BOOKINGS, size=60)
     hopping("rides.bookings.1h", BOOKINGS, size=3600, slide=60)
+    session(Session("ticketing.sessions", TICKETING, VISIT_TYPES, key=("session_id", "user_id"), gap=1800))
 
 Events are counted once, into the slices ("panes") that all windows over the same measures can be put together from; a
 pane is as long as the greatest common divisor of their sizes and slides (stream slicing: Carbone et al., Cutty, 2016).
 So the sizes always agree: five windows of a minute are one of five minutes.
 
 An event may come `lateness` seconds after its pane ended, by the watermark of its shard; it corrects every window over
-that pane. A later one is counted as late, and stored in ClickHouse like any other.
+that pane. A later one is counted as late, and stored in ClickHouse like any other. For a session, which has no end of
+its own, an event is late `gap + lateness` seconds after itself.
 """
 
 import math
@@ -25,6 +27,9 @@ LATENESS = 600
 """Seconds, unless a declaration says otherwise."""
 KEEP = 3600
 """Seconds that a window stays readable after the last event that could change it."""
+ENDED_SECONDS = 3600
+"""How far back the live numbers of ended sessions go."""
+ENDED_SLIDE = 60
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,19 +93,61 @@ class Window:
         yield from range(first, pane + 1, self.slide)
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
-    """Windows as long as somebody is active: they end when `gap` seconds pass without an event of the key."""
+DURATION = "duration_s"
+"""The number of a session that no measure makes: seconds from its first event to its last."""
 
-    name: str
-    domain: Domain
-    on: tuple[str, ...]
-    key: tuple[str, ...]
-    """Columns; the first that has a value names whose session it is."""
-    gap: int
-    measures: tuple[Aggregate, ...] = ()
-    lateness: int = LATENESS
-    doc: str = ""
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Session(Measures):
+    """Windows as long as somebody is active: two events of a key belong together if at most `gap` seconds part them.
+
+    Of the columns of `key` the first that has a value names whose session it is. A session is in memory for `retention`
+    seconds longer than an event could still change it.
+    """
+
+    gap: int = 1800
+    ended: tuple[Aggregate, ...] = ()
+    """What is told live of the sessions that have ended, over their numbers: `duration_s`, and their own measures."""
+
+    def __post_init__(self) -> None:
+        """Refuse what could never be counted."""
+        super(Session, self).__post_init__()
+        if self.gap < 1 or not self.key or self.where:
+            raise ConfigurationError(f"session {self.name!r} needs a key, a gap of a second or more, and no `where`")
+        numbers = {DURATION, *(measure.name for measure in self.measures)}
+        for measure in self.ended:
+            if not measure.subtracts:
+                raise ConfigurationError(f"session {self.name!r}: {measure.name} cannot take back what has changed")
+            if unknown := set(measure.columns) - numbers:
+                raise ConfigurationError(
+                    f"session {self.name!r}: {measure.name} counts {', '.join(sorted(unknown))}, but a session has "
+                    f"{', '.join(sorted(numbers))}"
+                )
+
+    @property
+    def over(self) -> "Session":
+        """Itself: its states are written and read as those of slices are."""
+        return self
+
+    @property
+    def late_ms(self) -> int:
+        """An event is late if it lies so many milliseconds, or more, before the watermark of its batch."""
+        return (self.gap + self.lateness) * 1000
+
+    @property
+    def keep_ms(self) -> int:
+        """Milliseconds from a session's last event until nothing needs it any more; `tables.sessions` tells why."""
+        return (2 * self.gap + self.lateness + self.retention) * 1000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ended(Measures):
+    """What is counted of sessions when they end; no event is counted into it by itself."""
+
+    sessions: Session | None = None
+
+    def __post_init__(self) -> None:
+        """Nothing to refuse: the session has been looked at."""
 
 
 @dataclass(slots=True)
@@ -125,6 +172,11 @@ class Slices:
         """Seconds from a pane's end until nothing needs it any more."""
         return max(window.size for window in self.windows) + self.over.lateness + self.over.retention
 
+    @property
+    def session(self) -> Session | None:
+        """The sessions whose ends are counted here; None where events are."""
+        return self.over.sessions if isinstance(self.over, Ended) else None
+
 
 @dataclass(slots=True)
 class Declared:
@@ -135,7 +187,7 @@ class Declared:
     sessions: dict[str, Session] = field(default_factory=dict)
 
     def _claim(self, name: str) -> None:
-        if name in self.windows or name in self.sessions:
+        if name in self.windows:
             raise ConfigurationError(f"window {name!r} is declared twice; rename one of them")
 
     def tumbling(self, name: str, over: Measures, *, size: int) -> Window:
@@ -156,11 +208,20 @@ class Declared:
         return window
 
     def session(self, session: Session) -> Session:
-        """Windows of activity. Raises ConfigurationError."""
-        self._claim(session.name)
+        """Windows of activity, and under the same name an hour of those that have ended. Raises ConfigurationError."""
+        over = Ended(
+            session.name,
+            session.domain,
+            session.on,
+            session.ended,
+            lateness=session.gap + session.lateness,
+            doc=session.doc,
+            sessions=session,
+        )
+        self.hopping(session.name, over, size=ENDED_SECONDS, slide=ENDED_SLIDE)
         self.sessions[session.name] = session
         return session
 
     def feeds(self, event_type: str) -> list[Slices]:
         """The slices that an event type is counted into."""
-        return [slices for slices in self.slices.values() if event_type in slices.over.on]
+        return [each for each in self.slices.values() if event_type in each.over.on and each.session is None]

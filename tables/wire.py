@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from tables.window import Slices
+from tables.window import Session, Slices
 
 Key = tuple[str | int, ...]
 """Values of the key columns."""
@@ -42,6 +42,8 @@ class Status(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Rows delivered since this owner began, by domain."""
     dead: dict[str, int] = {}
     """Dead letters since this owner began, by reason."""
+    sessions: dict[str, int] = {}
+    """Sessions that have not ended, by window."""
     worker: str = ""
     """Address of the owner's pages."""
     epoch: str = ""
@@ -75,7 +77,7 @@ def decode_key(text: bytes) -> tuple[str, ...]:
     return tuple(msgspec.json.decode(text, type=list[str]))
 
 
-def encode_states(slices: Slices, states: Sequence[Any]) -> bytes:
+def encode_states(slices: Slices | Session, states: Sequence[Any]) -> bytes:
     """The states of one key, in the order of the measures."""
     measures = slices.over.measures
     return msgspec.json.encode(
@@ -83,7 +85,7 @@ def encode_states(slices: Slices, states: Sequence[Any]) -> bytes:
     )
 
 
-def decode_states(slices: Slices, text: bytes) -> list[Any]:
+def decode_states(slices: Slices | Session, text: bytes) -> list[Any]:
     """The states that `encode_states` wrote."""
     values = msgspec.json.decode(text)
     return [
@@ -92,7 +94,7 @@ def decode_states(slices: Slices, text: bytes) -> list[Any]:
     ]
 
 
-def merge_states(slices: Slices, states: Sequence[Any] | None, others: Sequence[Any]) -> list[Any]:
+def merge_states(slices: Slices | Session, states: Sequence[Any] | None, others: Sequence[Any]) -> list[Any]:
     """Two lines of states as one."""
     if states is None:
         return list(others)
@@ -102,7 +104,15 @@ def merge_states(slices: Slices, states: Sequence[Any] | None, others: Sequence[
     ]
 
 
-def answers(slices: Slices, states: Sequence[Any] | None, seconds: int) -> dict[str, Any]:
+def without_states(slices: Slices, states: Sequence[Any], others: Sequence[Any]) -> list[Any]:
+    """A line of states without others that were merged into it."""
+    return [
+        state if other is None else measure.minus(state, other)
+        for measure, state, other in zip(slices.over.measures, states, others, strict=True)
+    ]
+
+
+def answers(slices: Slices | Session, states: Sequence[Any] | None, seconds: int) -> dict[str, Any]:
     """What a person is shown, by measure; of nothing at all if there are no states."""
     measures = slices.over.measures
     given = states if states is not None else [None] * len(measures)

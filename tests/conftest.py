@@ -7,4 +7,5 @@ pytest_plugins = [
     "tests.support.kafka",
     "tests.support.live",
     "tests.support.workers",
+    "tests.support.order",
 ]

@@ -1,7 +1,6 @@
 """Bytes to events and back: fast structs derived from the event classes, pydantic's verdict on what they refuse.
 
     results = codec.decode_values([b'{"specversion":"1.0",...}'], topic="rides.booking")
-    fragments = codec.payload_json([result for result in results if not isinstance(result, codec.Refusal)])
 
 Where a JSON object names a field twice the last one holds, as in Python. Unknown fields are tolerated.
 """
@@ -10,7 +9,7 @@ from collections.abc import Sequence
 
 from streams.codec.binary import Headers, is_binary, structured
 from streams.codec.decode import MAX_BYTES, MAX_DEPTH, Decoded, Decoder
-from streams.codec.encode import encode, payload_json
+from streams.codec.encode import encode
 from streams.codec.structs import EnvelopeStruct, data_struct, envelope_struct
 from streams.codec.unknown import unknown_fields
 from streams.codec.verdict import Refusal, judge, malformed
@@ -32,7 +31,6 @@ __all__ = [
     "is_binary",
     "judge",
     "malformed",
-    "payload_json",
     "spec_of",
     "unknown_fields",
 ]

@@ -1,13 +1,11 @@
-"""From events to bytes: CloudEvents for producers, and the payload's columns for the sink."""
+"""From events to bytes: CloudEvents for producers."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from streams.codec.structs import EnvelopeStruct
 from streams.events.base import Event, EventSpec
 from streams.events.envelope import Envelope
 
@@ -33,31 +31,3 @@ def encode(
             "data": model.model_dump(mode="json", exclude_none=True),
         }
     )
-
-
-def payload_json(structs: Sequence[EnvelopeStruct]) -> list[bytes]:
-    """The columns of each event's data as JSON without braces, such as `"booking_id":"b1","seats":2`.
-
-    Positions and fields without a column are left out, and so are optional fields that were not given: ClickHouse
-    fills NULL. While it runs, it sets those fields of the structs aside: no other thread may read them meanwhile.
-    """
-    if not structs:
-        return []
-    rows = [struct.data for struct in structs]
-    by_type: dict[Any, list[Any]] = defaultdict(list)
-    for row in rows:
-        by_type[type(row)].append(row)
-    aside: list[tuple[list[Any], str, list[Any]]] = []
-    try:
-        for kind, group in by_type.items():
-            for name in kind.__set_aside__:
-                aside.append((group, name, [getattr(row, name) for row in group]))
-                for row in group:
-                    setattr(row, name, msgspec.UNSET)
-        lines = _encoder.encode_lines(rows)
-    finally:
-        for group, name, values in aside:
-            for row, value in zip(group, values, strict=True):
-                setattr(row, name, value)
-    # A raw line break never stands inside JSON text, so this cuts between rows only.
-    return lines[1:-2].split(b"}\n{")

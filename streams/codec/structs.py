@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 
 from streams.errors import ConfigurationError
 from streams.events.base import Event, EventSpec
-from streams.events.columns import NOT_STORED, Column
+from streams.events.columns import Column
 from streams.events.envelope import Envelope
 from streams.events.fields import MOMENT, TEXT_LENGTH, Marker, Part, no_control, parse_time
 from streams.events.rules import Rule, envelope_time_fits, times_fit
@@ -42,26 +42,20 @@ class EnvelopeStruct(msgspec.Struct, gc=False):
 
 @cache
 def data_struct(model: type[Part]) -> type[msgspec.Struct]:
-    """The struct that holds a model's fields: same names, same types, same bounds, same rules.
-
-    Its `__set_aside__` names the fields that have no column of their own.
-    """
+    """The struct that holds a model's fields: same names, same types, same bounds, same rules."""
     _refuse_validators(model)
     fields: list[tuple[str, Any, Any]] = []
     times: list[str] = []
-    aside: list[str] = []
     for name, info in model.model_fields.items():
         shape = shape_of(info)
         if MOMENT in shape.metadata:
             times.append(name)
-        if NOT_STORED in shape.metadata or _is_part(shape.base):
-            aside.append(name)
         fields.append((name, _annotation(model, name, shape), _default(info)))
     rules = (*((times_fit(*times),) if times else ()), *model.rules)
     return msgspec.defstruct(
         f"{model.__name__}Data" if issubclass(model, Event) else model.__name__,
         fields,
-        namespace={"__doc__": model.__doc__, "__set_aside__": tuple(aside), **_post_init(rules)},
+        namespace={"__doc__": model.__doc__, **_post_init(rules)},
         module=model.__module__,
         kw_only=True,
         omit_defaults=True,

@@ -212,8 +212,23 @@ def _bound_fields(model: type[Event]) -> None:
         if base is int and not any(isinstance(item, Ge | Gt | Le | Lt) for item in metadata):
             info.metadata.extend((Ge(0), Le(UINT32)))
             bounded = True
+        elif base is int:
+            _check_range(where, metadata)
     if bounded:
         model.model_rebuild(force=True)
+
+
+def _check_range(where: str, metadata: tuple[Any, ...]) -> None:
+    """Refuse bounds that the column is too narrow for: such a number would be valid and have no row."""
+    kind = next((item.clickhouse_type for item in metadata if isinstance(item, Column)), "UInt32")
+    top = 2 ** int(kind.removeprefix("UInt")) - 1 if kind.startswith("UInt") else None
+    low = max((item.ge for item in metadata if isinstance(item, Ge)), default=None)  # type: ignore[type-var]
+    high = min((item.le for item in metadata if isinstance(item, Le)), default=None)  # type: ignore[type-var]
+    if top is None or low is None or high is None or not (low >= 0 and high <= top):
+        raise ConfigurationError(
+            f"{where}: its column {kind} holds 0 to {top}, its bounds are {low} to {high}; declare it as UInt8, UInt16 "
+            "or UInt32, or with `Field(ge=..., le=...)` within these"
+        )
 
 
 def _check_keys(spec: EventSpec) -> None:

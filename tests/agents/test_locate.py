@@ -1,6 +1,5 @@
 """Positions completed: what is given stays, what lacks is filled, hostile positions included."""
 
-import json
 from functools import cache
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.locate import Locate, position_fields
+from agents.locate import UNKNOWN, Locate
 from agents.places import load
 from streams.world.zones import points, zones
 
@@ -28,26 +27,6 @@ class Position(msgspec.Struct):
     country: str | None = None
 
 
-class Booking(msgspec.Struct):
-    """An event with two positions, one of which may lack."""
-
-    booking_id: str
-    pickup: Position
-    dropoff: Position | None = None
-
-
-class Sale(msgspec.Struct):
-    """An event without a position."""
-
-    order_id: str
-
-
-class Event(msgspec.Struct):
-    """The envelope."""
-
-    data: Any
-
-
 @cache
 def locate() -> Locate:
     """One stage for the whole module: the places take a while to load."""
@@ -55,27 +34,15 @@ def locate() -> Locate:
 
 
 def _columns(position: Position) -> dict[str, Any]:
-    (fragment,) = locate()([Event(Booking("b", position))])
-    return _parsed(fragment, "pickup")
+    """Point and place under the names of the columns; no coordinates where none are known."""
+    latitude, longitude = locate().point(position)
+    point = {} if latitude is None else {"latitude": latitude, "longitude": longitude}
+    return point | locate().place(position)._asdict()
 
 
-def _parsed(fragment: bytes, name: str) -> dict[str, Any]:
-    columns = json.loads(b"{" + fragment.rstrip(b",") + b"}")
-    return {part: columns[f"{name}_{part}"] for part in PARTS if f"{name}_{part}" in columns}
-
-
-def test_position_fields_are_found_in_the_type() -> None:
-    assert position_fields(Booking) == ("pickup", "dropoff")
-    assert position_fields(Sale) == ()
-
-
-def test_a_fragment_for_every_event_in_order() -> None:
-    here = Position(latitude=40.758, longitude=-73.9855)
-    events = [Event(Sale("s")), Event(Booking("a", here)), Event(Booking("b", here, here)), Event(Sale("t"))]
-    first, second, third, fourth = locate()(events)
-    assert first == fourth == b""
-    assert list(_parsed(second, "pickup")) == list(PARTS)
-    assert third == second + second.replace(b"pickup_", b"dropoff_")
+def test_no_position_is_nowhere() -> None:
+    assert locate().point(None) == (None, None)
+    assert locate().place(None) == UNKNOWN
 
 
 def test_coordinates_give_the_rest() -> None:
@@ -166,11 +133,9 @@ positions = st.builds(
 @given(st.lists(positions, max_size=8))
 @settings(max_examples=200, deadline=None)
 def test_any_position_gives_the_same_columns_always(drawn: list[Position]) -> None:
-    events = [Event(Booking("b", position)) for position in drawn]
-    fragments = locate()(events)
-    assert fragments == [fragment for event in events for fragment in locate()([event])]
-    for position, fragment in zip(drawn, fragments, strict=True):
-        columns = _parsed(fragment, "pickup")
+    found = [_columns(position) for position in drawn]
+    assert found == [_columns(position) for position in drawn]
+    for position, columns in zip(drawn, found, strict=True):
         for part in PARTS[2:6]:
             given_text = getattr(position, part)
             assert not given_text or columns[part] == given_text

@@ -1,7 +1,8 @@
-"""Rows as they go to ClickHouse: complete JSON lines, of which a superseding record takes a part."""
+"""Rows as they go to ClickHouse: complete columns, of which a superseding record takes a part."""
 
-import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+import pyarrow
 
 from agents import places
 from agents.batch import Batch
@@ -9,7 +10,8 @@ from agents.decode import decode
 from agents.deduplicate import Memory
 from agents.judge import Policy, judge
 from agents.locate import Locate
-from agents.render import LATEST, Content, Render, dead_letter_rows, lines, missing_runs
+from agents.render import Content, Render, dead_letter_rows, missing_runs
+from agents.rows import LATEST, body
 from clickhouse.columns import tables
 from clickhouse.sink import DEAD_LETTER_COLUMNS
 from streams.batch import Chunk, Decoded
@@ -20,6 +22,7 @@ from streams.world import zones
 from tests.support.records import Line
 from tests.support.wire import event
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 RENDER = Render(Locate(zones.points(), places.load()))
 AT = int(datetime(2026, 5, 4, 12, tzinfo=UTC).timestamp() * 1000)
 RECORD = Intent(chain="c", seq=7, previous="p", nonce="n", ranges={}, ingested_at=AT, version="1.2", rate=0.5)
@@ -40,9 +43,10 @@ def batch(names: list[str], stamp: int = AT) -> Batch:
 
 
 def rows(content: Content, table: str) -> list[dict[str, object]]:
-    """The lines of a table, parsed."""
-    pieces = lines(content.tables[table], RECORD, 55, 3)
-    return [json.loads(line) for piece in pieces for line in piece.splitlines()]
+    """The rows of a table."""
+    (batch,) = pyarrow.ipc.open_stream(body(content.tables[table], RECORD, 55, 3)[1])
+    found: list[dict[str, object]] = batch.to_pylist()
+    return found
 
 
 def test_every_type_renders_columns_that_its_table_has() -> None:
@@ -55,15 +59,15 @@ def test_every_type_renders_columns_that_its_table_has() -> None:
         for row in found:
             assert row.keys() <= known, row.keys() - known
             assert row.items() >= {"chain": "c", "intent": 7, "nonce": "n", "intent_offset": 55, "shard": 3}.items()
-            assert row["ingested_at"] == AT / 1000
+            assert row["ingested_at"] == datetime.fromtimestamp(AT / 1000, UTC)
             assert row["sample_rate"] == (0.5 if row["event_type"] == "driver.location.updated" else 1.0)
     assert content.rows["dead_letters"] == len(registry.events)
 
 
 def test_a_timestamp_that_no_column_holds_is_bounded() -> None:
-    for stamp, seconds in ((-1, 0), (2**62, LATEST / 1000)):
+    for stamp, milliseconds in ((-1, 0), (2**62, LATEST)):
         content = batch(["user.registered"], stamp).content
-        assert rows(content, "events_raw")[0]["appended_at"] == seconds
+        assert rows(content, "events_raw")[0]["appended_at"] == EPOCH + timedelta(milliseconds=milliseconds)
 
 
 def test_a_dead_letter_row_has_a_value_for_each_column() -> None:
@@ -81,7 +85,7 @@ def test_a_superseding_record_takes_only_what_is_missing() -> None:
     rest = content.only(missing_runs(missing))
     assert rest.rows == {"events_raw": 1, "dead_letters": 1}
     assert rest.offsets() == {
-        "events_raw": {"rides.booking": {100}, "rides.user": set()},
+        "events_raw": {"rides.booking": {100}},
         "dead_letters": {"rides.user": {1}},
     }
 

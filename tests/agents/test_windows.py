@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from agents.shard import Shard
+from agents.window_pages import sessions, windows
 from streams.settings import Settings
 from tables.declared import declared
 from tables.wire import encode_states
@@ -14,21 +15,36 @@ from tests.support.store import Answers, exactly
 from tests.support.waiting import eventually
 from tests.support.wire import event, mixed
 
+pytestmark = pytest.mark.slow
+
 State = dict[tuple[str, int, Any], tuple[Any, ...]]
 
 
 def state(shard: Shard) -> State:
-    """Every line of a shard, with its revision."""
-    return {
+    """Every line and session of a shard, with its revision."""
+    lines = {
         (slices.name, start, key): (encode_states(slices, line.states), line.revision)
         for slices, start, pane in shard.windows.panes
+        if slices.session is None  # what has ended depends on the watermark of the moment
         for key, line in pane.items()
     }
+    spans = {
+        (each.session.name, span.last // 1000, span.key): (
+            encode_states(each.session, span.states),
+            span.revision,
+            span.start,
+        )
+        for each in shard.windows.sessions
+        for of_key in each.by_key.values()
+        for span in of_key
+    }
+    return {**lines, **spans}
 
 
 def needed(lines: State, watermark: int) -> State:
     """The part that is not yet dropped at a watermark."""
     kept = {name: slices.pane + slices.keep for name, slices in declared.slices.items()}
+    kept |= {name: session.keep_ms // 1000 for name, session in declared.sessions.items()}
     return {place: line for place, line in lines.items() if (place[1] + kept[place[0]]) * 1000 > watermark}
 
 
@@ -84,6 +100,7 @@ async def test_what_is_rebuilt_is_what_was_counted(ready: Settings, ask: Answers
             assert watermark > 0
             assert len(needed(before[number], watermark)) > 100
             assert needed(state(shard), watermark) == needed(before[number], watermark)
+            assert {name for name, *_ in needed(before[number], watermark)} >= declared.sessions.keys()
 
 
 TRIPS = """
@@ -98,6 +115,23 @@ KEPT = """
 SELECT toUnixTimestamp(starts_at) AS start, key[1] AS city, sum(values['completed']), sum(values['cancelled'])
 FROM metrics_realtime_latest WHERE window = 'rides.trips.by_city.5m'
 GROUP BY start, city HAVING sum(values['completed']) + sum(values['cancelled']) > 0 ORDER BY start, city
+"""
+
+VISITS = """
+SELECT shard, visitor, intDiv(part[1], 1000) AS start, intDiv(part[-1], 1000) AS end, length(part)
+FROM (
+    SELECT shard, if(session_id != '', [session_id, ''], ['', ifNull(user_id, '')]) AS visitor,
+        arraySort(groupArray(toUnixTimestamp64Milli(occurred_at))) AS times,
+        arrayJoin(arraySplit((_, step) -> step > 1800000, times, arrayDifference(times))) AS part
+    FROM events
+    WHERE topic != 'ticketing.catalog' AND occurred_at + INTERVAL 40 MINUTE > watermark
+    GROUP BY shard, visitor
+)
+WHERE end < {until} ORDER BY ALL
+"""
+KEPT_VISITS = """
+SELECT shard, key, toUnixTimestamp(starts_at) AS start, toUnixTimestamp(ends_at) AS end, toUInt64(values['events'])
+FROM metrics_realtime_latest WHERE window = 'ticketing.sessions' AND end < {until} ORDER BY ALL
 """
 
 CORRECTED = """
@@ -115,20 +149,59 @@ async def test_closed_windows_are_kept_and_corrected(ready: Settings, ask: Answe
         truth = await ask.rows(TRIPS.format(now=now))
         return len(truth) > 5 and [row for row in await ask.rows(KEPT) if row[0] < now] == truth
 
+    async def equal_visits() -> bool:
+        until = int(time.time()) - 1830
+        truth = await ask.rows(VISITS.format(until=until))
+        return len(truth) > 50 and await ask.rows(KEPT_VISITS.format(until=until)) == truth
+
     async with pipeline(quick) as worker:
         await recovered(worker)
+        topic, value = event("page.viewed", 1, ago=1900, session_id="visit")
+        await produce(quick, [(topic, 0, value)])
         await load(quick, 0)
         await eventually("closed windows are those of the rows", equal)
+        await eventually("ended visits are those of the rows", equal_visits)
+        topic, value = event("page.viewed", 2, ago=2100, session_id="visit")  # which began earlier
+        await produce(quick, [(topic, 0, value)])
         await load(quick, 1000)  # most of it is within the lateness of windows that have closed
         await eventually("some windows are corrected", lambda: ask.one(CORRECTED))
         await eventually("corrected windows are those of the rows", equal)
-    rows = await ask.one("SELECT count() FROM metrics_realtime FINAL")
+        await eventually("corrected visits are those of the rows", equal_visits)
+        assert await ask.one("SELECT key[1] FROM metrics_realtime WHERE retracted") == "visit"
+    # Sessions go on ending as time passes; tests/agents/test_sessions.py is about these.
+    lasting = "SELECT count() FROM metrics_realtime FINAL WHERE window != 'ticketing.sessions'"
+    rows = await ask.one(lasting)
     async with pipeline(quick) as worker:  # the next owner writes again what it has counted from rows
 
         async def written_again() -> bool:
-            return bool(await ask.one("SELECT count() FROM metrics_realtime WHERE written_at > now() - 30") > rows)
+            return bool(await ask.one(lasting.replace("FINAL WHERE", "WHERE written_at > now() - 30 AND")) > rows)
 
         await recovered(worker)
         await eventually("all windows are written again", written_again)
         assert await equal()
-        assert await ask.one("SELECT count() FROM metrics_realtime FINAL") == rows
+        assert await equal_visits()
+        assert await ask.one(lasting) == rows
+
+
+async def test_a_worker_lists_its_visits(ready: Settings, ask: Answers) -> None:
+    async with pipeline(ready) as worker:
+        await recovered(worker)
+        records = []
+        for number, (visitor, ago) in enumerate((("a", 4000), ("a", 3900), ("a", 90), ("b", 60), ("b", 0))):
+            topic, value = event("page.viewed", number, ago=ago, session_id=f"visit-{visitor}", url=f"/{ago}")
+            records.append((topic, 0, value))
+        await produce(ready, records)
+        name, shards = "ticketing.sessions", worker.running.shards
+
+        async def ended() -> bool:
+            return any(line["ended"] for line in sessions(shards, name, "", 0))
+
+        await eventually("the first visit to end", ended)
+        listed = sessions(shards, name, "", 0)
+        assert [line["key"][0] for line in listed] == ["visit-b", "visit-a", "visit-a"]
+        assert [line["ended"] for line in listed] == [False, False, True]
+        assert sessions(shards, name, "visit-a", 0) == listed[1:]
+        assert sessions(shards, name, "nobody", 0) == []
+        assert listed[2]["values"]["duration_s"] == pytest.approx(100, abs=1)
+        assert [line["sessions"] for line in windows(shards) if line["window"] == name] == [3, 0]
+        assert await ask.count("metrics_realtime_latest", f"window = '{name}'") <= 1

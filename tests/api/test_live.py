@@ -85,6 +85,34 @@ async def test_windows_are_listed_and_answered(published: Published, http: aioht
     assert len((await get(http, "/v1/live/windows/rides.trips.1h?last=3"))["rows"]) == 3
 
 
+async def test_sessions_are_told_over_all_shards(published: Published, http: aiohttp.ClientSession) -> None:
+    now = time.time()
+    for shard, gaps in enumerate(((0, 60, 90), (600,))):
+        events = [
+            {"event_type": "page.viewed", "at": now - 2400 + ago, "session_id": f"visit-{shard}", "url": "/"}
+            for ago in gaps
+        ]
+        published.events(shard, events)
+        published.status(shard, sessions={"ticketing.sessions": 3 + shard})
+    found = await get(http, "/v1/live/windows/ticketing.sessions")
+    models.WindowAnswer.model_validate(found)
+    assert found["active_sessions"] == {"ticketing.sessions": 7}
+    assert [shard["active_sessions"]["ticketing.sessions"] for shard in found["shards"]] == [3, 4]
+    (row,) = found["rows"]
+    assert row["values"].pop("duration_s") == {"p50": 0, "p90": pytest.approx(90, rel=0.02)}
+    assert row["values"] == {
+        "ended": 2,
+        "duration_mean_s": pytest.approx(45, abs=0.001),
+        "events_mean": 2,
+        "page_views_mean": 2,
+        "bounced": 1,
+        "bought": 0,
+    }
+    (listed,) = [each for each in (await get(http, "/v1/live/windows"))["windows"] if each["session"]]
+    assert (listed["name"], listed["session"]["gap_seconds"]) == ("ticketing.sessions", 1800)
+    assert listed["session"]["key"] == ["session_id", "user_id"]
+
+
 @pytest.mark.parametrize(
     ("path", "status", "code", "says"),
     [

@@ -66,6 +66,7 @@ class Voice:
         dead = {"invalid": 37, "malformed": 12, "wrong_topic": 5}
         for shard, age in enumerate(self.ages):
             shared: dict[str, Any] = {"rows": rows, "dead": dead, "late": 3 * shard, "seq": 812 + shard}
+            shared |= {"sessions": {"ticketing.sessions": 400 + 7 * shard}}
             fresh: dict[str, Any] = {"lag": 140 + 60 * shard, "freshness_p95": 0.58 + time.time() % 7 / 50}
             self._published.status(shard, age=age, worker="http://127.0.0.1:9097", **shared, **fresh)
 
@@ -120,7 +121,7 @@ async def test_numbers_are_those_of_rest(page: Page, web: tuple[str, FastAPI]) -
         )
     )
     assert {path.split(".")[1] for path, _ in shown} == {"rides", "ticketing"}
-    assert len(shown) == 12
+    assert len(shown) == 13
     for path, text in shown:
         value: Any = rest
         for part in path.split("."):
@@ -133,6 +134,7 @@ async def test_numbers_are_those_of_rest(page: Page, web: tuple[str, FastAPI]) -
     ]
     await page.until("the map", "document.querySelectorAll('#cells path').length > 50")
     assert "bookings" in await page.ask("document.getElementById('summary').textContent")
+    assert await page.ask("document.querySelector('#ticketing-tiles .figure').textContent") == "807"
     await shoot(page, "rides", "rides")
     await shoot(page, "ticketing", "ticketing")
     assert page.errors == []

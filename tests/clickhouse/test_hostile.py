@@ -9,12 +9,11 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from clickhouse.client import insert_settings, unrepeated
 from clickhouse.columns import FAMILIES, RAW
 from streams.events import EventSpec, registry
 from streams.settings import Settings
 from tests.strategies import valid_events
-from tests.support.rows import bodies, decoded, intent
+from tests.support.rows import bodies, decoded, insert, intent
 
 MILLISECOND = timedelta(milliseconds=1)
 # Event times at the edges of what is accepted: 5 minutes ahead, and the end of cold storage.
@@ -38,7 +37,9 @@ def same(sent: object, stored: object) -> bool:
 
 @given(st.lists(acceptable(), min_size=1, max_size=25))
 @hypothesis_settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_every_accepted_event_is_stored_as_it_was_sent(
     client: Client, store: Settings, drawn: list[tuple[EventSpec, dict[str, Any]]]
@@ -47,9 +48,7 @@ def test_every_accepted_event_is_stored_as_it_was_sent(
     record = intent()
     record = msgspec.structs.replace(record, chain=record.nonce)
     for table, body in bodies(events, record).items():
-        client.raw_insert(
-            table, insert_block=unrepeated(body), fmt="JSONEachRow", settings=insert_settings(store, record.nonce)
-        )
+        insert(client, store, table, body, record.nonce)
 
     places: dict[str, int] = {}
     for event in events:

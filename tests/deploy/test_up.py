@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from aiokafka import AIOKafkaProducer
 
 from deploy.local.clickhouse_part import ask
@@ -21,6 +22,8 @@ from streams.events.sample import sample
 from tests.support.processes import alive, on_tmpfs, shared_memory_of, tree
 from tests.support.stack import fresh_broker
 from tests.support.waiting import until
+
+pytestmark = pytest.mark.slow
 
 UP = [sys.executable, "-m", "streams.cli", "up", "--json", "--demo", "none"]
 

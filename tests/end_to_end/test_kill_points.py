@@ -13,6 +13,8 @@ from tests.support.killed import killed
 from tests.support.store import Answers, exactly
 from tests.support.wire import mixed
 
+pytestmark = pytest.mark.slow
+
 ROWS, BAD, LATER = 400, 40, 60
 STEPS = ("intent", "deliver", "insert-events_raw", "insert-events", "insert-dead_letters")
 PLACES = [f"{step}:{when}" for step in STEPS for when in ("before", "after")]

@@ -26,7 +26,7 @@ PATIENCE = 120 + COUNT / 1000
 WORDS = ("load", "--rate", "max", "--seed", "20", "--invalid", "0.01", "--duplicate", "0.01", "--late", "0.02")
 SAMPLE = 60
 
-pytestmark = pytest.mark.timeout(120 + COUNT / 100)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120 + COUNT / 100)]
 
 
 def load_with_kills(settings: Settings, server: Part, workers: Crew) -> dict[str, Any]:

@@ -23,6 +23,8 @@ from tests.support.proxy import proxy_thread
 from tests.support.waiting import PAUSE, until
 from tests.support.workers import Crew, Worker
 
+pytestmark = pytest.mark.slow
+
 AWAY_SECONDS = 10.0
 BUFFER = 8 << 20
 GROWTH = 100 << 20
@@ -88,7 +90,6 @@ def clickhouse_away(
 
 
 @pytest.mark.kafka
-@pytest.mark.slow
 def test_clickhouse_that_hangs(on_kafka: Settings, own_clickhouse: Part, workers: Crew) -> None:
     """SIGSTOP: it takes connections and answers nothing, so every try ends with an unknown outcome."""
     settings = prepared(small(on_kafka, clickhouse_url=own_clickhouse.url))
@@ -113,7 +114,6 @@ def test_clickhouse_that_refuses_connections(embedded: Settings, workers: Crew) 
 
 
 @pytest.mark.kafka
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "end", [Kafka.stop, pytest.param(Kafka.kill, marks=pytest.mark.faults)], ids=["stopped", "killed"]
 )

@@ -14,6 +14,8 @@ from tests.support.found import assert_exact, doubled, one, query, wait_for
 from tests.support.producers import send
 from tests.support.workers import Crew
 
+pytestmark = pytest.mark.slow
+
 DATA = Path(__file__).parents[2] / "streams" / "world" / "data"
 PAID = ("base_passenger_fare", "tolls", "bcf", "sales_tax", "congestion_surcharge", "airport_fee", "tips")
 TYPES = ("booking.created", "booking.confirmed", "trip.started", "trip.completed", "payment.success")

@@ -24,6 +24,8 @@ from tests.support.producers import sending
 from tests.support.waiting import until
 from tests.support.workers import Crew, Worker
 
+pytestmark = pytest.mark.slow
+
 SIZE = timedelta(minutes=5)
 Counts = dict[tuple[int, str], list[Decimal]]
 

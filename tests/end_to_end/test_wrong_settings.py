@@ -4,7 +4,6 @@ import re
 import secrets
 import socket
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +15,8 @@ from tests.end_to_end.conftest import prepared
 from tests.support.found import command
 from tests.support.stack import fresh_broker
 from tests.support.workers import checked
+
+pytestmark = pytest.mark.slow
 
 NOWHERE = "127.0.0.1:1"
 INSIDE = {"alert_webhook_url": SecretStr(f"http://{NOWHERE}"), "alert_webhook_secret": SecretStr("x" * 24)}
@@ -95,19 +96,19 @@ CASES: dict[str, tuple[Callable[[Settings], Settings], tuple[str, ...]]] = {
 
 
 @pytest.fixture(scope="module")
-def refusals(stack_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[str]]]:
-    """What a worker says in each case, all against one broker and database on which a worker would run."""
+def right(stack_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Settings with which a worker would run; the cases share broker and database, since none of them gets so far."""
     home = tmp_path_factory.mktemp("refusals")
-    with fresh_broker(home) as servers, ThreadPoolExecutor(2) as pool:
+    with fresh_broker(home) as servers:
         own = {"kafka_bootstrap_servers": servers, "clickhouse_database": f"test_{secrets.token_hex(6)}"}
-        right = prepared(stack_settings.model_copy(update=own | {"millrace_home": home / "home", "worker_port": 0}))
-        yield {name: pool.submit(refusal, change(right), home / name) for name, (change, _) in CASES.items()}
+        yield prepared(stack_settings.model_copy(update=own | {"millrace_home": home / "home", "worker_port": 0}))
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_setting_that_cannot_work(refusals: dict[str, Future[str]], case: str) -> None:
-    message = refusals[case].result()
-    for words in CASES[case][1]:
+def test_a_setting_that_cannot_work(right: Settings, tmp_path: Path, case: str) -> None:
+    change, expected = CASES[case]
+    message = refusal(change(right), tmp_path / "empty")
+    for words in expected:
         assert words in message
 
 

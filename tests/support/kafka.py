@@ -14,7 +14,7 @@ from tests.support.tools import need
 def kafka(tmp_path: Path) -> Iterator[Kafka]:
     """A running, empty node of Apache Kafka."""
     need("kafka")
-    node = Kafka(tmp_path / "kafka")
+    node = Kafka(tmp_path / "kafka", brief=True)
     node.start()
     yield node
     node.stop()

@@ -27,7 +27,7 @@ from deploy.local.redis import Redis, ping
 from streams.settings import Settings
 from tables.columns import Columns
 from tables.declared import declared
-from tables.window import Declared, Slices
+from tables.window import DURATION, Declared, Session, Slices
 from tables.wire import (
     Key,
     Status,
@@ -72,7 +72,35 @@ def panes_of(slices: Slices, events: Sequence[Event]) -> dict[int, dict[Key, lis
     return panes
 
 
-def states_of(slices: Slices, events: Sequence[Event]) -> list[Any]:
+def counted(slices: Slices, events: Sequence[Event]) -> Sequence[Event]:
+    """What these slices count of one shard's events: the events, or the sessions of them that have ended by now."""
+    session = slices.session
+    if session is None:
+        return events
+    parts: dict[str, list[list[Event]]] = {}
+    for event in sorted(events, key=lambda each: each["at"]):
+        if event["event_type"] in session.on:
+            known = parts.setdefault(event.get("session_id") or event["user_id"], [])
+            if not known or event["at"] - known[-1][-1]["at"] > session.gap:
+                known.append([])
+            known[-1].append(event)
+    return [
+        _ended(session, part)
+        for known in parts.values()
+        for part in known
+        if part[-1]["at"] + session.gap < time.time()
+    ]
+
+
+def _ended(session: Session, part: list[Event]) -> Event:
+    """The end of a session as an event, with its numbers."""
+    numbers = zip(session.measures, states_of(session, part), strict=True)
+    first, last = part[0]["at"], part[-1]["at"]
+    told: dict[str, Any] = {measure.name: measure.answer(state, 1) for measure, state in numbers}
+    return {**told, "event_type": session.on[0], "at": last + session.gap, DURATION: last - first}
+
+
+def states_of(slices: Slices | Session, events: Sequence[Event]) -> list[Any]:
     """The states of all measures over some events."""
     states = []
     for measure in slices.over.measures:
@@ -117,7 +145,7 @@ class Published:
     def events(self, shard: int, events: Sequence[Event]) -> None:
         """Publish the panes of all that a shard has seen, in place of what it published of them before."""
         for slices in self.declared.slices.values():
-            for start, lines in panes_of(slices, events).items():
+            for start, lines in panes_of(slices, counted(slices, events)).items():
                 name = pane_key(self.group, slices.name, shard, start)
                 values = {encode_key(key): encode_states(slices, states) for key, states in lines.items()}
                 self.redis.delete(name)
@@ -219,8 +247,9 @@ def ticketing(count: int, now: float, minutes: int = 60) -> list[Event]:
             "url": dice.choices(PAGES, weights=range(len(PAGES), 0, -1))[0],
         }
         visit |= {"organizer_id": f"org-{n % 5}", "ticketed_event_id": f"event-{n % 11}"}
-        for step in steps[: 1 + n % len(steps)]:
-            event = {**visit, "event_type": step}
+        left = n % len(steps)
+        for place, step in enumerate(steps[: left + 1]):
+            event = {**visit, "event_type": step, "at": at - 20 * (left - place)}
             if step == "ticket.purchased":
                 amount = Decimal(dice.randrange(900, 30000)).scaleb(-2)
                 event |= {"amount": amount, "currency": dice.choice(("EUR", "USD", "GBP")), "quantity": 1 + n % 3}

@@ -5,14 +5,20 @@ import secrets
 import time
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
+
+import pyarrow
+from clickhouse_connect.driver.client import Client
 
 from agents import places
 from agents.judge import Accepted, Judged
 from agents.locate import Locate
-from agents.render import Render, lines
+from agents.render import Render
+from agents.rows import body
+from clickhouse.client import insert_settings, unrepeated
 from streams import codec
 from streams.intent import Intent
+from streams.settings import Settings
 from streams.world import zones
 
 
@@ -35,8 +41,42 @@ def intent(seq: int = 1, at: int | None = None) -> Intent:
     return Intent(chain="chain", seq=seq, previous="", nonce=secrets.token_hex(8), ranges={}, ingested_at=made)
 
 
-def bodies(events: Sequence[Any], record: Intent, first: int = 0, shard: int = 1) -> dict[str, bytes]:
-    """JSON lines per raw table of these structs, as one batch; offsets count from `first` in each topic."""
+class Block(NamedTuple):
+    """What one insert takes: names of the columns, and one record batch of Arrow."""
+
+    columns: list[str]
+    body: bytes
+
+    @property
+    def batch(self) -> Any:
+        """As pyarrow reads it."""
+        (batch,) = pyarrow.ipc.open_stream(self.body)
+        return batch
+
+    def with_column(self, name: str, values: list[Any], old: str = "") -> "Block":
+        """The block with other values of a column, or with another name for `old`."""
+        batch = self.batch
+        at = self.columns.index(old or name)
+        changed = batch.set_column(at, name, pyarrow.array(values))
+        sink = pyarrow.BufferOutputStream()
+        with pyarrow.ipc.new_stream(sink, changed.schema) as writer:
+            writer.write_batch(changed)
+        return Block(changed.schema.names, sink.getvalue().to_pybytes())
+
+
+def insert(client: Client, settings: Settings, table: str, block: Block, token: str) -> None:
+    """As the sink inserts it, by a client without an event loop."""
+    client.raw_insert(
+        table,
+        column_names=block.columns,
+        insert_block=unrepeated(block.body),
+        fmt="ArrowStream",
+        settings=insert_settings(settings, token),
+    )
+
+
+def bodies(events: Sequence[Any], record: Intent, first: int = 0, shard: int = 1) -> dict[str, Block]:
+    """Blocks per raw table of these structs, as one batch; offsets count from `first` in each topic."""
     parts: dict[str, Accepted] = {}
     for event in events:
         part = parts.setdefault(event.spec.topic, Accepted(event.spec.topic, shard))
@@ -44,4 +84,4 @@ def bodies(events: Sequence[Any], record: Intent, first: int = 0, shard: int = 1
         part.stamps.append(record.ingested_at - 50)
         part.events.append(event)
     content = _render()(Judged(accepted=list(parts.values())), 1.0, record.ingested_at)
-    return {table: b"".join(lines(halves, record, 7, shard)) for table, halves in content.tables.items()}
+    return {table: Block(*body(parts, record, 7, shard)) for table, parts in content.tables.items()}

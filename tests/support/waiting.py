@@ -8,19 +8,24 @@ from collections.abc import Awaitable, Callable
 PAUSE = threading.Event()
 
 
+def _pause(began: float) -> float:
+    """A tenth of what has been waited, so that what takes long is not asked for all the time."""
+    return min(0.25, max(0.02, (time.monotonic() - began) / 10))
+
+
 def until(what: str, condition: Callable[[], object], seconds: float = 20) -> None:
     """Return as soon as the condition holds; fail the test, saying what was waited for, when it never does."""
-    deadline = time.monotonic() + seconds
+    began = time.monotonic()
     while not condition():
-        if time.monotonic() > deadline:
+        if time.monotonic() > began + seconds:
             raise AssertionError(f"waited {seconds} s in vain for: {what}")
-        PAUSE.wait(0.02)
+        PAUSE.wait(_pause(began))
 
 
 async def eventually(what: str, condition: Callable[[], Awaitable[object]], seconds: float = 20) -> None:
     """The same in a coroutine, for a condition that has to be awaited."""
-    deadline = time.monotonic() + seconds
+    began = time.monotonic()
     while not await condition():
-        if time.monotonic() > deadline:
+        if time.monotonic() > began + seconds:
             raise AssertionError(f"waited {seconds} s in vain for: {what}")
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(_pause(began))

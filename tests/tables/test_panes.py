@@ -16,6 +16,7 @@ from streams.events.domains import RIDES
 from streams.events.sample import sample
 from tables.aggregates import Count, Distinct, Max, Mean, Min, Money, Quantiles, Rate, Sum, Top
 from tables.assemble import assemble
+from tables.columns import by_type
 from tables.panes import Pane, Panes, Place
 from tables.window import Declared, Measures
 from tables.wire import answers, decode_states, encode_states
@@ -78,7 +79,7 @@ def counted(given_batches: list[tuple[int, list[Any]]], declared: Declared) -> P
     watermark = 0
     for seq, (at, members) in enumerate(given_batches):
         watermark = max(watermark, int((START.timestamp() + at) * 1000))
-        panes.apply(members, lambda _: UNKNOWN, seq=seq, watermark=watermark, rate=1.0)
+        panes.apply(by_type(members, lambda _: UNKNOWN), seq=seq, watermark=watermark, rate=1.0)
     return panes
 
 

@@ -3,11 +3,12 @@
 import { Bars } from "./bars.js";
 import { Chart, amounts, lines, minutesOf } from "./chart.js";
 import { byId } from "./dom.js";
-import { count, money, share } from "./format.js";
+import { count, money, seconds, share } from "./format.js";
 import { Tiles, lastMinute, tile } from "./tiles.js";
 
 const STEPS = [["page", "Saw a page"], ["event", "Saw an event"], ["select", "Chose tickets"],
   ["checkout", "Went to pay"], ["purchase", "Paid"]];
+const SESSIONS = "ticketing.sessions";
 const WORDS = {
   "event.viewed": "Event viewed", "event.shared": "Event shared", "event.favorited": "Event favorited",
   "event.searched": "Search", "ticket.selected": "Tickets selected", "checkout.started": "Checkout started",
@@ -16,6 +17,16 @@ const WORDS = {
 export class Ticketing {
   constructor() {
     this.tiles = new Tiles(byId("ticketing-tiles"), [
+      {
+        label: "Visits going on", format: count, read: (body) => body.active_sessions[SESSIONS] ?? 0,
+        note: ({ domains }) => `${count(domains.ticketing.sessions.ended)} ended in the last hour`,
+      },
+      {
+        label: "Median visit", path: "domains.ticketing.sessions.duration_s.p50", format: seconds,
+        read: (body) => body.domains.ticketing.sessions.duration_s.p50,
+        note: ({ domains: { ticketing: { sessions } } }) =>
+          `${share(sessions.bought, sessions.ended)} bought, ${share(sessions.bounced, sessions.ended)} left at once`,
+      },
       tile("Visits", "ticketing", "dashboard", "visits", count, lastMinute("ticketing.dashboard", "visits", count)),
       tile("Signed-in visitors", "ticketing", "dashboard", "users", count, lastMinute("ticketing.dashboard", "users", count)),
       tile("Page views", "ticketing", "dashboard", "page_views", count, lastMinute("ticketing.pages", "views", count)),

@@ -17,6 +17,8 @@ from tests.support.store import FAMILIES, Answers, exactly, short, shorten_age
 from tests.support.waiting import eventually
 from tests.support.wire import event, mixed
 
+pytestmark = pytest.mark.slow
+
 Wire = list[tuple[str, int, bytes | None]]
 
 

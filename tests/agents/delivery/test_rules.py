@@ -29,6 +29,8 @@ from tests.support.store import Answers, exactly, short, shorten_age
 from tests.support.waiting import eventually
 from tests.support.wire import event, mixed
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 async def line(ready: Settings) -> AsyncIterator[tuple[Proxy, Settings]]:

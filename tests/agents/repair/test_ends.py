@@ -26,6 +26,8 @@ from tests.support.tables import migrated
 from tests.support.waiting import eventually
 from tests.support.wire import event, mixed
 
+pytestmark = pytest.mark.slow
+
 offsets = st.integers(0, 40)
 
 

@@ -24,6 +24,8 @@ from tests.support.store import FAMILIES, Answers, exactly
 from tests.support.waiting import eventually
 from tests.support.wire import mixed
 
+pytestmark = pytest.mark.slow
+
 
 async def cut(settings: Settings) -> Settings:
     """Settings under which the log of intents is another, empty topic."""

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable
 
 import lz4.frame
-import pyarrow  # type: ignore[import-untyped]
+import pyarrow
 import pytest
 from backports import zstd
 from clickhouse_connect.driver.client import Client

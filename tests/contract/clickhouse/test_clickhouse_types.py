@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-import pyarrow  # type: ignore[import-untyped]
+import pyarrow
 import pytest
 from clickhouse_connect.driver.client import Client
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from streams.settings import Settings
@@ -15,6 +16,8 @@ from tests.support.feed import pipeline, produce
 from tests.support.store import Answers, exactly
 from tests.support.waiting import eventually
 from tests.support.wire import event, mixed
+
+pytestmark = pytest.mark.slow
 
 
 async def dead(ask: Answers, count: int) -> None:

@@ -4,6 +4,8 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 
+import pytest
+
 from agents.log import IntentLog
 from agents.repair.parts import members, opened
 from streams.cli import topics
@@ -12,6 +14,8 @@ from tests.support.command import millrace, millrace_with
 from tests.support.feed import pipeline, produce
 from tests.support.store import Answers, exactly
 from tests.support.wire import mixed
+
+pytestmark = pytest.mark.slow
 
 
 async def test_the_audit_trail_tells_what_every_batch_delivered(ready: Settings, ask: Answers) -> None:

@@ -1,8 +1,6 @@
-"""Events to bytes: what producers send is what workers read, and what the sink sends are the columns."""
+"""Events to bytes: what producers send is what workers read."""
 
 import json
-from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -41,49 +39,3 @@ def test_a_producer_cannot_send_what_nobody_would_take() -> None:
     spec = registry.events["user.registered"]
     with pytest.raises(ValidationError):
         codec.encode(spec, id="1", source="/s", time="2026-01-01", data={})
-
-
-@given(valid_events())
-@steady
-def test_payload_holds_the_flat_columns(drawn: tuple[EventSpec, dict[str, Any]]) -> None:
-    spec, whole = drawn
-    row = decoded(whole)
-    before = repr(row)
-    (fragment,) = codec.payload_json([row])
-    assert repr(row) == before
-    payload = json.loads(b"{" + fragment + b"}", parse_float=str)
-    model = spec.model.model_validate(whole["data"])
-    columns = {column.name for column in spec.columns}
-    expected = {name: value for name, value in model if value is not None and name in columns}
-    assert payload.keys() == expected.keys()
-    for name, value in expected.items():
-        if isinstance(value, datetime):
-            assert datetime.fromisoformat(payload[name]) == value
-        elif isinstance(value, Decimal):
-            assert payload[name] == format(value, "f")
-        else:
-            assert type(value)(payload[name]) == value
-
-
-def test_payloads_of_several_types_keep_their_order() -> None:
-    from random import Random
-
-    from streams.events.sample import sample
-
-    rng = Random(4)
-    rows = [decoded(sample(spec, rng)) for spec in registry.events.values() for _ in range(3)]
-    assert codec.payload_json(rows) == [codec.payload_json([row])[0] for row in rows]
-    assert codec.payload_json([]) == []
-
-
-def test_fields_set_aside_come_back_when_encoding_fails() -> None:
-    from random import Random
-
-    from streams.events.sample import sample
-
-    row = decoded(sample(registry.events["booking.created"], Random(1)))
-    pickup = row.data.pickup
-    row.data.user_id = "\ud800"  # nothing that was decoded holds such a character
-    with pytest.raises(UnicodeEncodeError):
-        codec.payload_json([row])
-    assert row.data.pickup is pickup

@@ -211,7 +211,7 @@ def test_amounts_by_currency(amount: object, currency: str, taken: bool) -> None
 def test_a_number_with_an_exponent_becomes_plain_digits() -> None:
     row = one(WHOLE.replace(b'"12.50"', b"1e2"))
     assert isinstance(row, EnvelopeStruct)
-    assert codec.payload_json([row])[0].endswith(b'"amount":"100","currency":"USD"')
+    assert str(row.data.amount) == "100"
 
 
 @pytest.mark.parametrize("zero", [b'"-0.00"', b"-0.0", b"0e99", b"-0"])

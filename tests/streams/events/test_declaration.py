@@ -135,12 +135,21 @@ def test_a_position_becomes_seven_columns() -> None:
 def test_declarations_that_cannot_work_name_the_way_out() -> None:
     refused(r"Declared.extra: no ClickHouse type for dict\[str, list\[int\]\]; annotate", extra=dict[str, list[int]])
     refused(r"Declared.extra: no ClickHouse type for bytes; annotate", extra=bytes)
+    refused(
+        "Declared.seats: its column UInt8 holds 0 to 255, its bounds are 1 to 300",
+        seats=Annotated[int, Field(ge=1, le=300), Column("UInt8")],
+    )
+    refused("Declared.delta: its column UInt32", delta=Annotated[int, Field(ge=-1, le=5)])
+    refused("Declared.open: its column UInt32", open=Annotated[int, Field(gt=0)])
     refused("Declared.price: a Decimal has no bounds; declare it as Money or Price", price=Decimal | None)
     refused("Declared.at: a datetime may lack its zone; declare it as Time", at=datetime)
     refused("Declared: price is money without a currency; declare `currency: Currency`", price=Money)
     refused("Declared: column 'topic' exists in every row of events_raw; rename the field", topic=str)
     refused("two fields give the column 'spot_city'; .* rename one", spot=Position, spot_city=str)
-    refused("knows nothing of .*odd.*; state it as a rule", odd_number=Annotated[int, Field(ge=0), AfterValidator(odd)])
+    refused(
+        "knows nothing of .*odd.*; state it as a rule",
+        odd_number=Annotated[int, Field(ge=0, le=9), AfterValidator(odd)],
+    )
     refused("knows nothing of .*pattern", code=Annotated[str, StringConstraints(pattern="^a")])
 
 

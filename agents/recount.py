@@ -1,0 +1,87 @@
+"""Count the windows and sessions of a shard again from the rows of ClickHouse, on assignment (R12)."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from itertools import islice
+from typing import TypeVar
+
+from clickhouse.partials import Partials
+from streams.intent import Intent
+from tables import rebuild, rebuild_sessions
+from tables.panes import Panes
+from tables.rebuild_sessions import Reach
+from tables.sessions import Sessions
+from tables.window import Slices
+from tables.wire import Key
+
+PORTION = 500
+"""Lines that are built before everything else has its turn."""
+T = TypeVar("T")
+
+
+class Recount:
+    """Counts what lies below the start of a shard's last batch."""
+
+    def __init__(self, last: Intent, panes: Panes, partials: Partials) -> None:
+        self._last = last
+        self._panes = panes
+        self._partials = partials
+        self._newest: dict[str, int] = {}
+
+    async def windows(self, slices: Slices) -> None:
+        """Put the panes that are still needed into memory. Raises SinkUnavailable."""
+        since = max(0, await self._at(slices) - slices.keep - slices.pane)
+        rows = await self._partials.rows(rebuild.statement(slices), self._bounds(since).parameters())
+        async for portion in portions(rebuild.read(slices, rows)):
+            for start, key, states, revision in portion:
+                self._panes.put(slices, start, key, states, revision)
+
+    async def sessions(self, into: Sessions, slices: Slices) -> None:
+        """Put whole sessions into memory: those still needed, and those that `slices` sums up. Raises SinkUnavailable.
+
+        Keys whose session may begin before the rows that were read are read again from twice as far back.
+        """
+        reach = rebuild_sessions.reach(into.session, slices, await self._at(slices))
+        into.whole_since = reach.wanted
+        open_keys = await self._read(into, reach, None)
+        while open_keys:
+            reach = reach.further()
+            left: list[Key] = []
+            for portion in rebuild_sessions.portions(open_keys):
+                left += await self._read(into, reach, portion)
+            open_keys = left
+
+    async def _read(self, into: Sessions, reach: Reach, keys: list[list[str]] | None) -> list[Key]:
+        """Take whole sessions, of all keys or of some; tells which keys are open."""
+        sql = rebuild_sessions.statement(into.session, some=keys is not None)
+        parameters = self._bounds(reach.since).parameters() | ({"keys": keys} if keys is not None else {})
+        rows = await self._partials.rows(sql, parameters)
+        open_keys: list[Key] = []
+        async for portion in portions(rebuild_sessions.read(into.session, rows, reach)):
+            for key, spans in portion:
+                if spans is None:
+                    open_keys.append(key)
+                else:
+                    into.put(spans)
+            into.end(self._last.watermark)
+        return open_keys
+
+    def _bounds(self, since: int) -> rebuild.Bounds:
+        return rebuild.Bounds(self._panes.shard, self._last.chain, self._last.starts, since)
+
+    async def _at(self, slices: Slices) -> int:
+        """The watermark in seconds; before there is one, the time of the newest row."""
+        if self._last.watermark:
+            return self._last.watermark // 1000
+        table = slices.over.domain.raw_table
+        if table not in self._newest:
+            self._newest[table] = await self._partials.newest(table, self._panes.shard)
+        return self._newest[table]
+
+
+async def portions(lines: Iterable[T]) -> AsyncIterator[list[T]]:
+    """The same lines, some at a time; a million at once would hold up the heartbeats of this worker's other shards."""
+    rest = iter(lines)
+    while portion := list(islice(rest, PORTION)):
+        yield portion
+        await asyncio.sleep(0)
