@@ -73,8 +73,8 @@ class Owner:
     async def deliver(self, seq: int, batch: Batch) -> None:
         """Write the rows of a batch."""
         rows = bodies(batch.events, self.record(seq, batch.watermark), seq * STRIDE, self._shard)
-        for table, body in rows.items():
-            await self._client.raw_insert(table, insert_block=body, fmt="JSONEachRow", settings={"async_insert": 0})
+        for table, (columns, body) in rows.items():
+            await self._client.raw_insert(table, columns, body, {"async_insert": 0}, "ArrowStream")
 
     def take(self, seq: int, batch: Batch) -> None:
         """Count a batch."""

@@ -243,7 +243,7 @@ async def test_r8_a_batch_of_which_no_insert_is_ever_answered_is_counted_once_it
     await shorten_age(ask, 2)
     async with pipeline(short(settings, 2), [0]) as worker:
         await state_of(worker, State.RUNNING)
-        way.swallows, way.inserts = 1_000, b"FORMAT+JSONEachRow"
+        way.swallows, way.inserts = 1_000, b"FORMAT+ArrowStream"
         await produce(settings, mixed(50, partitions=1))
         await exactly(ask, 50)
         # What follows is delivered only when the batch is settled.
