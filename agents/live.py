@@ -23,7 +23,7 @@ def status_of(shard: Shard, group: Ends, now: int, worker: str) -> Status:
     """The shard's status; `now` in milliseconds since 1970."""
     return Status(
         as_of=now,
-        watermark=shard.windows.watermark.value,
+        watermark=shard.watermark,
         seq=shard.proposer.last.seq,
         state=str(shard.state),
         lag=sum(lag(shard, group).values()),

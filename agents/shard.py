@@ -132,6 +132,8 @@ class Shard:
         """Dead letters since this owner began, by reason."""
         self._in_flight: set[str] = set()
         """Topics of the batch that is being delivered."""
+        self._judged_by: int | None = None
+        """The watermark in that batch's record."""
         self._arrived: dict[str, float] = {}
         self._wake = asyncio.Event()
         self._leaving = False
@@ -193,6 +195,7 @@ class Shard:
                 return
             finally:
                 self._accepting = False
+                self._let_go()
                 self.buffer.reset({})
 
     async def _hold(self, error: SinkUnavailable, backoff: Backoff) -> None:
@@ -218,6 +221,12 @@ class Shard:
     def is_waiting(self) -> bool:
         """Whether the shard waits for a part that is away."""
         return self.state is State.WAITING or self._delivery.held
+
+    @property
+    def watermark(self) -> int:
+        """What is told to others, in milliseconds since 1970: a batch on its way may be judged by an earlier one."""
+        own = self.windows.watermark.value
+        return own if self._judged_by is None else min(own, self._judged_by)
 
     def idle_seconds(self, now: float) -> float:
         """Seconds since the chain last moved; `now` is the monotonic clock."""
@@ -370,6 +379,7 @@ class Shard:
             watermark=self.windows.watermark.value,
             verdict=batch.verdict,
         )
+        self._judged_by = intent.watermark
         with metrics.timed("intent"):
             offset = await self.proposer.propose(intent)
         draft.enter(at / 1000)
@@ -377,8 +387,12 @@ class Shard:
             batch = await self._settler.finish(intent, offset, batch)
         with metrics.timed("windows"):
             self._count(batch, intent)
-        self._in_flight = set()
+        self._let_go()
         await self._delivered(batch)
+
+    def _let_go(self) -> None:
+        """No batch is on its way."""
+        self._in_flight, self._judged_by = set(), None
 
     async def _delivered(self, batch: Batch) -> None:
         around = self._around

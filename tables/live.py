@@ -128,7 +128,7 @@ class Live:
         try:
             seen = await self._look(queries)
             if missing := [place for place in self._plan(queries, self._now()) if place not in seen]:
-                # A new shard was found, or a window began since the last look.
+                # A new shard was found, a window began since the last look, or a shard has another owner.
                 await self._fetch(missing)
         except RedisError as error:
             raise LiveUnavailable(
@@ -151,7 +151,7 @@ class Live:
         """Ask in one round trip for the shards and for the panes that are probably needed; tells which those are."""
         asked = list(self._known)
         places = self._plan(queries, self._milliseconds() if self._all_fresh() else self._now())
-        wanted = [place for place in places if not (self._is_final(place) and self._panes.believes(place))]
+        wanted = [place for place in places if not self._is_sure(place)]
         async with self._client.pipeline(transaction=False) as pipe:
             pipe.smembers(shards_key(self._group))
             for shard in asked:
@@ -160,6 +160,7 @@ class Live:
                 pipe.hgetall(self._panes.key(place))
             self.reads += 1
             members, *found = await pipe.execute()
+        # The shards were asked first, so a pane is at least as new as what they say of it.
         self._enter(asked, found[: len(asked)])
         self._take(wanted, found[len(asked) :])
         if new := sorted({int(member) for member in members} - set(asked)):
@@ -168,7 +169,7 @@ class Live:
                     pipe.hget(shard_key(self._group, shard), "status")
                 self.reads += 1
                 self._enter(new, await pipe.execute())
-        return set(places)
+        return {*wanted, *filter(self._is_sure, places)}
 
     async def _fetch(self, places: list[Place]) -> None:
         async with self._client.pipeline(transaction=False) as pipe:
@@ -179,11 +180,15 @@ class Live:
 
     def _enter(self, shards: Iterable[int], texts: Iterable[bytes | None]) -> None:
         for shard, text in zip(shards, texts, strict=True):
-            self._known[shard] = msgspec.json.decode(text, type=Status) if text else None
+            before, status = self._known.get(shard), msgspec.json.decode(text, type=Status) if text else None
+            self._known[shard] = status
+            if before is not None and (status is None or status.epoch != before.epoch):
+                # Another owner, or the same one after an outage: both send again what stood there already.
+                self._panes.doubt(shard)
 
     def _take(self, places: Iterable[Place], found: Iterable[Mapping[bytes, bytes]]) -> None:
         for place, raw in zip(places, found, strict=True):
-            self._panes.take(self.declared.slices[place.slices], place, raw)
+            self._panes.take(self.declared.slices[place.slices], place, raw, self._is_final(place))
 
     def _all_fresh(self) -> bool:
         return not any(view.stale for view in self._shards())
@@ -197,6 +202,9 @@ class Live:
                 for pane in range(start, start + window.size, slices.pane):
                     places.update(dict.fromkeys(Place(slices.name, shard, pane) for shard in self._known))
         return list(places)
+
+    def _is_sure(self, place: Place) -> bool:
+        return self._is_final(place) and self._panes.believes(place)
 
     def _is_final(self, place: Place) -> bool:
         slices, status = self.declared.slices[place.slices], self._known.get(place.shard)

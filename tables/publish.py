@@ -36,7 +36,7 @@ class Publisher:
         self._script = redis.register_script(SCRIPT)
         self._group = group
         self._panes = panes
-        self._epoch = secrets.token_hex(8)
+        self._epoch = ""
         self._whole = True
         longest = max((slices.keep + slices.pane for slices in panes.declared.slices.values()), default=0)
         self._seconds = longest + SLACK
@@ -51,7 +51,9 @@ class Publisher:
         groups = self._all() if self._whole else self._some(changed, gone)
         begin = self._whole
         self._whole = True  # until all of it is there
-        text = msgspec.json.encode(status)
+        if begin:
+            self._epoch = secrets.token_hex(8)
+        text = msgspec.json.encode(msgspec.structs.replace(status, epoch=self._epoch))
         for chunk, last in _chunks(groups):
             answer = await self._call(seq, "begin" if begin else "go on", text if last else b"", chunk)
             begin = False

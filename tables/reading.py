@@ -1,8 +1,8 @@
 """Panes as a reader holds them: read together in one round trip, decoded once, merged in blocks that are kept.
 
-A pane is looked up again each time until nothing can change it any more, and then twice a minute. What stands in Redis
-is compared before it is decoded, and merged states of neighbouring panes are kept as long as none of them changed: an
-hour put together from sixty panes costs each second as much as what changed in it.
+A pane is looked up again each time until nothing can change it any more, and once after that; then twice a minute.
+What stands in Redis is compared before it is decoded, and merged states of neighbouring panes are kept as long as none
+of them changed: an hour put together from sixty panes costs each second as much as what changed in it.
 """
 
 import time
@@ -40,6 +40,8 @@ class _Pane(NamedTuple):
     raw: Mapping[bytes, bytes]
     lines: Lines
     read_at: float
+    final: bool
+    """Nothing could change it any more when it was read; what was read before may be old."""
 
 
 class Panes:
@@ -53,7 +55,13 @@ class Panes:
     def believes(self, place: Place) -> bool:
         """Whether a pane that cannot change any more need not be looked up. An empty one costs nothing to look up."""
         held = self._panes.get(place)
-        return held is not None and bool(held.raw) and held.read_at > time.monotonic() - FINAL_SECONDS
+        return held is not None and held.final and bool(held.raw) and held.read_at > time.monotonic() - FINAL_SECONDS
+
+    def doubt(self, shard: int) -> None:
+        """Look every pane of a shard up again."""
+        self._panes = {
+            place: held._replace(final=False) if place.shard == shard else held for place, held in self._panes.items()
+        }
 
     def forget(self) -> None:
         """Drop what nobody has looked at for a while."""
@@ -64,20 +72,20 @@ class Panes:
         """Where the pane stands in Redis."""
         return pane_key(self.group, *place)
 
-    def take(self, slices: Slices, place: Place, raw: Mapping[bytes, bytes]) -> None:
-        """Enter what Redis said of a pane."""
+    def take(self, slices: Slices, place: Place, raw: Mapping[bytes, bytes], final: bool) -> None:
+        """Enter what Redis said of a pane; `final`: after it had said that nothing can change it any more."""
         held = self._panes.get(place)
         if not raw:
             lines = EMPTY
         elif held is not None and held.raw == raw:
             lines = held.lines
         else:
-            known = held or _Pane({}, EMPTY, 0)
+            known = held or _Pane({}, EMPTY, 0, final=False)
             lines = {}
             for name, text in raw.items():
                 key = decode_key(name)
                 lines[key] = known.lines[key] if known.raw.get(name) == text else decode_states(slices, text)
-        self._panes[place] = _Pane(raw, lines, time.monotonic())
+        self._panes[place] = _Pane(raw, lines, time.monotonic(), final)
 
     def merged(self, slices: Slices, shards: Sequence[int], start: int, end: int) -> Lines:
         """States by key of all shards, from the second `start` up to `end`; both are pane borders."""

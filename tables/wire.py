@@ -46,6 +46,8 @@ class Status(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Sessions that have not ended, by window."""
     worker: str = ""
     """Address of the owner's pages."""
+    epoch: str = ""
+    """Which sending of everything these numbers go on from; another one means that any pane may have changed."""
     close_seconds: float = 60.0
     """A shard whose `as_of` is older than this has no living owner."""
 

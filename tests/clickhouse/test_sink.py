@@ -1,19 +1,20 @@
 """R9, one insert is one block: a part for each day in each table, however the server cuts what it reads.
 
-A server reads a record batch of Arrow whole, but Native in blocks of 65,409 rows or of `max_insert_block_size`; then it
-puts blocks together up to `min_insert_block_size_rows` and cuts what is larger. So a batch has to be larger than all of
-these to show whether it stays one.
+A server reads each record batch of Arrow as a block, each block of Native as one, and of lines 65,409 rows at once
+(the embedded server) or `max_insert_block_size`. What puts them together again is `min_insert_block_size_rows`, so a
+body has to be longer than what is read at once to show whether it works.
 """
 
 import random
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
+import lz4.frame
 import pyarrow
 import pytest
 from clickhouse_connect.driver.asyncclient import AsyncClient
 
-from clickhouse import arrow
+from clickhouse.client import insert_settings, unrepeated
 from clickhouse.sink import DEAD_LETTER_COLUMNS, Sink
 from streams.events import registry
 from streams.events.sample import sample
@@ -45,19 +46,27 @@ async def parts(client: AsyncClient, *tables: str) -> dict[str, tuple[int, int]]
 
 
 def registrations(count: int) -> Block:
-    """One batch of events that are alike."""
+    """Rows of one batch, alike but for their offsets, in several record batches."""
     event = sample(registry.events["user.registered"], random.Random(7), datetime.now(UTC))
-    return bodies(decoded([event]) * count, intent())["events_raw"]
+    block = bodies(decoded([event]), intent())["events_raw"]
+    row, at = block.batch, block.columns.index("offset")
+    offsets = pyarrow.array(range(count), row.schema.field(at).type)
+    rows = pyarrow.Table.from_batches([row.take(pyarrow.array([0] * count))])
+    rows = rows.set_column(at, row.schema.field(at), offsets)
+    sink = pyarrow.BufferOutputStream()
+    with pyarrow.ipc.new_stream(sink, rows.schema) as writer:
+        writer.write_table(rows, max_chunksize=READ_ROWS)
+    return Block(block.columns, sink.getvalue().to_pybytes())
 
 
 async def test_r9_a_batch_longer_than_what_is_read_at_once_is_one_block_in_every_table(
     unmerged: AsyncClient, store: Settings
 ) -> None:
     count = READ_ROWS + 10_000
-    block = registrations(count)
+    columns, body = registrations(count)
 
     for _ in range(2):
-        written = await Sink(unmerged, store).insert_rows("events_raw", *block, "token")
+        written = await Sink(unmerged, store).insert_rows("events_raw", columns, body, "token")
         assert written >= count
 
     found = await parts(unmerged, "events_raw", "user_events")
@@ -78,10 +87,16 @@ async def test_r9_dead_letters_that_are_sent_in_several_blocks_are_one(unmerged:
 
 
 async def test_r9_a_batch_beyond_the_limits_of_the_server_is_one_block(unmerged: AsyncClient, store: Settings) -> None:
-    count = SQUASHED_ROWS + READ_ROWS + 1
-    texts = {"chain": "c" * 50, "relation": "none"}
-    columns = {name: arrow.constant(text, pyarrow.string(), count) for name, text in texts.items()}
+    """Beyond its rows and, with 250 bytes in each, its bytes."""
+    line = b'{"shard":1,"chain":"%b","relation":"none","intent":1}\n' % (b"c" * 250)
+    lines = line * (SQUASHED_ROWS + READ_ROWS + 1)
 
-    await Sink(unmerged, store).insert_rows("delivered", *arrow.stream([columns], [count]), "token")
+    await unmerged.raw_insert(
+        "delivered",
+        insert_block=unrepeated(lz4.frame.compress(lines)),
+        fmt="JSONEachRow",
+        compression="lz4",
+        settings=insert_settings(store, "token"),
+    )
 
     assert (await parts(unmerged, "delivered"))["delivered"][0] == 1

@@ -206,6 +206,53 @@ async def test_panes_that_changed_are_seen_at_once(published: Published, live: L
     assert only(await live.read(Query("rides.bookings.1h")))["created"] == 7
 
 
+def over_for_good(minutes: int = 15) -> tuple[Query, int]:
+    """A question about a minute so long ago, and the watermark, in milliseconds, from which on nothing changes it."""
+    start = int(time.time()) // 60 * 60 - 60 * minutes
+    lateness = declared.windows["rides.bookings.1m"].over.lateness
+    return Query("rides.bookings.1m", start=start, end=start + 60), (start + 60 + lateness) * 1000
+
+
+def bookings(count: int, query: Query) -> list[dict[str, Any]]:
+    """So many in the window that is asked for."""
+    return [{"event_type": "booking.created", "at": (query.start or 0) + 1}] * count
+
+
+async def test_what_nothing_can_change_is_not_looked_up_each_time(published: Published, live: Live) -> None:
+    query, final = over_for_good()
+    published.events(0, bookings(1, query))
+    for shard in (0, 1):
+        published.status(shard, watermark=final)
+    assert only(await live.read(query))["created"] == 1
+    published.events(0, bookings(2, query))  # nobody does that
+    assert only(await live.read(query))["created"] == 1
+
+
+async def test_a_correction_before_the_lateness_is_over_is_seen(published: Published, live: Live) -> None:
+    """By a reader who was away when it came, and meanwhile has heard that nothing can change any more."""
+    query, final = over_for_good()
+    published.events(0, bookings(1, query))
+    for shard in (0, 1):
+        published.status(shard, watermark=final - 1)
+    assert only(await live.read(query))["created"] == 1
+    published.events(0, bookings(2, query))
+    published.status(0, watermark=final)
+    await live.read(Query("rides.trips.1m"))
+    assert only(await live.read(query))["created"] == 2
+
+
+@pytest.mark.parametrize("change", [{"epoch": "second"}, {"watermark": 1}], ids=["all sent again", "watermark back"])
+async def test_another_owner_may_change_what_was_over(published: Published, live: Live, change: dict[str, Any]) -> None:
+    query, final = over_for_good()
+    published.events(0, bookings(1, query))
+    for shard in (0, 1):
+        published.status(shard, watermark=final, epoch="first")
+    assert only(await live.read(query))["created"] == 1
+    published.events(0, bookings(2, query))
+    published.status(0, **{"watermark": final, "epoch": "first", **change})
+    assert only(await live.read(query))["created"] == 2
+
+
 async def test_redis_away_is_said_and_survived(published: Published, redis_url: str) -> None:
     published.status(0)
     with cut_off(redis_url) as (url, way):

@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from agents.build import groupless, open_producer
 from agents.gate import BLIND_SECONDS, LOOK_SECONDS, Gate
+from agents.live import status_of
 from agents.log import IntentLog
 from agents.shard import State
 from agents.shards import every, whole
@@ -21,7 +22,7 @@ from streams.batch import Chunk
 from streams.cli.topics import create
 from streams.errors import SinkUnavailable
 from streams.settings import Settings
-from tests.support.feed import pipeline, produce, state_of
+from tests.support.feed import TOPICS, pipeline, produce, state_of
 from tests.support.proxy import Proxy, proxy
 from tests.support.stack import fresh_broker
 from tests.support.store import Answers, exactly, short, shorten_age
@@ -242,7 +243,7 @@ async def test_r8_a_batch_of_which_no_insert_is_ever_answered_is_counted_once_it
     await shorten_age(ask, 2)
     async with pipeline(short(settings, 2), [0]) as worker:
         await state_of(worker, State.RUNNING)
-        way.swallows, way.inserts = 1_000, b"FORMAT+JSONEachRow"
+        way.swallows, way.inserts = 1_000, b"FORMAT+ArrowStream"
         await produce(settings, mixed(50, partitions=1))
         await exactly(ask, 50)
         # What follows is delivered only when the batch is settled.
@@ -280,6 +281,71 @@ async def test_an_outage_does_not_make_late_what_waits_for_it(line: tuple[Proxy,
             return shard.windows.watermark.value > held_at + 1500
 
         await eventually("the watermark moves again", moved)
+
+
+async def test_nobody_is_told_a_watermark_beyond_that_of_a_batch_on_its_way(
+    line: tuple[Proxy, Settings], ask: Answers
+) -> None:
+    """It is judged by the one in its record, so it may still change what ours has passed."""
+    way, settings = line
+    quick = settings.model_copy(update={"watermark_idle_seconds": 4, "watermark_disorder_seconds": 0.1})
+    async with pipeline(quick, [0]) as worker:
+        await state_of(worker, State.RUNNING)
+        shard = worker.shards[0]
+
+        async def silent() -> bool:
+            return len(shard.idle_topics()) == len(TOPICS)
+
+        await eventually("all topics are silent", silent)
+        topic, early = event("booking.created", 1, ago=60)
+        await produce(quick, [(topic, 0, early)])
+
+        async def counted() -> bool:
+            return shard.windows.watermark.value > 0
+
+        await eventually("the first event is counted", counted)
+        way.refuse()
+        topic, value = event("trip.completed", 2, ago=30)
+        await produce(quick, [(topic, 0, value)])
+
+        async def passed() -> bool:
+            return shard.is_waiting and shard.windows.watermark.value > shard.proposer.last.watermark + 30_000
+
+        def told() -> int:
+            return status_of(shard, worker.feed, 0, "").watermark
+
+        await eventually("the watermark passes that of the record", passed)
+        assert told() == shard.proposer.last.watermark
+        way.refuses = False
+        await exactly(ask, 2)
+
+        async def told_it() -> bool:
+            return told() == shard.windows.watermark.value
+
+        await eventually("ours is told again", told_it)
+
+
+async def test_windows_close_after_an_outage_although_nothing_follows(
+    line: tuple[Proxy, Settings], ask: Answers
+) -> None:
+    """The batch is delivered by a recovery, and does not hold its topics back as if it were on its way for ever."""
+    way, settings = line
+    await shorten_age(ask, 1)
+    quick = short(settings, 1).model_copy(update={"watermark_idle_seconds": 0.2, "watermark_disorder_seconds": 0.1})
+    async with pipeline(quick, [0]) as worker:
+        await state_of(worker, State.RUNNING)
+        shard = worker.shards[0]
+        way.refuse()
+        topic, value = event("booking.created", 1, ago=30)
+        await produce(quick, [(topic, 0, value)])
+        await state_of(worker, State.WAITING)
+        way.refuses = False
+        await exactly(ask, 1)
+
+        async def silent() -> bool:
+            return topic in shard.idle_topics()
+
+        await eventually("the topic is silent", silent)
 
 
 async def test_r9_a_batch_over_three_days_is_one_part_a_day(ready: Settings, ask: Answers) -> None:
