@@ -90,10 +90,10 @@ class Owner:
         """Count again what lies below batch `seq`, the last one."""
         await self.windows.recover(self.record(seq, watermark))
 
-    def move(self, watermark: int) -> None:
+    def move(self, watermark: int, *, settled: bool = True) -> None:
         """Let the watermark be this."""
         self.windows.watermark.topics = dict.fromkeys(TOPICS, watermark)
-        self.windows.advance((), watermark, settled=True)
+        self.windows.advance((), watermark, settled=settled)
 
     @property
     def found(self) -> list[Found]:
@@ -132,7 +132,7 @@ def client(settings: Settings, runner: asyncio.Runner) -> Iterator[AsyncClient]:
 SHARDS = iter(range(100, 60_000))
 
 
-@sized(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@sized(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches())
 def test_what_is_rebuilt_is_what_was_counted(
     settings: Settings, client: AsyncClient, runner: asyncio.Runner, given_batches: list[Batch]
@@ -243,6 +243,36 @@ async def test_what_a_crash_kept_from_being_taken_back_is_taken_back(own: AsyncC
     assert await latest() == [(SLOT, 8 * SLOT, 4)]
     assert (await own.query("SELECT count() FROM metrics_realtime FINAL")).result_rows[0][0] == kept
     assert (await own.query("SELECT count() FROM metrics_realtime WHERE retracted")).result_rows[0][0] >= 2
+
+
+async def test_what_a_former_owner_writes_late_is_taken_back_before(own: AsyncClient, settings: Settings) -> None:
+    at = (BEGIN + 12 * SLOT) * 1000
+    first = Owner(own, settings, 5)
+    two = Batch(0, views(2, 8))
+    await first.deliver(1, two)
+    first.take(1, two)
+    first.move(at)  # it has ended both, and falls asleep before it writes them
+    second = Owner(own, settings, 5)
+    await second.recover(2, (BEGIN + 4 * SLOT) * 1000)
+    second.take(2, Batch((BEGIN + 4 * SLOT) * 1000, views(5, 1)))
+    second.move(at)
+    await second.windows.keep()
+    await first.windows.keep()
+    assert [row[1] - BEGIN for row in (await own.query(LATEST.format(shard=5))).result_rows] == [SLOT]
+
+
+async def test_a_batch_on_its_way_still_finds_its_session(own: AsyncClient, settings: Settings) -> None:
+    owner = Owner(own, settings, 6)
+    owner.take(1, Batch(0, views(0)))
+    for _ in range(2):  # the next record took its watermark before all this
+        owner.move((BEGIN + 100 * SLOT) * 1000, settled=False)
+        await owner.windows.keep()
+    owner.take(2, Batch(0, views(2)))
+    assert [(each.start // 1000 - BEGIN, each.last // 1000 - BEGIN) for each in owner.found] == [(0, 2 * SLOT)]
+    for _ in range(2):
+        owner.move((BEGIN + 100 * SLOT) * 1000)
+        await owner.windows.keep()
+    assert owner.found == []
 
 
 async def test_rows_of_events_that_are_gone_are_taken_back(own: AsyncClient, settings: Settings) -> None:

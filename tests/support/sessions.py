@@ -42,7 +42,7 @@ VISITS = Session(
     ),
     ("session_id", "user_id"),
     gap=3 * SLOT,
-    lateness=SLOT,
+    lateness=6 * SLOT,
     retention=0,
     ended=(
         Count("ended"),
@@ -96,17 +96,22 @@ def runs(draw: st.DrawFn) -> list[Any]:
 
 @st.composite
 def batches(draw: st.DrawFn) -> list[Batch]:
-    """Batches of events in any order, under watermarks that never go back: nothing is late, or anything."""
+    """Batches of events under watermarks that never go back: as time goes by, or anything at any time."""
     events = [event for run in draw(st.lists(runs(), min_size=1, max_size=6)) for event in run]
     events = [*{event.id: event for event in events}.values()]
-    if draw(st.booleans()):
-        draw(st.randoms(use_true_random=False)).shuffle(events)
+    dice, cut = draw(st.randoms(use_true_random=False)), draw(st.integers(1, 12))
+    if draw(st.sampled_from((True, True, False))):
+        events.sort(key=lambda event: event.time + timedelta(seconds=dice.choice((0, 0, 1, 2, 5, 8)) * SLOT))
+        cuts = [events[first : first + cut] for first in range(0, len(events), cut)]
+        marks = [0]
+        for part in cuts[:-1]:
+            newest = max(map(milliseconds, part))
+            marks.append(max(marks[-1], newest + dice.choice((0, 3, 4, 5, 7, 10)) * SLOT * 1000 + dice.choice((0, 1))))
     else:
-        events.sort(key=lambda event: event.time)
-    cut = draw(st.integers(1, 12))
-    cuts = [events[first : first + cut] for first in range(0, len(events), cut)]
-    slots = sorted(draw(st.lists(st.integers(-1, 100), min_size=len(cuts), max_size=len(cuts))))
-    marks = [(BEGIN + slot * SLOT) * 1000 if slot >= 0 else 0 for slot in slots]
+        dice.shuffle(events)
+        cuts = [events[first : first + cut] for first in range(0, len(events), cut)]
+        slots = sorted(dice.choice((-1, dice.randint(0, 100))) for _ in cuts)
+        marks = [(BEGIN + slot * SLOT) * 1000 if slot >= 0 else 0 for slot in slots]
     return [Batch(*each) for each in zip(marks, cuts, strict=True)]
 
 

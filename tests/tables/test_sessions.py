@@ -136,7 +136,7 @@ def test_what_is_written_is_what_there_is_after_crashes_too(given_batches: list[
     shard = Shard()
     for batch in given_batches:
         shard.take(batch)
-        step = data.draw(st.sampled_from(("go on", "move", "move", "move and keep", "crash")))
+        step = data.draw(st.sampled_from(("go on", "move", "move and keep", "move and keep", "crash")))
         if step == "crash":
             shard.begin()
         elif step != "go on":
