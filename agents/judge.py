@@ -16,10 +16,21 @@ from streams.batch import Chunk, Decoded, Record, from_runs, runs_by_topic
 from streams.codec import Refusal, spec_of
 from streams.errors import Reject
 from streams.intent import Intent, Verdict
+from tables.columns import Columns, Spotter, by_type
 
 DUPLICATE = "duplicate"
 SAMPLED_OUT = "sampled_out"
 LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """The accepted records of one topic that are of one event type; the lists run in parallel."""
+
+    columns: Columns
+    """What the events say, computed once for their rows and for all windows."""
+    offsets: list[int]
+    stamps: list[int]
 
 
 @dataclass(slots=True)
@@ -32,6 +43,16 @@ class Accepted:
     stamps: list[int] = field(default_factory=list)
     """The records' timestamps, milliseconds since 1970."""
     events: list[Any] = field(default_factory=list)
+    _kinds: list[Kind] | None = field(default=None, repr=False, compare=False)
+
+    def kinds(self, spot: Spotter) -> list[Kind]:
+        """The records by event type, kept from the first call on: `spot` must always say the same."""
+        if self._kinds is None:
+            self._kinds = [
+                Kind(columns, [self.offsets[i] for i in places], [self.stamps[i] for i in places])
+                for columns, places in by_type(self.events, spot)
+            ]
+        return self._kinds
 
     def only(self, offsets: set[int]) -> "Accepted":
         """The part with these offsets."""
@@ -212,4 +233,5 @@ def _drop(part: Accepted, indexes: Iterable[int]) -> list[int]:
     part.offsets = [part.offsets[i] for i in kept]
     part.stamps = [part.stamps[i] for i in kept]
     part.events = [part.events[i] for i in kept]
+    part._kinds = None
     return offsets

@@ -10,7 +10,7 @@ from agents.locate import Locate
 from agents.rows import Rendering, Rows, bounded
 from streams import headers
 from streams.batch import Runs, from_runs, runs_by_topic
-from streams.codec import EnvelopeStruct, spec_of
+from streams.events import EventSpec
 from streams.intent import Intent, Missing
 from streams.topics import raw_table
 
@@ -67,7 +67,7 @@ class Render:
 
     def __init__(self, locate: Locate) -> None:
         self._locate = locate
-        self._renderings: dict[type[EnvelopeStruct], Rendering] = {}
+        self._renderings: dict[str, Rendering] = {}
 
     def __call__(self, judged: Judged, rate: float, ingested_at: int) -> Content:
         """The content of a batch whose record says this sampling rate and `ingested_at`."""
@@ -85,20 +85,13 @@ class Render:
 
     def _rows(self, part: Accepted, rate: float) -> Iterator[Rows]:
         """The rows of a topic, event type by event type."""
-        kinds: dict[type[EnvelopeStruct], list[int]] = {}
-        for place, event in enumerate(part.events):
-            kinds.setdefault(type(event), []).append(place)
-        for kind, places in kinds.items():
-            events, offsets, stamps = part.events, part.offsets, part.stamps
-            if len(kinds) > 1:
-                events, offsets = [events[i] for i in places], [offsets[i] for i in places]
-                stamps = [stamps[i] for i in places]
-            yield self._rendering(kind)(events, offsets, stamps, rate)
+        for kind in part.kinds(self._locate.place):
+            yield self._rendering(kind.columns.spec)(kind, rate)
 
-    def _rendering(self, kind: type[EnvelopeStruct]) -> Rendering:
-        known = self._renderings.get(kind)
+    def _rendering(self, spec: EventSpec) -> Rendering:
+        known = self._renderings.get(spec.name)
         if known is None:
-            known = self._renderings[kind] = Rendering(spec_of(kind), self._locate)
+            known = self._renderings[spec.name] = Rendering(spec, self._locate)
         return known
 
 

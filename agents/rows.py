@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from agents.device import describe
+from agents.judge import Kind
 from agents.locate import Locate
 from clickhouse import arrow
 from clickhouse.columns import tables
@@ -19,7 +20,6 @@ from streams.events import EventSpec
 from streams.events.columns import ENVELOPE
 from streams.intent import Intent
 from streams.sampling import SAMPLED_TYPE
-from tables.columns import Columns
 
 LATEST = 10_413_791_999_999
 """The last millisecond of the year 2299."""
@@ -68,11 +68,11 @@ class Rendering:
             if column.name in spec.fields or not column.name.endswith(("_latitude", "_longitude"))
         }
 
-    def __call__(self, events: Sequence[Any], offsets: list[int], stamps: Sequence[int], rate: float) -> Rows:
-        """`stamps`: timestamps of the records, milliseconds since 1970; `rate`: share of sampled events kept."""
-        spec, count = self._spec, len(events)
-        made = Columns(spec, events, self._locate.place)
-        columns = {name: arrow.array(made[name], kind) for name, kind in self._kinds.items()}
+    def __call__(self, kind: Kind, rate: float) -> Rows:
+        """The rows of these records; `rate`: share of sampled events kept."""
+        spec, made, events = self._spec, kind.columns, kind.columns.events
+        count = len(events)
+        columns = {name: arrow.array(made[name], as_type) for name, as_type in self._kinds.items()}
         for name in spec.positions:
             columns |= self._points(name, events)
         if _USER_AGENT in spec.fields:
@@ -83,12 +83,12 @@ class Rendering:
             "source": pa.array([event.source for event in events], pa.string()),
             "event_type": _same("event_type", spec.name, count),
             "event_version": _same("event_version", spec.version, count),
-            "occurred_at": arrow.moments([event.time for event in events]),
-            "appended_at": arrow.milliseconds(bounded(stamps)),
-            "offset": pa.array(offsets, pa.uint64()),
+            "occurred_at": arrow.stamped(made.stamps),
+            "appended_at": arrow.stamped(bounded(kind.stamps)),
+            "offset": pa.array(kind.offsets, pa.uint64()),
             "sample_rate": _same("sample_rate", share, count),
         }
-        return Rows(spec.topic, offsets, columns)
+        return Rows(spec.topic, kind.offsets, columns)
 
     def _points(self, name: str, events: Sequence[Any]) -> dict[str, arrow.Array]:
         points = [self._locate.point(getattr(event.data, name)) for event in events]

@@ -15,7 +15,7 @@ from clickhouse.partials import Partials
 from clickhouse.realtime import RealtimeTable
 from streams import metrics
 from streams.intent import Intent
-from tables.columns import Spotter, by_type
+from tables.columns import Spotter
 from tables.panes import Panes, Table, Touched
 from tables.publish import Publisher
 from tables.sessions import Sessions
@@ -88,14 +88,13 @@ class ShardWindows:
 
     def take(self, accepted: Iterable[Accepted], record: Intent, seq: int, now: int) -> None:
         """Count what a delivered batch accepted: `record` proposed it, the record `seq` completed it."""
-        events = []
+        batch = []
         for part in accepted:
-            events += part.events
-            if part.events:
-                newest = max(event.time for event in part.events).timestamp()
-                self.watermark.seen(part.topic, int(newest * 1000), now)
+            kinds = [kind.columns for kind in part.kinds(self._around.spot)]
+            batch += kinds
+            if kinds:
+                self.watermark.seen(part.topic, max(int(columns.stamps.max()) for columns in kinds), now)
         before = self.panes.late.total()
-        batch = by_type(events, self._around.spot)
         self.panes.apply(batch, seq=seq, watermark=record.watermark, rate=record.rate)
         for sessions in self.sessions:
             sessions.apply(batch, seq=seq, watermark=record.watermark, now=record.ingested_at)

@@ -50,7 +50,7 @@ def _round(batches: list[list[Any]], spot: Any) -> tuple[float, float, int, int]
     sessions = [Sessions(session, panes) for session in declared.sessions.values()]
     begun, of_sessions = time.thread_time(), 0.0
     for seq, batch in enumerate(batches):
-        columns = by_type(batch, spot)
+        columns = [columns for columns, _ in by_type(batch, spot)]
         panes.apply(columns, seq=seq, watermark=0, rate=0.2)
         panes.take_changes()
         before = time.thread_time()

@@ -10,6 +10,7 @@ from xxhash import xxh64_intdigest
 from streams.codec import spec_of
 from streams.errors import ConfigurationError
 from streams.events import EventSpec
+from streams.moments import Stamps, milliseconds
 from tables.aggregates import Aggregate
 
 Spotter = Callable[[Any], Any]
@@ -29,6 +30,7 @@ class Columns:
         self.events = events
         self._data = [event.data for event in events]
         self._spot = spot
+        self._stamps: Stamps | None = None
         self._made: dict[str, list[Any]] = {}
         self._spots: dict[str, list[Any]] = {}
         self._groups: dict[tuple[int, tuple[str, ...], str], dict[tuple[Any, ...], list[int]]] = {}
@@ -51,7 +53,11 @@ class Columns:
         found = self._groups.get((pane, key, where))
         if found is None:
             found = self._groups[pane, key, where] = defaultdict(list)
-            lines = zip(self._starts(pane), *(self.key(name) for name in key), strict=True)
+            starts = self._starts(pane)
+            if not key and not where and min(starts) == max(starts):
+                found[starts[0],] = list(range(len(starts)))
+                return found
+            lines = zip(starts, *(self.key(name) for name in key), strict=True)
             if where:
                 for index, (line, wanted) in enumerate(zip(lines, self[where], strict=True)):
                     if wanted:
@@ -75,19 +81,17 @@ class Columns:
                 found[("",) * place + (value,) + ("",) * (len(key) - place - 1)] = members
         return found
 
-    def milliseconds(self) -> list[int]:
-        """Times of the events since 1970, cut as ClickHouse cuts them."""
-        pairs = zip(self._seconds(), self.events, strict=True)
-        return [second * 1000 + event.time.microsecond // 1000 for second, event in pairs]
+    @property
+    def stamps(self) -> Stamps:
+        """Times of the events, milliseconds since 1970, cut as ClickHouse cuts them."""
+        if self._stamps is None:
+            self._stamps = milliseconds([event.time for event in self.events])
+        return self._stamps
 
     def _starts(self, pane: int) -> list[int]:
-        return [second - second % pane for second in self._seconds()]
-
-    def _seconds(self) -> list[int]:
-        seconds = self._made.get("seconds")
-        if seconds is None:
-            seconds = self._made["seconds"] = [int(event.time.timestamp()) for event in self.events]
-        return seconds
+        seconds = self.stamps // 1000
+        starts: list[int] = (seconds - seconds % pane).tolist()
+        return starts
 
     def _make(self, name: str) -> list[Any]:
         spec = self.spec
@@ -111,12 +115,14 @@ class Columns:
         return [None] * len(self.events)
 
 
-def by_type(events: Iterable[Any], spot: Spotter) -> list[Columns]:
-    """Decoded events as columns, one set for each type among them."""
-    kinds: dict[type, list[Any]] = {}
-    for event in events:
-        kinds.setdefault(type(event), []).append(event)
-    return [Columns(spec_of(kind), members, spot) for kind, members in kinds.items()]
+def by_type(events: Sequence[Any], spot: Spotter) -> list[tuple[Columns, list[int]]]:
+    """Decoded events as columns, one set for each type among them, with their places in `events`."""
+    kinds: dict[type, list[int]] = {}
+    for place, event in enumerate(events):
+        kinds.setdefault(type(event), []).append(place)
+    if len(kinds) == 1:
+        return [(Columns(spec_of(kind), events, spot), places) for kind, places in kinds.items()]
+    return [(Columns(spec_of(kind), [events[i] for i in places], spot), places) for kind, places in kinds.items()]
 
 
 def folder(measures: Places, size: int, columns: Columns, weight: int) -> Callable[[list[int]], list[Any]]:

@@ -16,6 +16,7 @@ be taken back (`Span.written`, `Sessions.retracted`).
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from tables.aggregates import WEIGHT, Aggregate
@@ -53,6 +54,8 @@ class Span:
 
 
 Places = dict[str, list[tuple[int, Aggregate]]]
+Piece = tuple[int, int, list[Any]]
+"""First and last event (ms) and states of some events of one key that belong together."""
 
 
 class Sessions:
@@ -107,17 +110,21 @@ class Sessions:
         """Count a batch's accepted events. `watermark` and `now`, its `ingested_at` (ms), are the record's."""
         self._now = now
         bound, size = watermark - self.session.late_ms, len(self.session.measures)
+        pieces: dict[Key, list[Piece]] = {}
         for columns in batch:
             looks = self._looks.get(columns.spec.name)
             if looks is None:
                 continue
-            times, fold = columns.milliseconds(), folder(looks, size, columns, WEIGHT)
+            times, fold = columns.stamps.tolist(), folder(looks, size, columns, WEIGHT)
             some_late = min(times) <= bound
             for key, members in columns.owners(self.session.key).items():
                 if some_late:
                     members = self._in_time(members, times, bound)
                 for part in self._parts(members, times) if len(members) > 1 else (members,) if members else ():
-                    self._join(key, times[part[0]], times[part[-1]], fold(part), seq)
+                    pieces.setdefault(key, []).append((times[part[0]], times[part[-1]], fold(part)))
+        for key, found in pieces.items():
+            for start, last, states in self._together(found) if len(found) > 1 else found:
+                self._join(key, start, last, states, seq)
 
     def put(self, spans: Iterable[Span]) -> None:
         """Take whole sessions of one key, sorted by time: what was counted again."""
@@ -140,6 +147,18 @@ class Sessions:
                 yield members[begin:place]
                 begin = place
         yield members[begin:]
+
+    def _together(self, pieces: list[Piece]) -> Iterator[Piece]:
+        """Pieces of one key and different event types, merged where they belong together."""
+        pieces.sort(key=itemgetter(0))
+        start, last, states = pieces[0]
+        for begin, end, more in pieces[1:]:
+            if begin - last > self._gap:
+                yield start, last, states
+                start, last, states = begin, end, more
+            else:
+                last, states = max(last, end), merge_states(self.session, states, more)
+        yield start, last, states
 
     def _join(self, key: Key, start: int, last: int, states: list[Any], seq: int) -> None:
         """Merge events that belong together with all sessions of their key that they touch."""
@@ -178,7 +197,12 @@ class Sessions:
         span.revision = max(span.revision, seq)
 
     def _enter(self, span: Span) -> None:
-        self._open.setdefault((span.last + self._gap) // 1000, set()).add(span)
+        second = (span.last + self._gap) // 1000
+        spans = self._open.get(second)
+        if spans is None:
+            self._open[second] = {span}
+        else:
+            spans.add(span)
 
     def _leave(self, span: Span) -> None:
         """Take a session that is about to change out of where it stands."""

@@ -98,10 +98,12 @@ def merge_states(slices: Slices | Session, states: Sequence[Any] | None, others:
     """Two lines of states as one."""
     if states is None:
         return list(others)
-    return [
-        other if state is None else state if other is None else measure.merge(state, other)
-        for measure, state, other in zip(slices.over.measures, states, others, strict=True)
-    ]
+    merged, measures = list(states), slices.over.measures
+    for place, other in enumerate(others):  # most are None: an event type is of interest to few measures
+        if other is not None:
+            state = merged[place]
+            merged[place] = other if state is None else measures[place].merge(state, other)
+    return merged
 
 
 def without_states(slices: Slices, states: Sequence[Any], others: Sequence[Any]) -> list[Any]:

@@ -53,7 +53,7 @@ class EventSpec:
         """Name of the checked-in schema, such as `booking.created.v1`."""
         return f"{self.name}.v{self.version}"
 
-    @property
+    @cached_property
     def fields(self) -> dict[str, FieldInfo]:
         """Fields of the data by name, as pydantic knows them."""
         return self.model.model_fields

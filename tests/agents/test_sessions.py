@@ -83,6 +83,8 @@ class Owner:
         for event in batch.events:
             part = parts.setdefault(event.spec.topic, Accepted(event.spec.topic, self._shard))
             part.events.append(event)
+            part.offsets.append(len(part.offsets))
+            part.stamps.append(0)
         record = self.record(seq, batch.watermark)
         self.windows.take(list(parts.values()), record, seq, record.ingested_at)
 

@@ -8,16 +8,16 @@ from typing import Any, NamedTuple
 import msgspec
 from hypothesis import strategies as st
 
-from agents.locate import UNKNOWN
 from streams import codec
 from streams.events import registry
 from streams.events.domains import TICKETING
 from streams.events.sample import sample
 from tables.aggregates import WEIGHT, Count, Distinct, Max, Mean, Min, Money, Quantiles, Sum, Top, Within
-from tables.columns import by_type, folder
+from tables.columns import folder
 from tables.sessions import Span
 from tables.window import DURATION, Declared, Session
 from tables.wire import Key, encode_states, merge_states
+from tests.support.columns import columns_of
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 BEGIN = int(START.timestamp())
@@ -161,7 +161,7 @@ def sessions_of(given: Sequence[Batch], session: Session = VISITS) -> list[Found
 
 def _session(session: Session, key: Key, part: list[tuple[int, int, Any]]) -> Found:
     states: list[Any] = [None] * len(session.measures)
-    for columns in by_type([event for _, _, event in part], lambda _: UNKNOWN):
+    for columns in columns_of([event for _, _, event in part]):
         looks = session.of(columns.spec.name)
         fold = folder(looks, len(states), columns, WEIGHT)
         states = merge_states(session, states, fold(list(range(len(columns.events)))))

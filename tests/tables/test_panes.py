@@ -9,17 +9,16 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.locate import UNKNOWN
 from streams import codec
 from streams.events import registry
 from streams.events.domains import RIDES
 from streams.events.sample import sample
 from tables.aggregates import Count, Distinct, Max, Mean, Min, Money, Quantiles, Rate, Sum, Top
 from tables.assemble import assemble
-from tables.columns import by_type
 from tables.panes import Pane, Panes, Place
 from tables.window import Declared, Measures
 from tables.wire import answers, decode_states, encode_states
+from tests.support.columns import columns_of
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 TYPES = ("trip.completed", "trip.cancelled")
@@ -79,7 +78,7 @@ def counted(given_batches: list[tuple[int, list[Any]]], declared: Declared) -> P
     watermark = 0
     for seq, (at, members) in enumerate(given_batches):
         watermark = max(watermark, int((START.timestamp() + at) * 1000))
-        panes.apply(by_type(members, lambda _: UNKNOWN), seq=seq, watermark=watermark, rate=1.0)
+        panes.apply(columns_of(members), seq=seq, watermark=watermark, rate=1.0)
     return panes
 
 

@@ -8,15 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.locate import UNKNOWN
 from streams.errors import ConfigurationError
 from streams.events.domains import TICKETING
 from tables.aggregates import Count, Distinct, Mean
-from tables.columns import by_type
 from tables.panes import Panes
 from tables.sessions import Sessions, Span
 from tables.window import Session
 from tables.wire import Key, decode_states, encode_states
+from tests.support.columns import columns_of
 from tests.support.sessions import (
     BEGIN,
     DECLARED,
@@ -64,9 +63,7 @@ class Shard:
     def take(self, batch: Batch) -> None:
         """Count a batch."""
         self.taken.append(batch)
-        self.sessions.apply(
-            by_type(batch.events, lambda _: UNKNOWN), seq=len(self.taken), watermark=batch.watermark, now=NOW
-        )
+        self.sessions.apply(columns_of(batch.events), seq=len(self.taken), watermark=batch.watermark, now=NOW)
 
     def move(self, watermark: int) -> None:
         """Move the watermark."""
