@@ -7,6 +7,7 @@ BENCHMARKS = {
     "ingest": "the whole job of one worker: events per CPU second and by the clock, freshness, memory",
     "decode": "decoding, validating and rendering alone",
     "windows": "counting into all declared windows alone",
+    "dashboard": "how far the numbers in a browser are behind the broker",
     "recovery": "counting a shard's open windows again after a crash",
     "readme": "write the newest figures into the README",
 }
@@ -16,7 +17,7 @@ def main() -> None:
     """Run the named benchmark with the rest of the command line."""
     words = sys.argv[1:]
     if words and words[0] in ("-h", "--help"):
-        lines = "".join(f"  {name:8} {line}\n" for name, line in BENCHMARKS.items())
+        lines = "".join(f"  {name:9} {line}\n" for name, line in BENCHMARKS.items())
         sys.stdout.write(
             f"usage: python -m bench [NAME] [options]\n\n{lines}\n`python -m bench NAME --help` shows more\n"
         )

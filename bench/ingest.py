@@ -24,7 +24,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from rich.console import Console
 from rich.table import Table
 
-from bench.world import Message, clones, originals, send
+from bench.world import Message, clones, originals, records, send, send_steadily
 from clickhouse import migrate
 from deploy.local import tools
 from deploy.local.kafka import Kafka
@@ -116,9 +116,9 @@ async def fetch_and_decode(servers: str, count: int, partitions: int) -> float:
     await consumer.seek_to_beginning()
     done, before = 0, time.process_time()
     while done < count:
-        for tp, records in (await consumer.getmany(timeout_ms=1000, max_records=5000)).items():
-            codec.decode_values([record.value for record in records], topic=tp.topic)
-            done += len(records)
+        for tp, fetched in (await consumer.getmany(timeout_ms=1000, max_records=5000)).items():
+            codec.decode_values([record.value for record in fetched], topic=tp.topic)
+            done += len(fetched)
     used = time.process_time() - before
     await consumer.stop()
     return done / used
@@ -146,9 +146,8 @@ def measure(
     console.print(f"steady: {arguments.rate:,} events/s for {arguments.seconds} s")
     count = arguments.rate * arguments.seconds
     before = usage.cpu()
-    sender = threading.Thread(
-        target=lambda: asyncio.run(send(servers, clones(messages, count, "steady"), arguments.rate)), daemon=True
-    )
+    sending = send_steadily(servers, records(clones(messages, count, "steady")), arguments.rate)
+    sender = threading.Thread(target=lambda: asyncio.run(sending), daemon=True)
     sender.start()
     steady = drain(worker, usage, count)
     sender.join()

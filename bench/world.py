@@ -2,17 +2,21 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 from aiokafka import AIOKafkaProducer
 
+from agents.send import Sender
+from streams.topics import source_topics
 from streams.world import clock
 from streams.world.dice import Dice
+from streams.world.record import Record
 from streams.world.traffic import events
 
 Message = tuple[str, bytes, bytes]
 """Topic, key and value."""
+Sent = Callable[[Record], None]
 ID = b'"id":"'
 
 
@@ -33,21 +37,32 @@ def clones(messages: list[Message], count: int, run: str) -> Iterator[Message]:
         done += len(messages)
 
 
-async def send(servers: str, messages: Iterator[Message], rate: float | None = None) -> int:
-    """Send at full speed, or so many a second; returns how many."""
-    producer = AIOKafkaProducer(
-        bootstrap_servers=servers, linger_ms=10, max_batch_size=131072, compression_type="lz4" if rate is None else None
-    )
+async def send(servers: str, messages: Iterator[Message]) -> int:
+    """Send at full speed; returns how many."""
+    producer = AIOKafkaProducer(bootstrap_servers=servers, linger_ms=10, max_batch_size=131072, compression_type="lz4")
     await producer.start()
-    sent, started = 0, time.monotonic()
+    sent = 0
     try:
         while chunk := list(islice(messages, 100)):
             for topic, key, value in chunk:
                 await producer.send(topic, value, key=key)
             sent += len(chunk)
-            if rate is not None:
-                await asyncio.sleep(max(0.0, started + sent / rate - time.monotonic()))
         await producer.flush()
     finally:
         await producer.stop()
     return sent
+
+
+async def send_steadily(servers: str, records: Iterable[Record], rate: float, sent: Sent = lambda _: None) -> None:
+    """Send so many a second, in whole batches: what a producer spends on this machine is taken from what is measured.
+
+    `sent` is called for each record as it is put into its batch. Raises what the broker refused.
+    """
+    async with Sender(servers, source_topics()) as sender:
+        if not await sender.send(records, asyncio.Event(), sent, lambda _, number: number / rate):
+            raise sender.failure or RuntimeError("the producer ended early")
+
+
+def records(messages: Iterable[Message]) -> Iterator[Record]:
+    """Messages as records, of which nothing else is known."""
+    return (Record(topic, key, value, "", 0.0) for topic, key, value in messages)

@@ -14,7 +14,7 @@ FILES = sorted(p for top in PACKAGES for p in (ROOT / top).rglob("*.py"))
 
 # Longest prefix wins; imports go from a higher number to a lower one, or stay inside one package.
 LAYERS = {
-    "bench": 5,
+    "bench": 6,
     "tests": 5,
     "deploy": 4,
     "streams.worker": 3,

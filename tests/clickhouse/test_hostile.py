@@ -50,21 +50,24 @@ def test_every_accepted_event_is_stored_as_it_was_sent(
     for table, body in bodies(events, record).items():
         insert(client, store, table, body, record.nonce)
 
-    places: dict[str, int] = {}
-    for event in events:
-        offset = places[event.spec.topic] = places.get(event.spec.topic, -1) + 1
-        _check(client, event, record.nonce, offset)
+    _check(client, events, record.nonce)
     _check_views(client, events, record.nonce)
 
 
-def _check(client: Client, event: Any, nonce: str, offset: int) -> None:
+def _check(client: Client, events: list[Any], nonce: str) -> None:
+    stored: dict[tuple[str, int], dict[str, Any]] = {}
+    for raw in RAW:
+        found = client.query(f"SELECT * FROM {raw.name} WHERE nonce = {{n:String}}", parameters={"n": nonce})
+        stored |= {(row["topic"], row["offset"]): row for row in found.named_results()}
+    assert len(stored) == len(events)
+    places: dict[str, int] = {}
+    for event in events:
+        offset = places[event.spec.topic] = places.get(event.spec.topic, -1) + 1
+        _check_row(event, stored[event.spec.topic, offset])
+
+
+def _check_row(event: Any, row: dict[str, Any]) -> None:
     spec = event.spec
-    found = client.query(
-        f"SELECT * FROM {spec.domain.raw_table} "
-        "WHERE nonce = {n:String} AND topic = {t:String} AND offset = {o:UInt64}",
-        parameters={"n": nonce, "t": spec.topic, "o": offset},
-    )
-    [row] = list(found.named_results())
     assert (row["event_id"], row["source"], row["event_type"]) == (event.id, event.source, spec.name)
     for column in spec.columns:
         if column.name in spec.fields:

@@ -27,7 +27,7 @@ def bad(count: int) -> list[tuple[str, int, bytes | None]]:
     return [("rides.trip", number % 2, b"%d is no event" % number) for number in range(count)]
 
 
-@pytest.mark.parametrize("place", PLACES + AGAIN)
+@pytest.mark.parametrize("place", [*PLACES, *(pytest.param(place, marks=pytest.mark.faults) for place in AGAIN)])
 async def test_one_copy_of_every_row_after_a_kill(ready: Settings, ask: Answers, place: str) -> None:
     records = mixed(ROWS) + bad(BAD)
     random.Random(place).shuffle(records)

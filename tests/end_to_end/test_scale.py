@@ -67,6 +67,7 @@ def test_two_workers_share_two_shards_whole(on_kafka: Settings, workers: Crew) -
     assert_exact(on_kafka, wanted)
 
 
+@pytest.mark.faults
 def test_three_workers_on_four_partitions_come_and_go_while_a_producer_sends(four: Settings, workers: Crew) -> None:
     """From an empty group and the first offset on: one leaves in order, one is killed, a third joins later."""
     with sending(four, "load", "--rate", "800", "--count", "0", *FAULTS) as producer:
@@ -87,6 +88,7 @@ def test_three_workers_on_four_partitions_come_and_go_while_a_producer_sends(fou
     assert_exact(four, wanted)
 
 
+@pytest.mark.faults
 def test_a_worker_that_wakes_up_after_its_session_doubles_nothing(four: Settings, workers: Crew) -> None:
     """SIGSTOP in the middle of the stream, longer than the session timeout, until another has its shards."""
     impatient = four.model_copy(update={"kafka_session_timeout_seconds": 6})
