@@ -83,7 +83,7 @@ class Settings(BaseSettings):
     """Age at which a batch is sent although it is not full."""
     batch_parts_soft_limit: Count = 150
     """Active parts of one partition above which batches are made larger and rarer."""
-    buffer_bytes: Count = 25165824
+    buffer_bytes: Count = 41943040
     """Source bytes that all shards of a worker together gather, at most, before their topics are paused."""
     shard_idle_close_seconds: Seconds = 60
     """An idle shard is closed by an empty intent after this time."""
