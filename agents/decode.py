@@ -1,9 +1,13 @@
 """From a chunk of raw records to event structs and refusals."""
 
+from operator import attrgetter
+
 from streams import codec, headers, metrics
 from streams.batch import Chunk, Decoded
 from streams.codec import EnvelopeStruct, Refusal, spec_of
 from streams.topics import partition_of
+
+_headers = attrgetter("headers")
 
 
 def decode(chunk: Chunk, bytes_limit: int) -> Decoded:
@@ -13,14 +17,15 @@ def decode(chunk: Chunk, bytes_limit: int) -> Decoded:
     events = codec.decode_values(values, topic=chunk.topic, limit=bytes_limit)
     for (kind, _), count in codec.unknown_fields(values, events).items():
         metrics.UNKNOWN_FIELDS.labels(kind).inc(count)
-    for i, record in enumerate(records):
-        if not record.headers:
-            continue
+    with_headers = [i for i, record in enumerate(records) if record.headers] if any(map(_headers, records)) else ()
+    for i in with_headers:
+        record = records[i]
         if (name := headers.unreadable(record.headers)) is not None:
             events[i] = codec.malformed(f"Header {headers.as_text(name)} should have a name in UTF-8")
         elif codec.is_binary(record.headers):
             events[i] = codec.decode_binary(record.headers, record.value, chunk.topic, bytes_limit)
-    refused = [i for i, event in enumerate(events) if type(event) is Refusal]
+    some_refused = Refusal in set(map(type, events))
+    refused = [i for i, event in enumerate(events) if type(event) is Refusal] if some_refused else []
     return Decoded(chunk, events, refused)
 
 

@@ -2,7 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, Protocol
+
+_value = attrgetter("value")
 
 Runs = list[int]
 """Offsets as `[start, length, start, length, ...]`, ascending and disjoint."""
@@ -42,7 +45,7 @@ class Chunk:
     @property
     def size(self) -> int:
         """Source bytes of the chunk's values."""
-        return sum(len(record.value or b"") for record in self.records)
+        return sum(map(len, filter(None, map(_value, self.records))))
 
     def after(self, offset: int) -> "Chunk":
         """The part of this chunk from `offset` on."""
