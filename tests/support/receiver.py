@@ -14,6 +14,8 @@ from aiohttp import web
 
 SILENCE = 599
 """Instead of an answer."""
+STATUS = web.RequestKey("status", int)
+"""What it answered, kept with the request."""
 SECRET = "a secret that both sides know"
 
 
@@ -33,12 +35,12 @@ class Receiver:
     @property
     def alerts(self) -> list[dict[str, Any]]:
         """What it took, in order; the posts that it refused are not among them."""
-        return [json.loads(body) for request, body in self.requests if request["status"] < 300]
+        return [json.loads(body) for request, body in self.requests if request[STATUS] < 300]
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Remember, and answer."""
         body = await request.read()
-        status = request["status"] = self.answers.pop(0) if self.answers else 204
+        status = request[STATUS] = self.answers.pop(0) if self.answers else 204
         self.requests.append((request, body))
         if status == SILENCE:
             await asyncio.Event().wait()
