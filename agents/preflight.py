@@ -1,7 +1,5 @@
 """Before a worker starts: are broker, topics and tables what the delivery protocol needs?"""
 
-import errno
-import socket
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 
@@ -15,6 +13,7 @@ from agents.webhook import open_webhook
 from clickhouse.client import connect
 from clickhouse.preflight import check as check_store
 from streams.errors import ConfigurationError, SinkUnavailable
+from streams.listening import WORKER, listen
 from streams.settings import Settings
 from tables.declared import declared
 
@@ -27,7 +26,7 @@ Configs = Mapping[str, Mapping[str, str]]
 
 async def preflight(settings: Settings, topics: frozenset[str]) -> None:
     """Check everything; raises ConfigurationError (what, which value, what to do) or SinkUnavailable."""
-    check_port(settings)
+    listen(WORKER, settings.worker_host, settings.worker_port).close()
     rules_of(settings, declared)
     open_webhook(settings)
     await check_topics(settings, topics)
@@ -36,24 +35,6 @@ async def preflight(settings: Settings, topics: frozenset[str]) -> None:
         await check_store(client, settings)
     finally:
         await client.close()
-
-
-def check_port(settings: Settings) -> None:
-    """The worker's pages can listen on their address. Raises ConfigurationError."""
-    host, port = settings.worker_host, settings.worker_port
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        socket.create_server((host, port), family=family).close()
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise ConfigurationError(
-                f"WORKER_PORT={port} is in use on {host}, by another worker or another program: stop that one, or set "
-                "another port; 0 takes a free one"
-            ) from error
-        raise ConfigurationError(
-            f"the worker's pages cannot listen on WORKER_HOST={host} with WORKER_PORT={port}: {error.strerror}. Set an "
-            "address of this machine (0.0.0.0 is all of them) and a port that this user may take"
-        ) from error
 
 
 async def check_topics(settings: Settings, topics: Iterable[str]) -> None:

@@ -1,13 +1,11 @@
 """`millrace web`: the web process, the API and the dashboard."""
 
 import contextlib
-import errno
-import socket
 from typing import Annotated
 
 import typer
 
-from streams.errors import ConfigurationError
+from streams.listening import WEB, listen
 from streams.settings import load
 
 STREAM_SECONDS = 5
@@ -27,26 +25,10 @@ def web(
 
     settings = load()
     log.configure(settings.log_format, settings.log_level)
-    listener = _listen(host or settings.api_host, port or settings.api_port)
+    listener = listen(WEB, host or settings.api_host, port or settings.api_port)
     config = uvicorn.Config(create(settings), access_log=False, timeout_graceful_shutdown=STREAM_SECONDS)
     server = uvicorn.Server(config)
     with listener, contextlib.suppress(KeyboardInterrupt):
         server.run(sockets=[listener])
     if not server.started:
         raise typer.Exit(1)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """A socket that listens there. Raises ConfigurationError."""
-    try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise ConfigurationError(
-                f"API_PORT={port} is in use on {host}, by another web process or another program: stop that one, or "
-                "set another port"
-            ) from error
-        raise ConfigurationError(
-            f"the web process cannot listen on API_HOST={host} with API_PORT={port}: {error.strerror}. Set an address "
-            "of this machine (0.0.0.0 is all of them) and a port that this user may take"
-        ) from error
