@@ -101,7 +101,7 @@ def dead_letter_rows(dead: Sequence[DeadLetter], intent: Intent, log_offset: int
     return [
         [
             at,
-            datetime.fromtimestamp(int(bounded([letter.record.timestamp])[0]) / 1000, UTC),
+            datetime.fromtimestamp(bounded(letter.record.timestamp) / 1000, UTC),
             intent.chain,
             shard,
             letter.topic,

@@ -84,7 +84,7 @@ class Rendering:
             "event_type": _same("event_type", spec.name, count),
             "event_version": _same("event_version", spec.version, count),
             "occurred_at": arrow.stamped(made.stamps),
-            "appended_at": arrow.stamped(bounded(kind.stamps)),
+            "appended_at": arrow.stamped(np.clip(np.asarray(kind.stamps, np.int64), 0, LATEST)),
             "offset": pa.array(kind.offsets, pa.uint64()),
             "sample_rate": _same("sample_rate", share, count),
         }
@@ -115,9 +115,9 @@ def body(parts: Sequence[Rows], intent: Intent, log_offset: int, shard: int) -> 
     return arrow.stream(whole, [len(part.offsets) for part in parts])
 
 
-def bounded(stamps: Sequence[int]) -> Any:
-    """Timestamps as a DateTime64 can hold them: a producer may send any number."""
-    return np.clip(np.asarray(stamps, np.int64), 0, LATEST)
+def bounded(stamp: int) -> int:
+    """A timestamp as a DateTime64 can hold it: a producer may send any number."""
+    return min(max(stamp, 0), LATEST)
 
 
 def _shared(intent: Intent, log_offset: int, shard: int) -> dict[str, Any]:

@@ -84,10 +84,7 @@ async def measure(servers: str, url: str, rate: float, seconds: int, home: Path)
 
     async with browser(home / "profile") as page:
         await page.open(url)
-        await page.until(
-            "the dashboard to be live",
-            f"({SHOWN}) >= 0 && document.querySelector('#state').dataset.state !== 'connecting'",
-        )
+        await page.until("the dashboard to be connected", CONNECTED)
         await asyncio.sleep(max(0.0, start - time.time()))
         console.print(f"sending {rate:,.0f} events/s for {seconds} s")
         began = time.time()
