@@ -7,6 +7,7 @@ BENCHMARKS = {
     "ingest": "the whole job of one worker: events per CPU second and by the clock, freshness, memory",
     "decode": "decoding, validating and rendering alone",
     "windows": "counting into all declared windows alone",
+    "inserts": "what ClickHouse spends on a row, by format and with or without views",
     "dashboard": "how far the numbers in a browser are behind the broker",
     "recovery": "counting a shard's open windows again after a crash",
     "readme": "write the newest figures into the README",

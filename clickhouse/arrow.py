@@ -1,6 +1,6 @@
 """Columns as ClickHouse takes them quickest: one Arrow record batch, typed like the table.
 
-ClickHouse reads a row of Arrow for a fifth of the CPU that the same row costs as a JSON line (docs/decisions/0013).
+ClickHouse reads a row of Arrow for a sixth of the CPU that the same row costs as a JSON line (docs/decisions/0013).
 """
 
 import sys
