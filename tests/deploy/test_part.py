@@ -21,7 +21,7 @@ from deploy.local.postgres import Postgres
 from deploy.local.process import free_port
 from deploy.local.stack import PINGS, servers
 from streams.errors import ConfigurationError
-from tests.support.processes import alive, on_tmpfs, shared_memory_of, tree
+from tests.support.processes import alive, nothing_abandoned, on_tmpfs, shared_memory_of, tree
 from tests.support.waiting import until
 
 NAMES = ["postgres", "redis", "clickhouse", "broker"]
@@ -60,7 +60,7 @@ def test_part_answers_and_leaves_nothing_behind(make: Make, name: str) -> None:
     part.stop()
     assert part.state is State.STOPPED
     assert alive(pids) == []
-    assert on_tmpfs() <= before
+    nothing_abandoned(before)
     assert shared_memory_of(pids) == []
     with pytest.raises((OSError, redis.RedisError, psycopg.Error)):
         PINGS[part.server.setting](part.url)
@@ -86,7 +86,7 @@ def test_killed_part_leaves_nothing_behind(make: Make, name: str) -> None:
     part.hurry()
     until("the part to end", lambda: not alive(pids))
     part.stop()
-    assert on_tmpfs() <= before
+    nothing_abandoned(before)
     assert shared_memory_of(pids) == []
 
 

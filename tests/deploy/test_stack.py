@@ -18,8 +18,7 @@ from pydantic import SecretStr
 from deploy.local.stack import PINGS, Stack
 from streams.errors import ConfigurationError
 from streams.settings import Settings, load, running_stack
-from tests.support.processes import alive, on_tmpfs, shared_memory_of, tree
-from tests.support.waiting import until
+from tests.support.processes import alive, nothing_abandoned, on_tmpfs, shared_memory_of, tree
 
 OWNER = """
 import json, sys
@@ -95,7 +94,7 @@ def test_killed_owner_leaves_nothing_and_its_home_can_be_used_again(tmp_path: Pa
             assert settings.database_url is not None
             with psycopg.connect(settings.database_url.get_secret_value()) as connection:
                 assert connection.execute("SELECT 1").fetchone() == (1,)
-    until("the files of tmpfs to go", lambda: on_tmpfs() <= before)
+    nothing_abandoned(before)
     assert shared_memory_of(pids) == []
     assert running_stack(tmp_path) == {}
 

@@ -19,7 +19,7 @@ from deploy.local.clickhouse_part import ask
 from deploy.local.worker import page
 from streams.events import registry
 from streams.events.sample import sample
-from tests.support.processes import alive, on_tmpfs, shared_memory_of, tree
+from tests.support.processes import alive, nothing_abandoned, on_tmpfs, shared_memory_of, tree
 from tests.support.stack import fresh_broker
 from tests.support.waiting import until
 
@@ -97,7 +97,7 @@ def test_totals_are_exact_and_stdout_holds_two_lines(tmp_path: Path) -> None:
     assert (totals["duplicates"], totals["sampled_out"], totals["sent"]) == (1, 0, 0)
     assert 0 < totals["freshness_p95_seconds"] < 60
     assert alive(pids) == []
-    assert on_tmpfs() <= before
+    nothing_abandoned(before)
 
 
 def test_nothing_is_left_behind_however_it_ends(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_nothing_is_left_behind_however_it_ends(tmp_path: Path) -> None:
         until(f"every process of {name} to end", lambda: not alive(of_run), 40)  # noqa: B023 - called at once
         assert shared_memory_of(of_run) == []
         assert (tmp_path / name / "home" / "stack.json").exists() == (name == "killed")
-    assert on_tmpfs() <= before
+    nothing_abandoned(before)
 
 
 def test_rides_on_a_given_broker(tmp_path: Path) -> None:

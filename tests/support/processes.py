@@ -1,8 +1,12 @@
 """What is running, and what a dead process left behind."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+
+from tests.support.waiting import until
 
 
 def alive(pids: list[int]) -> list[int]:
@@ -25,6 +29,30 @@ def tree(pid: int) -> list[int]:
 def on_tmpfs() -> set[str]:
     """The files of /dev/shm."""
     return {str(path) for path in Path("/dev/shm").rglob("*")}
+
+
+def nothing_abandoned(before: set[str]) -> None:
+    """Fail if /dev/shm holds a file that was not there before and that no living process has: a dead one left it.
+
+    Tests run side by side, so there are always files of others that come and go.
+    """
+    until("the files of tmpfs to go", lambda: not _abandoned(before), 5)
+
+
+def _abandoned(before: set[str]) -> set[str]:
+    new = on_tmpfs() - before
+    held = "\n".join(_held()) if new else ""
+    return {path for path in new if path not in held and Path(path).exists()}
+
+
+def _held() -> Iterator[str]:
+    """What living processes have mapped or open."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            yield (process / "maps").read_text()
+            yield from (os.readlink(number) for number in (process / "fd").iterdir())
+        except OSError:  # it has just ended, or is another user's
+            continue
 
 
 def shared_memory_of(pids: list[int]) -> list[int]:
