@@ -46,6 +46,7 @@ from tables.columns import Spotter
 from tables.declared import declared
 from tables.live import Live
 from tables.panes import Table
+from tables.window import Declared
 
 LOOK_SECONDS = 60.0
 """Longest look of the alerts, with what it sends: another worker takes over after it."""
@@ -166,7 +167,7 @@ async def open_worker(
     consumer = groupless(settings)
     names = topics or frozenset(source_topics())
     locate = Locate(zones.points(), places.load())
-    redis = Redis.from_url(settings.redis_url, socket_timeout=REDIS_SECONDS) if settings.redis_url else None
+    redis = _redis(settings)
     pressure = Pressure(client, settings.batch_parts_soft_limit)
     around = Surroundings(
         group=settings.kafka_group,
@@ -199,6 +200,13 @@ def token_seconds(settings: Settings) -> float:
     return settings.batch_age_seconds + 60 + settings.clickhouse_timeout_seconds
 
 
+def _redis(settings: Settings) -> Redis | None:
+    """Where live numbers are published; None where there are none."""
+    if not settings.redis_url or not settings.windows_enabled:
+        return None
+    return Redis.from_url(settings.redis_url, socket_timeout=REDIS_SECONDS)
+
+
 def _watch(settings: Settings, redis: Redis, producer: AIOKafkaProducer, webhook: Webhook | None) -> Watch:
     rules = rules_of(settings, declared)
     topic = AlertTopic(settings.kafka_alert_topic, producer)
@@ -212,7 +220,7 @@ def _realtime(
     settings: Settings, client: AsyncClient, redis: Redis | None, topics: frozenset[str], table: Table, spot: Spotter
 ) -> Realtime:
     return Realtime(
-        declared=declared,
+        declared=declared if settings.windows_enabled else Declared(),
         table=table,
         spot=spot,
         partials=Partials(client),

@@ -196,7 +196,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _round(arguments: argparse.Namespace, messages: list[Message], home: Path) -> dict[str, Any]:
-    settings = Settings(millrace_home=home, log_level="warning")
+    settings = Settings(millrace_home=home, log_level="warning", windows_enabled=arguments.windows)
     node = Kafka(home / "kafka") if arguments.broker == "kafka" else None
     if node is not None:
         node.start()
@@ -241,6 +241,7 @@ def main() -> None:
     parser.add_argument("--rate", type=int, default=10_000, help="events a second of the steady part")
     parser.add_argument("--seconds", type=int, default=30, help="length of the steady part")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--windows", action=argparse.BooleanOptionalAction, default=True, help="count the windows")
     parser.add_argument("--broker", choices=("kafka", "embedded"), default="kafka" if tools.kafka() else "embedded")
     arguments = parser.parse_args()
     result = run(arguments)

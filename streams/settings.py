@@ -109,6 +109,8 @@ class Settings(BaseSettings):
     """Records over which that share is taken."""
 
     # Windows
+    windows_enabled: bool = True
+    """Count the windows; off, a worker only delivers rows: no live numbers, no alerts on windows, no sessions."""
     watermark_disorder_seconds: Seconds = 10
     """How far out of order the events of a topic may come before windows close over them."""
     watermark_idle_seconds: Seconds = 5

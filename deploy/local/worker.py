@@ -21,6 +21,7 @@ ANSWER_SECONDS = 3.0
 GRACE_SECONDS = 10.0
 """What a worker may take beyond WORKER_STOP_SECONDS before it is killed, which is safe."""
 HANDED_OVER = (
+    "windows_enabled",
     "kafka_bootstrap_servers",
     "kafka_group",
     "kafka_forgets",

@@ -208,3 +208,19 @@ async def test_a_worker_lists_its_visits(ready: Settings, ask: Answers) -> None:
         assert listed[2]["values"]["duration_s"] == pytest.approx(100, abs=1)
         assert [line["sessions"] for line in windows(shards) if line["window"] == name] == [3, 0]
         assert await ask.count("metrics_realtime_latest", f"window = '{name}'") <= 1
+
+
+async def test_a_worker_without_windows_delivers_and_later_ones_count_the_open_ones(
+    ready: Settings, ask: Answers
+) -> None:
+    every = ready.model_copy(update={"location_sample_rate": 1.0})
+    async with pipeline(every.model_copy(update={"windows_enabled": False})) as worker:
+        await recovered(worker)
+        await exactly(ask, await load(every, 0))
+        assert not any(state(shard) for shard in worker.shards.values())
+        assert windows(worker.running.shards) == []
+        assert worker.running.redis is None
+    async with pipeline(every) as worker:
+        await recovered(worker)
+        for shard in worker.shards.values():
+            assert {name for name, _, _ in state(shard)} > {"rides.trips", "ticketing.sessions"}
