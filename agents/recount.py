@@ -16,6 +16,7 @@ from tables.wire import Key
 
 PORTION = 500
 """Lines that are built before everything else has its turn."""
+HAS_ROWS = -1
 T = TypeVar("T")
 
 
@@ -27,10 +28,14 @@ class Recount:
         self._panes = panes
         self._partials = partials
         self._newest: dict[str, int] = {}
+        self._empty: dict[str, int] = {}
+        """From which second on a raw table has no row of the shard; HAS_ROWS if it has, as far as was asked."""
 
     async def windows(self, slices: Slices) -> None:
         """Put the panes that are still needed into memory. Raises SinkUnavailable."""
         since = max(0, await self._at(slices) - slices.keep - slices.pane)
+        if await self._is_empty(slices.over.domain.raw_table, since):
+            return
         rows = await self._partials.rows(rebuild.statement(slices), self._bounds(since).parameters())
         async for portion in portions(rebuild.read(slices, rows)):
             for start, key, states, revision in portion:
@@ -43,6 +48,8 @@ class Recount:
         """
         reach = rebuild_sessions.reach(into.session, slices, await self._at(slices))
         into.whole_since = reach.wanted
+        if await self._is_empty(into.session.domain.raw_table, reach.since):
+            return
         open_keys = await self._read(into, reach, None)
         while open_keys:
             reach = reach.further()
@@ -68,6 +75,13 @@ class Recount:
 
     def _bounds(self, since: int) -> rebuild.Bounds:
         return rebuild.Bounds(self._panes.shard, self._last.chain, self._last.starts, since)
+
+    async def _is_empty(self, table: str, since: int) -> bool:
+        """A shard that begins, or whose domain is silent, spares itself every other question."""
+        if table not in self._empty or since < self._empty[table]:
+            found = await self._partials.has_rows(table, self._panes.shard, since)
+            self._empty[table] = HAS_ROWS if found else since
+        return self._empty[table] != HAS_ROWS
 
     async def _at(self, slices: Slices) -> int:
         """The watermark in seconds; before there is one, the time of the newest row."""

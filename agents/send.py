@@ -1,6 +1,7 @@
 """Sends records to Kafka: whole batches, acknowledged by all replicas, idempotently where the broker can."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Iterable
 from types import TracebackType
@@ -180,7 +181,6 @@ class Sender:
 
 async def _pause(seconds: float, stopped: asyncio.Event) -> None:
     """Wait, but no longer than until `stopped`."""
-    try:
-        await asyncio.wait_for(stopped.wait(), seconds)
-    except TimeoutError:
-        return
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stopped.wait()

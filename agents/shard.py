@@ -1,6 +1,7 @@
 """One shard: partition n of every source topic, from the first recovery to the empty intent that closes it."""
 
 import asyncio
+import contextlib
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
@@ -335,10 +336,10 @@ class Shard:
                 due = self._moved_at + repeat
                 if now >= due:
                     return False
-            try:
-                await asyncio.wait_for(self._wake.wait(), max(0.0, due - now))
-            except TimeoutError:
-                continue
+            # Not wait_for: in Python 3.11 it can swallow the cancellation of a shard that is cut off.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(due - now):
+                    await self._wake.wait()
         return False
 
     # 3 to 5

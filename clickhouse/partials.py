@@ -21,6 +21,14 @@ class Partials:
         except Exception as error:
             raise classify(error) from error
 
+    async def has_rows(self, table: str, shard: int, since: int) -> bool:
+        """Whether a shard has rows in a raw table of events at or after `since`, seconds since 1970."""
+        sql = (
+            "SELECT 1 FROM {table:Identifier} WHERE shard = {shard:UInt16} "
+            "AND occurred_at >= fromUnixTimestamp64Milli({since:Int64} * 1000) LIMIT 1"
+        )
+        return bool(await self.rows(sql, {"table": table, "shard": shard, "since": since}))
+
     async def newest(self, table: str, shard: int) -> int:
         """The largest event time of a shard in a raw table, seconds since 1970; 0 if it has no rows."""
         sql = "SELECT toUnixTimestamp(max(occurred_at)) FROM {table:Identifier} WHERE shard = {shard:UInt16}"

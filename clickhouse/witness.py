@@ -94,6 +94,15 @@ class Witness:
         )
         return int(rows[0][0])
 
+    async def topics_since(self, table: str, shard: int, since: int) -> set[str]:
+        """Topics of which a raw table took rows of the shard at or after `since`, milliseconds since 1970."""
+        rows = await self._query(
+            "SELECT DISTINCT topic FROM {table:Identifier} WHERE shard = {shard:UInt16} "
+            "AND ingested_at >= fromUnixTimestamp64Milli({since:Int64})",
+            {"table": table, "shard": shard, "since": since},
+        )
+        return {str(topic) for (topic,) in rows}
+
     async def accepted(
         self, table: str, shard: int, topic: str, below: int, since: int, limit: int
     ) -> list[tuple[int, list[int], list[str], list[str]]]:

@@ -226,7 +226,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     async def _log_ends(self, tps: set[TP], seconds: float) -> dict[TP, int]:
         try:
-            return dict(await asyncio.wait_for(self._ensure_consumer().end_offsets(tps), seconds))
+            async with asyncio.timeout(seconds):
+                return dict(await self._ensure_consumer().end_offsets(tps))
         except (TimeoutError, KafkaError):
             return {}
 
@@ -253,8 +254,9 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
                 if (key := TopicPartition(tp.topic, tp.partition)) in assigned
             }
             try:
-                if ours:
-                    await asyncio.wait_for(consumer.commit(ours), COMMIT_SECONDS)
+                async with asyncio.timeout(COMMIT_SECONDS):
+                    if ours:
+                        await consumer.commit(ours)
             except (TimeoutError, KafkaError) as error:
                 self.log.info("offsets for lag tools not committed: %r", error)
 

@@ -10,7 +10,7 @@ import annotated_types as at
 from streams.events.base import EventSpec
 from streams.events.fields import MOMENT, Money, Position, write_time
 from streams.events.rules import amount_adds_up
-from streams.events.shape import Shape, shape_of
+from streams.events.shape import Shape, shapes_of
 
 Places = tuple[tuple[str, str, str, float, float], ...]
 
@@ -77,8 +77,7 @@ def sample(spec: EventSpec, rng: Random, time: datetime | None = None) -> dict[s
 def _data(spec: EventSpec, rng: Random, time: datetime) -> dict[str, Any]:
     place = rng.choice(_PLACES)
     data: dict[str, Any] = {}
-    for name, info in spec.fields.items():
-        shape = shape_of(info)
+    for name, shape in shapes_of(spec.model).items():
         # A key is always given, and so is what an optional amount needs.
         wanted = not shape.optional or name in spec.keys or name == "currency"
         if wanted or rng.random() < _OFTEN:

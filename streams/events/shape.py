@@ -1,10 +1,12 @@
 """What a field's annotation says, taken apart: the type, its metadata, and whether it may be absent."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from types import UnionType
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
 from annotated_types import GroupedMetadata
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 
@@ -22,6 +24,12 @@ class Shape(NamedTuple):
 def shape_of(info: FieldInfo) -> Shape:
     """The shape of one field."""
     return _shape(info.annotation, tuple(_flat(info.metadata)))
+
+
+@cache
+def shapes_of(model: type[BaseModel]) -> Mapping[str, Shape]:
+    """The shapes of a class's fields by name."""
+    return {name: shape_of(info) for name, info in model.model_fields.items()}
 
 
 def _shape(annotation: Any, metadata: tuple[Any, ...], optional: bool = False) -> Shape:

@@ -99,6 +99,22 @@ async def test_a_cancellation_that_a_library_lets_out_does_not_end_a_shard(
         assert all(task is not None and task.cancelled() for task in tasks)  # these were meant
 
 
+async def test_a_shard_that_is_cut_off_ends_whatever_it_was_about_to_do(ready: Settings) -> None:
+    for ticks in range(5):
+        async with pipeline(ready, [0]) as worker:
+            await state_of(worker, State.RUNNING)
+            shard = worker.shards[0]
+            task = shard._task
+            assert task is not None
+            shard._wake.set()
+            for _ in range(ticks):
+                await asyncio.sleep(0)
+            worker.crash()
+            ended, _ = await asyncio.wait([task], timeout=5)
+            assert ended
+            assert task.cancelled()
+
+
 async def test_a_cancellation_that_a_library_lets_out_does_not_end_a_watch() -> None:
     looks = 0
 
