@@ -29,20 +29,20 @@ async def consume(url: str, count: int) -> list[bytes]:
         return [(await consumer.getone()).value for _ in range(count)]
 
 
-async def test_records_survive_kill_and_restart(kafka: Kafka) -> None:
-    url = kafka.url
+async def test_records_survive_kill_and_restart(own_kafka: Kafka) -> None:
+    url = own_kafka.url
     admin: Any = AIOKafkaAdminClient(bootstrap_servers=url)
     await admin.start()
     await admin.create_topics([NewTopic("t", 1, 1)])
     await admin.close()
     await produce(url, [b"1", b"2"])
-    before = kafka.pid
-    kafka.kill()
+    before = own_kafka.pid
+    own_kafka.kill()
     assert alive([before]) == []
-    kafka.start()
-    assert (kafka.url, kafka.pid != before) == (url, True)
-    kafka.pause()
-    kafka.resume()
+    own_kafka.start()
+    assert (own_kafka.url, own_kafka.pid != before) == (url, True)
+    own_kafka.pause()
+    own_kafka.resume()
     await produce(url, [b"3"])
     assert await consume(url, 3) == [b"1", b"2", b"3"]
 

@@ -133,7 +133,6 @@ def test_the_broker_goes_and_comes_back(
         wanted = expected(producer.stop())
     wait_for(on_kafka, wanted, 90)
     assert worker.pid == process
-    # print("SEEN", seen, before, seen.memory - before)
     assert seen.memory < before + GROWTH
     assert workers.stop() == [0]
     assert_exact(on_kafka, wanted)

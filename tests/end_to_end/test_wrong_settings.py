@@ -1,4 +1,7 @@
-"""What cannot work is said before a worker starts: one message with the value and the way out, and no traceback."""
+"""What cannot work is said before a worker starts: one message with the value and the way out, and no traceback.
+
+Every case goes through the check that a worker makes; one of each kind of error goes through a worker, too.
+"""
 
 import re
 import secrets
@@ -10,7 +13,10 @@ from urllib.parse import urlsplit
 import pytest
 from pydantic import SecretStr
 
+from agents.preflight import preflight
+from streams.errors import MillraceError
 from streams.settings import Settings
+from streams.topics import source_topics
 from tests.end_to_end.conftest import prepared
 from tests.support.found import command
 from tests.support.stack import fresh_broker
@@ -30,9 +36,14 @@ def refusal(settings: Settings, cwd: Path, **more: str) -> str:
     said = done.stdout + done.stderr
     assert "Traceback" not in said
     assert said.count("millrace: ") == 1, said
+    return fit(settings, said.partition("millrace: ")[2])
+
+
+def fit(settings: Settings, said: str) -> str:
+    """The message in one line; it is short and tells no secret."""
     password = urlsplit(settings.clickhouse_url or "").password
     assert password is None or password not in said
-    message = re.sub(r"\s+", " ", said.partition("millrace: ")[2])
+    message = re.sub(r"\s+", " ", said)
     assert len(message) < 600, message
     return message
 
@@ -85,7 +96,7 @@ CASES: dict[str, tuple[Callable[[Settings], Settings], tuple[str, ...]]] = {
     "partitions differ": (other(kafka_partitions=3), ("KAFKA_PARTITIONS=3", "rides.user has 2", "docs/operations.md")),
     "another age": (other(batch_age_seconds=60), ("BATCH_AGE_SECONDS", "300 s", "60")),
     "fsync not applied": (other(clickhouse_fsync=True), ("CLICKHOUSE_FSYNC=True", "millrace migrate apply")),
-    "no file of rules": (other(alert_rules_file="/nowhere"), ("ALERT_RULES_FILE=/nowhere", "No such file")),
+    "no file of rules": (other(alert_rules_file=Path("/nowhere")), ("ALERT_RULES_FILE=/nowhere", "No such file")),
     "a rule over nothing": (
         a_rule_over_nothing,
         ("ALERT_RULES_FILE=", "lost: no window 'rides.lost.1m'; the nearest are rides."),
@@ -105,7 +116,18 @@ def right(stack_settings: Settings, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_setting_that_cannot_work(right: Settings, tmp_path: Path, case: str) -> None:
+async def test_a_setting_that_cannot_work(right: Settings, case: str) -> None:
+    change, expected = CASES[case]
+    wrong = change(right)
+    with pytest.raises(MillraceError) as refused:
+        await preflight(wrong, frozenset(source_topics()))
+    message = fit(wrong, str(refused.value))
+    for words in expected:
+        assert words in message
+
+
+@pytest.mark.parametrize("case", ["broker away", "wrong password", "partitions differ"])
+def test_a_worker_with_it_ends_with_the_message(right: Settings, tmp_path: Path, case: str) -> None:
     change, expected = CASES[case]
     message = refusal(change(right), tmp_path / "empty")
     for words in expected:
