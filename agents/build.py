@@ -185,6 +185,7 @@ async def open_worker(
         gate=Gate(Holds(client)),
         page=page,
         realtime=_realtime(settings, client, redis, names, {} if table is None else table, locate.place),
+        counted=asyncio.Event(),
         intent_log=lambda shard: IntentLog(settings.kafka_intents_topic, shard, producer, consumer),
         source=lambda shard: Source(shard, names, consumer),
         stretch=pressure.stretch,

@@ -100,6 +100,8 @@ class Surroundings:
     beginning: Beginning
     gate: Gate
     realtime: Realtime
+    counted: asyncio.Event
+    """Set whenever the windows of a shard have counted a batch."""
     page: str
     """Address of this worker's pages; empty if it has none."""
     intent_log: Callable[[int], IntentLog]
@@ -414,6 +416,7 @@ class Shard:
     def _count(self, batch: Batch, record: Intent) -> None:
         """Let the windows take the whole accepted set of the range, once (R12)."""
         self.windows.take(batch.judged.accepted, record, self.proposer.last.seq, record.ingested_at)
+        self._around.counted.set()
 
     def idle_topics(self) -> list[str]:
         """Topics of which everything is delivered and nothing comes; none while the shard is paused or recovers."""

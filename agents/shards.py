@@ -21,6 +21,8 @@ log = structlog.get_logger(__name__)
 
 PRESSURE_SECONDS = 10.0
 KEEP_SECONDS = 1.0
+LEAST_SECONDS = 0.125
+"""Between two publications: shards count one after the other."""
 LEAVE_SECONDS = 10.0
 
 Positions = Callable[[Iterable[int]], Awaitable[Mapping[int, Mapping[str, int | None]]]]
@@ -73,11 +75,11 @@ class Shards:
         watches = {
             "audit": (self._audit_seconds, self.audit_once),
             "holds": (LOOK_SECONDS, self.look_once),
-            "windows": (self._publish_seconds, self.publish_once),
             "closed windows": (KEEP_SECONDS, self.keep_once),
             "parts": (PRESSURE_SECONDS, self._pressure.look),
         }
         self._tasks = [asyncio.create_task(every(*watch, name), name=name) for name, watch in watches.items()]
+        self._tasks.append(asyncio.create_task(every(0.0, self._publish_next, "windows"), name="windows"))
 
     async def stop(self, seconds: float) -> None:
         """Close every shard, so that nothing is left to deliver again."""
@@ -115,6 +117,16 @@ class Shards:
         for number, shard in list(self.running.items()):
             shard.audit(positions.get(number, {}))
         metrics.BUFFERED.set(sum(shard.buffer.size for shard in self.running.values()))
+
+    async def _publish_next(self) -> None:
+        """Publish when a batch is counted, or after a while: the watermark moves on, and so does the clock."""
+        least = min(self._publish_seconds, LEAST_SECONDS)
+        await asyncio.sleep(least)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._publish_seconds - least):
+                await self.around.counted.wait()
+        self.around.counted.clear()
+        await self.publish_once()
 
     async def publish_once(self) -> None:
         """Move the watermarks, and send the numbers of the windows to Redis."""

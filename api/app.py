@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import errors, health, live, stream
 from api.feed import Feeds
+from api.news import News
 from api.numbers import Numbers
 from streams import log
 from streams.settings import Settings, load
@@ -53,22 +54,23 @@ def create(settings: Settings) -> FastAPI:
         # A connection from before an outage fails once; a new one is tried before anybody is told.
         retry=Retry(NoBackoff(), 1),
     )
-    numbers = Numbers(
-        Live(
-            client,
-            settings.kafka_group,
-            declared,
-            expected=settings.kafka_partitions,
-            stale_seconds=settings.live_stale_seconds,
-        )
+    read = Live(
+        client,
+        settings.kafka_group,
+        declared,
+        expected=settings.kafka_partitions,
+        stale_seconds=settings.live_stale_seconds,
     )
-    feeds = Feeds(settings.live_interval_seconds)
+    numbers, news = Numbers(read), News(client, settings.kafka_group, read.refresh)
+    feeds = Feeds(settings.live_interval_seconds, lambda: news.next)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        news.start()
         with on_signal(feeds.close):
             yield
         feeds.close()
+        await news.stop()
         await client.aclose()
 
     built = FastAPI(

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 Message = tuple[str, bytes]
 """What it is called, and its JSON."""
 Produce = Callable[[], Awaitable[Message]]
 """Makes the newest message of a topic; what goes wrong is a message too."""
+
+LEAST_SECONDS = 0.25
+"""Between two messages of a topic: nobody reads faster, and shards publish one after the other."""
 
 
 class Mailbox:
@@ -43,27 +46,32 @@ class Mailbox:
 class _Feed:
     """One topic while somebody listens to it."""
 
-    def __init__(self, topic: str, produce: Produce, seconds: Callable[[], float]) -> None:
+    def __init__(self, topic: str, produce: Produce, feeds: "Feeds") -> None:
         self.listeners: set[Mailbox] = set()
         self.latest: Message | None = None
-        self.task = asyncio.create_task(self._run(topic, produce, seconds))
+        self.task = asyncio.create_task(self._run(topic, produce, feeds))
 
-    async def _run(self, topic: str, produce: Produce, seconds: Callable[[], float]) -> None:
+    async def _run(self, topic: str, produce: Produce, feeds: "Feeds") -> None:
         loop = asyncio.get_running_loop()
         while True:
-            began = loop.time()
+            news, began = feeds.news(), loop.time()
             self.latest = await produce()
             for mailbox in tuple(self.listeners):
                 mailbox.put(topic, self.latest)
-            await asyncio.sleep(max(0.0, began + seconds() - loop.time()))
+            await asyncio.sleep(began + min(feeds.seconds, LEAST_SECONDS) - loop.time())
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(began + feeds.seconds):
+                    await news.wait()
 
 
 class Feeds:
     """All topics that somebody listens to."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, news: Callable[[], asyncio.Event] = asyncio.Event) -> None:
+        """`news` gives an event that is set as soon as there is something new to tell."""
         self.seconds = seconds
-        """Between two messages of a topic."""
+        """Longest time between two messages of a topic."""
+        self.news = news
         self._feeds: dict[str, _Feed] = {}
         self._closed = False
 
@@ -84,7 +92,7 @@ class Feeds:
         for topic, produce in topics:
             feed = self._feeds.get(topic)
             if feed is None:
-                feed = self._feeds[topic] = _Feed(topic, produce, lambda: self.seconds)
+                feed = self._feeds[topic] = _Feed(topic, produce, self)
             feed.listeners.add(mailbox)
             if feed.latest is not None:
                 mailbox.put(topic, feed.latest)

@@ -16,7 +16,7 @@ the same for programs.
 - Times are RFC 3339 in UTC. Amounts are strings by currency, and are never added across currencies.
 - Every live answer says what it knows: `as_of`, the `watermark`, each shard's age, and whether it is `complete`. A
   shard that has fallen silent still counts with what it said last, and is listed in `stale_shards`.
-- Numbers are at most half a second old when they are read; many viewers cost one read.
+- Numbers are read again when a shard has published, or after half a second; many viewers cost one read.
 - Errors are JSON: `{"error": {"code", "message", "value", "hint", "near"}}`: what, which value, and what to do.
 """
 

@@ -1,4 +1,4 @@
-"""The same numbers as a stream: Server-Sent Events and WebSocket, once a second, to the slow only the newest."""
+"""The numbers as a stream: Server-Sent Events and WebSocket, as soon as some are new; to the slow only the newest."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -50,8 +50,9 @@ def routes(numbers: Numbers, feeds: Feeds) -> APIRouter:
 
     @router.get("/stream", response_class=StreamingResponse, responses=listed)
     async def stream(topic: parameters.Topics = None, last: parameters.Last = 1) -> StreamingResponse:
-        """Server-Sent Events: one event a second for each topic, named like it; its data is what the topic's address
-        answers. While Redis is away an event `problem` holds the error instead. A client that reads too slowly misses
+        """Server-Sent Events: an event for each topic, named like it, whenever there are new numbers, up to four times
+        a second, and after LIVE_INTERVAL_SECONDS if there are none. Its data is what the topic's address answers. While
+        Redis is away an event `problem` holds the error instead. A client that reads too slowly misses
         events, and always gets the newest.
         """
         wanted = sources(numbers, topic, last)

@@ -116,7 +116,7 @@ class Settings(BaseSettings):
     watermark_idle_seconds: Seconds = 5
     """A topic from which nothing has come for so long no longer holds the watermark back."""
     live_publish_seconds: Annotated[float, Field(gt=0)] = 0.5
-    """How often a worker sends the changed numbers of its windows to Redis."""
+    """How often a worker publishes its windows at least; a delivered batch is published at once."""
 
     # Events
     skew_seconds: Seconds = 300
@@ -154,7 +154,7 @@ class Settings(BaseSettings):
     api_port: Annotated[int, Field(ge=1, le=65535)] = 8097
     """Port of the API and the dashboard; `millrace up` takes a free one."""
     live_interval_seconds: Annotated[float, Field(gt=0)] = 1
-    """How often a live stream sends its numbers."""
+    """How often a live stream sends its numbers at least; new ones are sent at once, up to four times a second."""
     live_stale_seconds: Seconds = 5
     """A shard that published nothing for so long is shown as stale, with its age."""
 

@@ -123,6 +123,10 @@ class Live:
         # A viewer who leaves must not take the answer away from the others.
         return await asyncio.shield(held[1])
 
+    def refresh(self) -> None:
+        """Something was published: the next question is asked anew, whatever was answered a moment ago."""
+        self._answers = {}
+
     async def _read(self, queries: tuple[Query, ...]) -> View:
         self._panes.forget()
         try:

@@ -1,6 +1,6 @@
 -- Set the live numbers of one shard. Values are absolute; a stamp below the stored one is refused.
 --
--- KEYS: 1 the shard's hash, 2 the set of shards, 3 the set of the shard's pane keys
+-- KEYS: 1 the shard's hash, 2 the set of shards, 3 the set of the shard's pane keys, 4 the channel of news
 -- ARGV: 1 shard, 2 stamp, 3 epoch (who publishes), 4 'begin' or 'go on', 5 status or '', 6 seconds a pane key lives,
 --       then for each pane: its key, how many fields follow (-1: drop it), and the fields and values
 -- Returns 1 when done, 0 for an older stamp, -1 if somebody else has published since, or Redis has forgotten.
@@ -37,5 +37,6 @@ end
 redis.call('EXPIRE', KEYS[3], ARGV[6])
 if ARGV[5] ~= '' then
   redis.call('HSET', KEYS[1], 'status', ARGV[5])
+  redis.call('PUBLISH', KEYS[4], ARGV[1])
 end
 return 1

@@ -10,7 +10,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from tables.panes import Panes, Touched
-from tables.wire import Status, encode_key, encode_states, pane_key, shard_key, shards_key
+from tables.wire import Status, encode_key, encode_states, news_channel, pane_key, shard_key, shards_key
 
 SCRIPT = (Path(__file__).parent / "publish.lua").read_text()
 LINES = 5_000
@@ -40,7 +40,8 @@ class Publisher:
         self._whole = True
         longest = max((slices.keep + slices.pane for slices in panes.declared.slices.values()), default=0)
         self._seconds = longest + SLACK
-        self._keys = [shard_key(group, panes.shard), shards_key(group), f"{group}:live:panes:{panes.shard}"]
+        shard = panes.shard
+        self._keys = [shard_key(group, shard), shards_key(group), f"{group}:live:panes:{shard}", news_channel(group)]
 
     async def publish(self, seq: int, status: Status, changed: Touched, gone: Sequence[tuple[str, int]]) -> bool:
         """Send these changes since the last call, or everything if Redis does not know it.

@@ -3,6 +3,7 @@
     {group}:live:shards                           set: numbers of all shards that have ever published
     {group}:live:shard:{n}                        hash: `stamp` (intent seq), `epoch` (publisher), `status` (JSON)
     {group}:live:pane:{slices}:{n}:{start}        hash: key of the window as a JSON list of texts -> JSON list of states
+    {group}:live:news                             channel: the number of a shard that has just published
 
 Values are absolute, so a repeat changes nothing. They are written by one script, which refuses a stamp below the stored
 one: a stalled former owner of a shard cannot set the numbers back. Pane keys expire by themselves.
@@ -60,6 +61,11 @@ def shards_key(group: str) -> str:
 def shard_key(group: str, shard: int) -> str:
     """The hash of one shard."""
     return f"{group}:live:shard:{shard}"
+
+
+def news_channel(group: str) -> str:
+    """The channel on which each shard says that it has published."""
+    return f"{group}:live:news"
 
 
 def pane_key(group: str, slices: str, shard: int, start: int) -> str:

@@ -103,3 +103,17 @@ async def test_silence_counts_only_where_the_domain_is_used(ready: Settings, ask
             return ("rides.bookings.1m", "created") in zeros
 
         await eventually("rides are known to be silent", silent)
+
+
+async def test_a_counted_batch_is_published_at_once(ready: Settings, redis: Redis) -> None:
+    rare = ready.model_copy(update={"live_publish_seconds": 3600})
+    live = Live(redis, rare.kafka_group, declared, expected=2, cache_seconds=0)
+    topic, value = event("payment.failed", 1)
+
+    async def published() -> bool:
+        view = await live.read(Query("rides.payments.1m"))
+        return any(row.values["failed"] for row in view.rows[0])
+
+    async with pipeline(rare):
+        await produce(rare, [(topic, 0, value)])
+        await eventually("the failed payment is told", published)

@@ -3,15 +3,20 @@
 import asyncio
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import aiohttp
 import pytest
+import redis.asyncio
 from fastapi import FastAPI
 
 from api.feed import Feeds, Message
 from streams.settings import Settings
+from tables.declared import declared
+from tables.panes import Panes
+from tables.publish import Publisher
+from tables.wire import Status, news_channel
 from tests.support.live import Published, cut_off, rides, served, ticketing
 from tests.support.waiting import eventually
 
@@ -86,6 +91,44 @@ async def test_streams_go_on_with_new_numbers(published: Published, web: tuple[s
         while now < 400:
             ((_, data),) = await sse(answer, 1)
             now = json.loads(data)["rows"][0]["values"]["created"]
+
+
+async def test_new_numbers_are_told_at_once_also_after_an_outage(published: Published, redis_url: str) -> None:
+    group, channel = published.group, news_channel(published.group)
+    client = redis.asyncio.Redis.from_url(redis_url)
+    publisher = Publisher(client, group, Panes(0, declared, {}))
+
+    async def heard() -> bool:
+        return bool((await client.pubsub_numsub(channel))[0][1] == 1)
+
+    with cut_off(redis_url) as (behind, way):
+        settings = Settings(redis_url=behind, kafka_group=group, live_interval_seconds=3600)
+        with served(settings) as (url, _):
+            for seq in (1, 2):
+                await eventually("the server to listen for news", heard)
+                async with (
+                    asyncio.timeout(20),
+                    aiohttp.ClientSession(url, read_bufsize=1 << 22) as http,
+                    http.get("/v1/live/stream") as answer,
+                ):
+                    await sse(answer, 1)
+                    status = Status(as_of=int(time.time() * 1000), state=f"state {seq}")
+                    assert await publisher.publish(seq, status, {}, ())
+                    ((_, data),) = await sse(answer, 1)
+                    assert f"state {seq}" in data
+                way.refuse()
+                await eventually("the connection to be gone", gone(heard))
+                way.accept()
+    await client.aclose()
+
+
+def gone(there: Callable[[], Awaitable[bool]]) -> Callable[[], Awaitable[bool]]:
+    """The opposite."""
+
+    async def check() -> bool:
+        return not await there()
+
+    return check
 
 
 async def test_a_slow_client_gets_the_newest_only() -> None:
