@@ -26,6 +26,9 @@ STALE_SECONDS = 5.0
 CACHE_SECONDS = 0.5
 MOST_ANSWERS = 256
 """Questions whose answers are kept at the same time."""
+MOST_TOLD = 4096
+Told = list[tuple[dict[str, str], dict[str, Any]]]
+"""Keys and values of one window. Never changed once made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,8 @@ class Live:
         self._panes = Panes(group)
         self._known: dict[int, Status | None] = dict.fromkeys(range(expected))
         self._answers: dict[tuple[Query, ...], tuple[float, asyncio.Task[View]]] = {}
+        self._told: dict[tuple[Query, int], tuple[Lines, Told]] = {}
+        """What was made of a window's lines, by question and start."""
 
     async def read(self, *queries: Query) -> View:
         """Answer all questions of the same moment. Raises QueryRefused, and LiveUnavailable while Redis is away."""
@@ -245,8 +250,17 @@ class Live:
             lines = self._panes.merged(slices, shards, start, end)
             closed = end * 1000 <= watermark
             kept = start + slices.pane + slices.keep > self._clock()
-            rows = [Row(start, end, closed, kept, key, values) for key, values in _lines(query, window, slices, lines)]
-            yield from rows[: query.limit or None]
+            for key, values in self._tell(query, start, window, slices, lines)[: query.limit or None]:
+                yield Row(start, end, closed, kept, key, values)
+
+    def _tell(self, query: Query, start: int, window: Window, slices: Slices, lines: Lines) -> Told:
+        """Keys and values, made anew only where the lines are other ones: most minutes of an hour stand still."""
+        held = self._told.get((query, start))
+        if held is None or held[0] is not lines:
+            if len(self._told) > MOST_TOLD:
+                self._told.clear()
+            held = self._told[query, start] = (lines, _lines(query, window, slices, lines))
+        return held[1]
 
 
 def _heard(task: "asyncio.Task[View]") -> None:
@@ -255,7 +269,7 @@ def _heard(task: "asyncio.Task[View]") -> None:
         task.exception()
 
 
-def _lines(query: Query, window: Window, slices: Slices, lines: Lines) -> list[tuple[dict[str, str], dict[str, Any]]]:
+def _lines(query: Query, window: Window, slices: Slices, lines: Lines) -> Told:
     """Keys and values of one window, in the order asked for; a window without a key always has its one line."""
     columns = window.over.key
     if not columns:

@@ -9,8 +9,6 @@ It is not a library's because three places must build the very same state: a wor
 and idempotent, so neither batches nor shards nor repeats change the result.
 """
 
-from heapq import nsmallest
-
 SIZE = 1024
 """k: below it counts are exact; from it on the relative standard error is 3.1 %."""
 _SPACE = float(2**64)
@@ -18,7 +16,7 @@ _SPACE = float(2**64)
 
 def trimmed(hashes: set[int]) -> set[int]:
     """The part of a state that counts."""
-    return set(nsmallest(SIZE, hashes)) if len(hashes) > SIZE else hashes
+    return set(sorted(hashes)[:SIZE]) if len(hashes) > SIZE else hashes  # a heap takes twice as long here
 
 
 def union(state: set[int], hashes: set[int]) -> set[int]:
@@ -31,4 +29,4 @@ def estimate(state: set[int]) -> int:
     """How many distinct values the state stands for."""
     if len(state) < SIZE:
         return len(state)
-    return round((SIZE - 1) * _SPACE / max(trimmed(state)))
+    return round((SIZE - 1) * _SPACE / sorted(state)[SIZE - 1])

@@ -156,16 +156,18 @@ class Slices:
 
     over: Measures
     windows: list[Window] = field(default_factory=list)
+    pane: int = 0
+    """Seconds of a pane."""
+
+    def add(self, window: Window) -> None:
+        """Put panes together to this window too."""
+        self.windows.append(window)
+        self.pane = math.gcd(self.pane, window.size, window.slide)
 
     @property
     def name(self) -> str:
         """The measures' name."""
         return self.over.name
-
-    @property
-    def pane(self) -> int:
-        """Seconds of a pane."""
-        return math.gcd(*(n for window in self.windows for n in (window.size, window.slide)))
 
     @property
     def keep(self) -> int:
@@ -204,7 +206,7 @@ class Declared:
             raise ConfigurationError(f"measures {over.name!r} are declared twice; rename one of them")
         window = Window(name, over, size, slide)
         self.windows[name] = window
-        self.slices.setdefault(over.name, Slices(over)).windows.append(window)
+        self.slices.setdefault(over.name, Slices(over)).add(window)
         return window
 
     def session(self, session: Session) -> Session:
