@@ -1,5 +1,7 @@
 """The whole job of one worker, measured: `python -m bench.ingest` prints a table and writes bench/results/ingest.json.
 
+With `--no-windows` the worker only delivers, and the result is bench/results/delivery.json.
+
 A worker drains a backlog, and then keeps up with a steady rate; broker, ClickHouse and worker share the machine, as
 in production on so many cores. In the same run, before and after, a plain loop fetches and decodes the same backlog
 and does nothing else: the ratio to it says more than a figure, which is this machine's.
@@ -246,7 +248,8 @@ def main() -> None:
     arguments = parser.parse_args()
     result = run(arguments)
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "ingest.json").write_text(json.dumps(result, indent=2) + "\n")
+    name = "ingest.json" if arguments.windows else "delivery.json"
+    (RESULTS / name).write_text(json.dumps(result, indent=2) + "\n")
     Console(file=sys.stdout, width=110).print(show(result))
 
 
