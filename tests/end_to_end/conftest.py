@@ -35,8 +35,19 @@ def embedded(settings: Settings, home: Path) -> Settings:
 
 @pytest.fixture
 def on_kafka(settings: Settings, kafka: Kafka, home: Path) -> Settings:
-    """Topics and tables on Apache Kafka, which this test has for itself."""
-    own = {"kafka_bootstrap_servers": kafka.url, "kafka_forgets": False, "millrace_home": home}
+    """Topics and tables on Apache Kafka, whose topics this test has for itself."""
+    return on_node(settings, kafka, home)
+
+
+@pytest.fixture
+def on_own_kafka(settings: Settings, own_kafka: Kafka, home: Path) -> Settings:
+    """The same on a node that the test may kill."""
+    return on_node(settings, own_kafka, home)
+
+
+def on_node(settings: Settings, node: Kafka, home: Path) -> Settings:
+    """Topics and tables on a node of Apache Kafka."""
+    own = {"kafka_bootstrap_servers": node.url, "kafka_forgets": False, "millrace_home": home}
     return prepared(settings.model_copy(update=own))
 
 

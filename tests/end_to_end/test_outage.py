@@ -118,24 +118,24 @@ def test_clickhouse_that_refuses_connections(embedded: Settings, workers: Crew) 
     "end", [Kafka.stop, pytest.param(Kafka.kill, marks=pytest.mark.faults)], ids=["stopped", "killed"]
 )
 def test_the_broker_goes_and_comes_back(
-    on_kafka: Settings, kafka: Kafka, workers: Crew, end: Callable[[Kafka], None]
+    on_own_kafka: Settings, own_kafka: Kafka, workers: Crew, end: Callable[[Kafka], None]
 ) -> None:
     """It is started again on its data and port; producer and worker go on by themselves."""
-    worker = workers.start(small(on_kafka)).wait_ready(on_kafka.kafka_partitions)
-    with sending(on_kafka, "load", "--rate", "1500", "--count", "0", "--duplicate", "0.01") as producer:
-        until("rows", lambda: moved_on(on_kafka) > 3000, 60)
+    worker = workers.start(small(on_own_kafka)).wait_ready(on_own_kafka.kafka_partitions)
+    with sending(on_own_kafka, "load", "--rate", "1500", "--count", "0", "--duplicate", "0.01") as producer:
+        until("rows", lambda: moved_on(on_own_kafka) > 3000, 60)
         before, process = worker.memory, worker.pid
-        end(kafka)
+        end(own_kafka)
         seen = watch(worker, AWAY_SECONDS)
-        stood = moved_on(on_kafka)
-        kafka.start()
-        until("rows again", lambda: moved_on(on_kafka) > stood + 3000, 90)
+        stood = moved_on(on_own_kafka)
+        own_kafka.start()
+        until("rows again", lambda: moved_on(on_own_kafka) > stood + 3000, 90)
         wanted = expected(producer.stop())
-    wait_for(on_kafka, wanted, 90)
+    wait_for(on_own_kafka, wanted, 90)
     assert worker.pid == process
     assert seen.memory < before + GROWTH
     assert workers.stop() == [0]
-    assert_exact(on_kafka, wanted)
+    assert_exact(on_own_kafka, wanted)
 
 
 def test_redis_away_means_nothing_to_the_stream(embedded: Settings, workers: Crew, tmp_path: Path) -> None:

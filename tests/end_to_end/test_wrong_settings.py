@@ -1,6 +1,7 @@
 """What cannot work is said before a worker starts: one message with the value and the way out, and no traceback.
 
-Every case goes through the check that a worker makes; one of each kind of error goes through a worker, too.
+Every case goes through the check that a worker makes, and through a worker: some of them in `make test`, all in
+`make test-faults`.
 """
 
 import re
@@ -106,6 +107,10 @@ CASES: dict[str, tuple[Callable[[Settings], Settings], tuple[str, ...]]] = {
 }
 
 
+QUICK = ("broker away", "wrong password", "partitions differ")
+"""Cases that go through a worker in `make test` too; the others only in `make test-faults`."""
+
+
 @pytest.fixture(scope="module")
 def right(stack_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """Settings with which a worker would run; the cases share broker and database, since none of them gets so far."""
@@ -126,7 +131,9 @@ async def test_a_setting_that_cannot_work(right: Settings, case: str) -> None:
         assert words in message
 
 
-@pytest.mark.parametrize("case", ["broker away", "wrong password", "partitions differ"])
+@pytest.mark.parametrize(
+    "case", [case if case in QUICK else pytest.param(case, marks=pytest.mark.faults) for case in CASES]
+)
 def test_a_worker_with_it_ends_with_the_message(right: Settings, tmp_path: Path, case: str) -> None:
     change, expected = CASES[case]
     message = refusal(change(right), tmp_path / "empty")
