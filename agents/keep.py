@@ -24,28 +24,36 @@ class Keeper:
         self._panes = panes
         self._sessions = sessions
         self._table = table
-        self._reconciled = False
+        self._reconciled = self._stopped = False
 
-    async def keep(self, watermark: int) -> None:
-        """Write what has changed below this watermark (ms). Raises SinkUnavailable."""
-        await self._windows(watermark)
+    def stop(self) -> None:
+        """Write nothing more: what is in memory begins anew."""
+        self._stopped = True
+
+    async def keep(self, watermark: int, settled: int) -> None:
+        """Write what has changed below this watermark (ms), by records up to `settled`. Raises SinkUnavailable."""
+        await self._windows(watermark, settled)
         if not self._reconciled:
             # Not before the last batch is counted: its sessions may stand there already.
             for sessions in self._sessions:
                 await self._reconcile(sessions)
             self._reconciled = True
         for sessions in self._sessions:
-            await self._write_sessions(sessions, watermark)
+            await self._write_sessions(sessions, watermark, settled)
 
-    async def _windows(self, watermark: int) -> None:
+    async def _windows(self, watermark: int, settled: int) -> None:
         places = self.closing.due(watermark)
-        while places:
+        while places and not self._stopped:
             chosen: dict[tuple[str, int], set[Key]] = {}
             rows: list[WindowRow] = []
             while places and len(rows) < KEPT_AT_ONCE:
                 place = places.pop()
-                rows += [self._window(closed, watermark) for closed in self.closing.read(place)]
+                found = list(self.closing.read(place))
                 chosen[place] = self.closing.take(place)
+                rows += [self._window(closed, watermark) for closed in found if closed.revision <= settled]
+                if early := {closed.key for closed in found if closed.revision > settled}:
+                    self.closing.again(place, early)
+                    chosen[place] -= early
             try:
                 await self._write(rows)
             except BaseException:
@@ -61,10 +69,14 @@ class Keeper:
         rows = await self._table.sessions(name, self._panes.shard, max(0, min(starts, default=since)), since)
         sessions.reconcile(rows)
 
-    async def _write_sessions(self, sessions: Sessions, watermark: int) -> None:
-        while sessions.unwritten or sessions.retracted:
-            gone = dict(islice(sessions.retracted.items(), KEPT_AT_ONCE))
-            spans = [(span, span.second, span.revision) for span in islice(sessions.unwritten, KEPT_AT_ONCE)]
+    async def _write_sessions(self, sessions: Sessions, watermark: int, settled: int) -> None:
+        while not self._stopped:
+            settled_ones = (each for each in sessions.retracted.items() if each[1] <= settled)
+            gone = dict(islice(settled_ones, KEPT_AT_ONCE))
+            ended = (span for span in sessions.unwritten if span.revision <= settled)
+            spans = [(span, span.second, span.revision) for span in islice(ended, KEPT_AT_ONCE)]
+            if not gone and not spans:
+                return
             rows = [self._retraction(sessions, *place, revision, watermark) for place, revision in gone.items()]
             rows += [self._session(sessions, span, watermark) for span, _, _ in spans]
             await self._write(rows)

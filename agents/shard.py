@@ -136,7 +136,11 @@ class Shard:
         self._in_flight: set[str] = set()
         """Topics of the batch that is being delivered."""
         self._judged_by: int | None = None
-        """The watermark in that batch's record."""
+        """The watermark in that batch's record, until the windows have counted it."""
+        self.settled = 0
+        """Seq of the newest record whose rows are all in ClickHouse."""
+        self.is_recovered = False
+        """Whether the windows hold what the chain says."""
         self._arrived: dict[str, float] = {}
         self._wake = asyncio.Event()
         self._leaving = False
@@ -167,7 +171,7 @@ class Shard:
                 log.warning("shard let go before it was closed", shard=self.number, seconds=seconds)
                 task.cancel()
                 await asyncio.wait([task])
-        self._accepting = False
+        self._accepting = self.is_recovered = False
         self._enter(State.HELD)
         self.windows.clear()
         await self._intents.close()
@@ -197,7 +201,7 @@ class Shard:
                 self._stop(error)
                 return
             finally:
-                self._accepting = False
+                self._accepting = self.is_recovered = False
                 self._let_go()
                 self.buffer.reset({})
 
@@ -261,7 +265,8 @@ class Shard:
         self.buffer.reset(self._new_topics | self.proposer.last.ends)
         log.info("shard recovered", shard=self.number, seq=self.proposer.last.seq, ends=self.buffer.expected)
         self._arrived = dict.fromkeys(around.topics, time.monotonic())
-        self._accepting = True
+        self.settled = self.proposer.last.seq
+        self._accepting = self.is_recovered = True
         self._paused = False
         around.flow.resume(self.number)
         await around.flow.reposition(self.number, self.buffer.expected)
@@ -386,12 +391,22 @@ class Shard:
         with metrics.timed("intent"):
             offset = await self.proposer.propose(intent)
         draft.enter(at / 1000)
-        with metrics.timed("deliver"):
-            batch = await self._settler.finish(intent, offset, batch)
+        # The valid record decides what is accepted, so the numbers need not wait for the rows (R12).
         with metrics.timed("windows"):
             self._count(batch, intent)
+        with metrics.timed("deliver"):
+            delivered = await self._settler.finish(intent, offset, batch)
+        if delivered is not batch:
+            await self._count_again(delivered, intent)
         self._let_go()
-        await self._delivered(batch)
+        await self._delivered(delivered)
+
+    async def _count_again(self, batch: Batch, record: Intent) -> None:
+        """ClickHouse refused rows that the windows have counted: they begin anew, as after a restart."""
+        self.is_recovered = False
+        await self.windows.recover(self.proposer.last)
+        self._count(batch, record)
+        self.is_recovered = True
 
     def _let_go(self) -> None:
         """No batch is on its way."""
@@ -400,6 +415,7 @@ class Shard:
     async def _delivered(self, batch: Batch) -> None:
         around = self._around
         self._moved_at = time.monotonic()
+        self.settled = self.proposer.last.seq
         # R8: tokens are forgotten after a number of parts, so a batch over many days makes the next one wait.
         parts = max(map(len, batch.content.days.values()), default=0)
         self._not_before = self._moved_at + parts * around.sizes.seconds_a_part
@@ -416,6 +432,7 @@ class Shard:
     def _count(self, batch: Batch, record: Intent) -> None:
         """Let the windows take the whole accepted set of the range, once (R12)."""
         self.windows.take(batch.judged.accepted, record, self.proposer.last.seq, record.ingested_at)
+        self._judged_by = None
         self._around.counted.set()
 
     def idle_topics(self) -> list[str]:
@@ -435,13 +452,8 @@ class Shard:
 
     @property
     def is_settled(self) -> bool:
-        """Whether nothing is on its way: the next record takes the watermark of its own time."""
-        return not self._in_flight
-
-    @property
-    def is_recovered(self) -> bool:
-        """Whether the windows hold what the chain says."""
-        return self._accepting
+        """Whether all is counted: the next record takes the watermark of its own time."""
+        return self._judged_by is None
 
     def _check_share(self, batch: Batch) -> None:
         """A share of dead letters above the limit means that something upstream, or this version, is wrong."""
@@ -462,5 +474,6 @@ class Shard:
         intent = self.proposer.closing(self.windows.watermark.value)
         offset = await self.proposer.propose(intent)
         await self._around.store.witness.write_line(self.number, intent, offset)
+        self.settled = intent.seq
         self._moved_at = time.monotonic()
         self._enter(State.CLOSED)

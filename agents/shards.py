@@ -142,7 +142,7 @@ class Shards:
         """Write the windows that have closed to ClickHouse."""
         for shard in list(self.running.values()):
             if shard.is_recovered:
-                await shard.windows.keep()
+                await shard.windows.keep(shard.settled)
 
     async def _leave(self, seconds: float) -> None:
         shards, self.running = list(self.running.values()), {}

@@ -54,6 +54,7 @@ class ShardWindows:
         self._around = around
         self.panes = Panes(shard, around.declared, around.table)
         self._away = False
+        self._keeper = Keeper(self.panes, (), around.kept)
         self._begin(0)
 
     def _begin(self, watermark: int) -> None:
@@ -61,6 +62,7 @@ class ShardWindows:
         around = self._around
         self.watermark = Watermark(around.topics, around.disorder, watermark)
         self.sessions = [Sessions(session, self.panes) for session in around.declared.sessions.values()]
+        self._keeper.stop()
         self._keeper = Keeper(self.panes, self.sessions, around.kept)
         self._counted = watermark
         self._changed: Touched = {}
@@ -87,7 +89,7 @@ class ShardWindows:
         log.info("windows rebuilt", shard=self.panes.shard, **counts, seconds=round(seconds, 3))
 
     def take(self, accepted: Iterable[Accepted], record: Intent, seq: int, now: int) -> None:
-        """Count what a delivered batch accepted: `record` proposed it, the record `seq` completed it."""
+        """Count what a batch accepted: `record` proposed it, the record `seq` completes it."""
         batch = []
         for part in accepted:
             kinds = [kind.columns for kind in part.kinds(self._around.spot)]
@@ -112,9 +114,8 @@ class ShardWindows:
             sessions.end(watermark)
             sessions.expire(watermark if settled else self._counted)
         self._gather()
-        if not self._keeper.closing.due(watermark):  # what is not written yet is not dropped
-            self.panes.expire(watermark)
-            self._gather()
+        self.panes.expire(self._keeper.closing.written_to(watermark))
+        self._gather()
         metrics.WINDOWS_LINES.labels(shard).set(len(self.panes))
         active = sum(sessions.active for sessions in self.sessions)
         metrics.SESSIONS.labels(shard, "active").set(active)
@@ -147,12 +148,13 @@ class ShardWindows:
         for place, keys in changed.items():
             self._changed.setdefault(place, set()).update(keys)
 
-    async def keep(self) -> None:
+    async def keep(self, settled: int) -> None:
         """Write the windows that have closed, and the corrections of closed ones. Raises SinkUnavailable.
 
-        A window that could not be written is written later; after a crash all that are still in memory are.
+        What a record above `settled` changed waits for its rows. A window that could not be written is written later;
+        after a crash all that are still in memory are.
         """
-        await self._keeper.keep(self.watermark.value)
+        await self._keeper.keep(self.watermark.value, settled)
 
     def clear(self) -> None:
         """Let go of everything in memory; what is in Redis stays until the next owner sets it."""

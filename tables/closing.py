@@ -40,6 +40,10 @@ class Closing:
         windows = self._panes.declared.windows
         return [place for place in self._changed if (place[1] + windows[place[0]].size) * 1000 <= watermark]
 
+    def written_to(self, watermark: int) -> int:
+        """The time (ms) below which everything that closed by this watermark is written."""
+        return min([start * 1000 for _, start in self.due(watermark)], default=watermark)
+
     def read(self, place: tuple[str, int]) -> Iterator[Closed]:
         """The present numbers of the changed keys of a window."""
         window = self._panes.declared.windows[place[0]]

@@ -39,6 +39,8 @@ from tests.support.sessions import (
 from tests.support.tables import migrated
 
 TOPICS = frozenset(topic for topic in source_topics() if topic.startswith("ticketing"))
+ALL = 1_000_000
+"""A seq above all: everything counts as settled."""
 STRIDE = 1000
 """Offsets of one batch, in each topic."""
 LATEST = (
@@ -220,7 +222,7 @@ async def test_what_a_crash_kept_from_being_taken_back_is_taken_back(own: AsyncC
     await first.deliver(1, two)
     first.take(1, two)
     first.move(at)
-    await first.windows.keep()
+    await first.windows.keep(ALL)
     assert await latest() == [(2 * SLOT, 2 * SLOT, 1), (8 * SLOT, 8 * SLOT, 1)]
     joined = Batch((BEGIN + 4 * SLOT) * 1000, views(5, 1))
     await first.deliver(2, joined)
@@ -229,19 +231,19 @@ async def test_what_a_crash_kept_from_being_taken_back_is_taken_back(own: AsyncC
     second = Owner(own, settings, 2)
     await second.recover(3, at)
     second.move(at)
-    await second.windows.keep()
+    await second.windows.keep(ALL)
     assert await latest() == [(SLOT, 8 * SLOT, 4)]
 
     third = Owner(own, settings, 2)  # the batch was delivered, but its end is not in the log
     await third.recover(2, at)
     third.take(2, joined)
     third.move(at)
-    await third.windows.keep()
+    await third.windows.keep(ALL)
     assert await latest() == [(SLOT, 8 * SLOT, 4)]
     kept = (await own.query("SELECT count() FROM metrics_realtime FINAL")).result_rows[0][0]
 
     first.move(at)  # a former owner wakes up, and writes what it knows
-    await first.windows.keep()
+    await first.windows.keep(ALL)
     assert await latest() == [(SLOT, 8 * SLOT, 4)]
     assert (await own.query("SELECT count() FROM metrics_realtime FINAL")).result_rows[0][0] == kept
     assert (await own.query("SELECT count() FROM metrics_realtime WHERE retracted")).result_rows[0][0] >= 2
@@ -258,8 +260,8 @@ async def test_what_a_former_owner_writes_late_is_taken_back_before(own: AsyncCl
     await second.recover(2, (BEGIN + 4 * SLOT) * 1000)
     second.take(2, Batch((BEGIN + 4 * SLOT) * 1000, views(5, 1)))
     second.move(at)
-    await second.windows.keep()
-    await first.windows.keep()
+    await second.windows.keep(ALL)
+    await first.windows.keep(ALL)
     assert [row[1] - BEGIN for row in (await own.query(LATEST.format(shard=5))).result_rows] == [SLOT]
 
 
@@ -268,13 +270,23 @@ async def test_a_batch_on_its_way_still_finds_its_session(own: AsyncClient, sett
     owner.take(1, Batch(0, views(0)))
     for _ in range(2):  # the next record took its watermark before all this
         owner.move((BEGIN + 100 * SLOT) * 1000, settled=False)
-        await owner.windows.keep()
+        await owner.windows.keep(ALL)
     owner.take(2, Batch(0, views(2)))
     assert [(each.start // 1000 - BEGIN, each.last // 1000 - BEGIN) for each in owner.found] == [(0, 2 * SLOT)]
     for _ in range(2):
         owner.move((BEGIN + 100 * SLOT) * 1000)
-        await owner.windows.keep()
+        await owner.windows.keep(ALL)
     assert owner.found == []
+
+
+async def test_what_waits_for_its_rows_is_written_after_them(own: AsyncClient, settings: Settings) -> None:
+    owner = Owner(own, settings, 7)
+    owner.take(1, Batch(0, views(2)))
+    owner.take(2, Batch(0, views(8)))
+    owner.move((BEGIN + 12 * SLOT) * 1000)
+    for settled, kept in ((0, []), (1, [2 * SLOT]), (2, [2 * SLOT, 8 * SLOT])):
+        await owner.windows.keep(settled)
+        assert [row[1] - BEGIN for row in (await own.query(LATEST.format(shard=7))).result_rows] == kept
 
 
 async def test_rows_of_events_that_are_gone_are_taken_back(own: AsyncClient, settings: Settings) -> None:
@@ -282,11 +294,11 @@ async def test_rows_of_events_that_are_gone_are_taken_back(own: AsyncClient, set
     first = Owner(own, settings, 3)
     first.take(1, Batch(0, views(5)))  # never delivered: as if it had been erased since
     first.move(at)
-    await first.windows.keep()
+    await first.windows.keep(ALL)
     assert len((await own.query(LATEST.format(shard=3))).result_rows) == 1
     second = Owner(own, settings, 3)
     await second.recover(2, at)
-    await second.windows.keep()
+    await second.windows.keep(ALL)
     assert (await own.query(LATEST.format(shard=3))).result_rows == []
 
 
@@ -297,10 +309,10 @@ async def test_the_next_owner_writes_nothing_again(own: AsyncClient, settings: S
     await first.deliver(1, batch)
     first.take(1, batch)
     first.move(at)
-    await first.windows.keep()
+    await first.windows.keep(ALL)
     second = Owner(own, settings, 4)
     await second.recover(2, at)
-    await second.windows.keep()
+    await second.windows.keep(ALL)
     ((count,),) = (await own.query("SELECT count() FROM metrics_realtime WHERE shard = 4")).result_rows
     assert count == 2
     ((_, start, end, _, states, revision), _) = (await own.query(LATEST.format(shard=4))).result_rows

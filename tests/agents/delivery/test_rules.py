@@ -300,11 +300,10 @@ async def test_an_outage_does_not_make_late_what_waits_for_it(line: tuple[Proxy,
 
 
 async def test_nobody_is_told_a_watermark_beyond_that_of_a_batch_on_its_way(
-    line: tuple[Proxy, Settings], ask: Answers
+    ready: Settings, ask: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is judged by the one in its record, so it may still change what ours has passed."""
-    way, settings = line
-    quick = settings.model_copy(update={"watermark_idle_seconds": 4, "watermark_disorder_seconds": 0.1})
+    quick = ready.model_copy(update={"watermark_idle_seconds": 4, "watermark_disorder_seconds": 0.1})
     async with pipeline(quick, [0]) as worker:
         await state_of(worker, State.RUNNING)
         shard = worker.shards[0]
@@ -320,19 +319,31 @@ async def test_nobody_is_told_a_watermark_beyond_that_of_a_batch_on_its_way(
             return shard.windows.watermark.value > 0
 
         await eventually("the first event is counted", counted)
-        way.refuse()
+        first = shard.proposer.last.seq
+        propose, acknowledged = shard.proposer.propose, asyncio.Event()
+
+        async def slowly(intent: intents.Intent) -> int:
+            """As with a broker that takes its time to acknowledge."""
+            offset = await propose(intent)
+            await acknowledged.wait()
+            return offset
+
+        monkeypatch.setattr(shard.proposer, "propose", slowly)
         topic, value = event("trip.completed", 2, ago=30)
         await produce(quick, [(topic, 0, value)])
 
         async def passed() -> bool:
-            return shard.is_waiting and shard.windows.watermark.value > shard.proposer.last.watermark + 30_000
+            return (
+                shard.proposer.last.seq > first
+                and shard.windows.watermark.value > shard.proposer.last.watermark + 30_000
+            )
 
         def told() -> int:
             return status_of(shard, worker.feed, 0, "").watermark
 
         await eventually("the watermark passes that of the record", passed)
         assert told() == shard.proposer.last.watermark
-        way.refuses = False
+        acknowledged.set()
         await exactly(ask, 2)
 
         async def told_it() -> bool:
@@ -399,6 +410,7 @@ async def test_r11_the_record_decides_what_a_second_delivery_writes(ready: Setti
 
 async def test_a_record_of_another_owner_is_followed(ready: Settings, ask: Answers) -> None:
     """Two workers believe to own the same shard: whoever appends first decides, nothing is doubled."""
+
     def followed() -> float:
         return metrics.REGISTRY.get_sample_value("millrace_void_intents_total") or 0.0
 
