@@ -9,6 +9,7 @@ BENCHMARKS = {
     "windows": "counting into all declared windows alone",
     "inserts": "what ClickHouse spends on a row, by format and with or without views",
     "dashboard": "how far the numbers in a browser are behind the broker",
+    "memory": "whether the memory of a worker stays flat over half an hour",
     "recovery": "counting a shard's open windows again after a crash",
     "readme": "write the newest figures into the README",
 }
