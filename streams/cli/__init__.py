@@ -27,6 +27,7 @@ COMMANDS: dict[str, Entry] = {
     "batches": Entry("batches:batches", "Show the audit trail: what every batch took and delivered."),
     "intents": Entry("intents", "Show and repair the log of intents."),
     "dlq": Entry("dlq", "Look at dead letters, send them again, or give them up."),
+    "storage": Entry("storage:storage", "Show what tables and columns take on disk, and their ratio to JSON."),
     "events": Entry("events", "Show the events, their schemas, and what changed."),
     "load": Entry("load:load", "Send generated traffic, with as many faults as wanted."),
     "replay": Entry("replay", "Send recorded events of the real world."),
