@@ -11,6 +11,7 @@ BENCHMARKS = {
     "dashboard": "how far the numbers in a browser are behind the broker",
     "memory": "whether the memory of a worker stays flat over half an hour",
     "recovery": "counting a shard's open windows again after a crash",
+    "volume": "20 million events: JSON against bytes on disk, parts made, and how fast they came in",
     "readme": "write the newest figures into the README",
 }
 
