@@ -64,6 +64,48 @@ ENGINE = MergeTree
 ORDER BY (shard, chain)
 SETTINGS default_compression_codec = 'ZSTD(1)', index_granularity = 8192;
 
+CREATE TABLE {database}.daily_trips
+(
+    `bucket` DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
+    `started_bucket` DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
+    `event_type` LowCardinality(String),
+    `pickup_city` LowCardinality(String),
+    `pickup_zone` LowCardinality(String),
+    `cancelled_by` LowCardinality(String),
+    `currency` LowCardinality(String),
+    `events` SimpleAggregateFunction(sum, UInt64),
+    `distance_km` SimpleAggregateFunction(sum, Float64),
+    `duration_s` SimpleAggregateFunction(sum, UInt64),
+    `fare` SimpleAggregateFunction(sum, Decimal(38, 4)),
+    `tip` SimpleAggregateFunction(sum, Decimal(38, 4)),
+    `earnings` SimpleAggregateFunction(sum, Decimal(38, 4)),
+    `rating` SimpleAggregateFunction(sum, Float64),
+    `ratings` SimpleAggregateFunction(sum, UInt64),
+    `duration` AggregateFunction(quantilesDD(0.01, 0.5, 0.95), UInt64)
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY toYYYYMM(bucket)
+ORDER BY (currency, event_type, pickup_city, pickup_zone, cancelled_by, bucket, started_bucket)
+TTL toDate(bucket) + toIntervalDay(732)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+
+CREATE TABLE {database}.daily_users
+(
+    `bucket` DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
+    `event_type` LowCardinality(String),
+    `country` LowCardinality(String),
+    `city` LowCardinality(String),
+    `channel` LowCardinality(String),
+    `events` SimpleAggregateFunction(sum, UInt64),
+    `users` AggregateFunction(uniqCombined64(14), UInt64),
+    `drivers` AggregateFunction(uniqCombined64(14), UInt64)
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY toYYYYMM(bucket)
+ORDER BY (country, city, channel, event_type, bucket)
+TTL toDate(bucket) + toIntervalDay(732)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+
 CREATE TABLE {database}.dead_letter_actions
 (
     `topic` LowCardinality(String),
@@ -137,6 +179,70 @@ CREATE TABLE {database}.delivered
 ENGINE = ReplacingMergeTree(intent)
 ORDER BY (shard, relation)
 SETTINGS default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+
+CREATE TABLE {database}.device_analytics
+(
+    `bucket` DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
+    `device_type` LowCardinality(String),
+    `os` LowCardinality(String),
+    `browser` LowCardinality(String),
+    `event_type` LowCardinality(String),
+    `events` SimpleAggregateFunction(sum, UInt64),
+    `quantity` SimpleAggregateFunction(sum, UInt64),
+    `duration_ms` SimpleAggregateFunction(sum, UInt64),
+    `durations` SimpleAggregateFunction(sum, UInt64),
+    `people` AggregateFunction(uniqCombined64(14), UInt64),
+    `sessions` AggregateFunction(uniqCombined64(14), UInt64)
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY toYYYYMM(bucket)
+ORDER BY (device_type, os, browser, event_type, bucket)
+TTL toDate(bucket) + toIntervalDay(732)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+
+CREATE TABLE {database}.driver_earnings
+(
+    `bucket` DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
+    `driver_id` String,
+    `event_type` LowCardinality(String),
+    `cancelled_by` LowCardinality(String),
+    `currency` LowCardinality(String),
+    `events` SimpleAggregateFunction(sum, UInt64),
+    `distance_km` SimpleAggregateFunction(sum, Float64),
+    `duration_s` SimpleAggregateFunction(sum, UInt64),
+    `fare` SimpleAggregateFunction(sum, Decimal(38, 4)),
+    `tip` SimpleAggregateFunction(sum, Decimal(38, 4)),
+    `earnings` SimpleAggregateFunction(sum, Decimal(38, 4)),
+    `rating` SimpleAggregateFunction(sum, Float64),
+    `ratings` SimpleAggregateFunction(sum, UInt64)
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY toYYYYMM(bucket)
+ORDER BY (driver_id, currency, event_type, cancelled_by, bucket)
+TTL toDate(bucket) + toIntervalDay(732)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+
+CREATE TABLE {database}.event_performance
+(
+    `bucket` DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
+    `ticketed_event_id` String,
+    `organizer_id` String,
+    `event_type` LowCardinality(String),
+    `currency` LowCardinality(String),
+    `events` SimpleAggregateFunction(sum, UInt64),
+    `quantity` SimpleAggregateFunction(sum, UInt64),
+    `amount` SimpleAggregateFunction(sum, Decimal(38, 4)),
+    `fees` SimpleAggregateFunction(sum, Decimal(38, 4)),
+    `discount` SimpleAggregateFunction(sum, Decimal(38, 4)),
+    `refund_amount` SimpleAggregateFunction(sum, Decimal(38, 4)),
+    `orders` AggregateFunction(uniqCombined64(14), UInt64),
+    `people` AggregateFunction(uniqCombined64(14), UInt64)
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY toYYYYMM(bucket)
+ORDER BY (ticketed_event_id, currency, event_type, bucket, organizer_id)
+TTL toDate(bucket) + toIntervalDay(732)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
 
 CREATE TABLE {database}.events
 (
@@ -212,6 +318,22 @@ ENGINE = MergeTree
 PARTITION BY toDate(occurred_at)
 ORDER BY (ifNull(user_id, ''), ifNull(session_id, ''), occurred_at)
 TTL toDate(occurred_at) + toIntervalDay(732)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+
+CREATE TABLE {database}.events_hourly
+(
+    `bucket` DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
+    `domain` LowCardinality(String),
+    `event_type` LowCardinality(String),
+    `events` SimpleAggregateFunction(sum, UInt64),
+    `weight` SimpleAggregateFunction(sum, Float64),
+    `people` AggregateFunction(uniqCombined64(14), UInt64),
+    `sessions` AggregateFunction(uniqCombined64(14), UInt64)
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY toYYYYMM(bucket)
+ORDER BY (domain, event_type, bucket)
+TTL toDate(bucket) + toIntervalDay(732)
 SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
 
 CREATE TABLE {database}.events_raw
@@ -316,6 +438,28 @@ ORDER BY (user_id, if(user_id = '', ifNull(driver_id, ''), ''), occurred_at)
 TTL toDate(occurred_at) + toIntervalDay(732)
 SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
 
+CREATE TABLE {database}.geographic_metrics
+(
+    `bucket` DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
+    `domain` LowCardinality(String),
+    `country` LowCardinality(String),
+    `region` LowCardinality(String),
+    `city` LowCardinality(String),
+    `zone` LowCardinality(String),
+    `event_type` LowCardinality(String),
+    `currency` LowCardinality(String),
+    `events` SimpleAggregateFunction(sum, UInt64),
+    `quantity` SimpleAggregateFunction(sum, UInt64),
+    `amount` SimpleAggregateFunction(sum, Decimal(38, 4)),
+    `refund_amount` SimpleAggregateFunction(sum, Decimal(38, 4)),
+    `people` AggregateFunction(uniqCombined64(14), UInt64)
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY toYYYYMM(bucket)
+ORDER BY (domain, country, region, city, zone, event_type, currency, bucket)
+TTL toDate(bucket) + toIntervalDay(732)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+
 CREATE TABLE {database}.holds
 (
     `name` String,
@@ -326,6 +470,47 @@ CREATE TABLE {database}.holds
 ENGINE = ReplacingMergeTree(at)
 ORDER BY name
 SETTINGS default_compression_codec = 'ZSTD(1)', index_granularity = 8192;
+
+CREATE TABLE {database}.hourly_bookings
+(
+    `bucket` DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
+    `created_bucket` DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
+    `event_type` LowCardinality(String),
+    `pickup_city` LowCardinality(String),
+    `pickup_zone` LowCardinality(String),
+    `cancelled_by` LowCardinality(String),
+    `currency` LowCardinality(String),
+    `events` SimpleAggregateFunction(sum, UInt64),
+    `seats` SimpleAggregateFunction(sum, UInt64),
+    `amount` SimpleAggregateFunction(sum, Decimal(38, 4)),
+    `amounts` SimpleAggregateFunction(sum, UInt64),
+    `users` AggregateFunction(uniqCombined64(14), UInt64)
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY toYYYYMM(bucket)
+ORDER BY (currency, event_type, pickup_city, pickup_zone, cancelled_by, bucket, created_bucket)
+TTL toDate(bucket) + toIntervalDay(732)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+
+CREATE TABLE {database}.hourly_payments
+(
+    `bucket` DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
+    `event_type` LowCardinality(String),
+    `currency` LowCardinality(String),
+    `method` LowCardinality(String),
+    `gateway` LowCardinality(String),
+    `error_code` LowCardinality(String),
+    `events` SimpleAggregateFunction(sum, UInt64),
+    `amount` SimpleAggregateFunction(sum, Decimal(38, 4)),
+    `refund_amount` SimpleAggregateFunction(sum, Decimal(38, 4)),
+    `processing_ms` SimpleAggregateFunction(sum, UInt64),
+    `processing` AggregateFunction(quantilesDD(0.01, 0.5, 0.95), UInt64)
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY toYYYYMM(bucket)
+ORDER BY (currency, event_type, method, gateway, error_code, bucket)
+TTL toDate(bucket) + toIntervalDay(732)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
 
 CREATE TABLE {database}.location_events
 (
@@ -428,6 +613,27 @@ ORDER BY (migration, statement, at)
 SETTINGS index_granularity = 8192
 COMMENT 'What was migrated, by whom and when';
 
+CREATE TABLE {database}.organizer_daily_metrics
+(
+    `bucket` DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
+    `organizer_id` String,
+    `event_type` LowCardinality(String),
+    `currency` LowCardinality(String),
+    `events` SimpleAggregateFunction(sum, UInt64),
+    `quantity` SimpleAggregateFunction(sum, UInt64),
+    `amount` SimpleAggregateFunction(sum, Decimal(38, 4)),
+    `fees` SimpleAggregateFunction(sum, Decimal(38, 4)),
+    `discount` SimpleAggregateFunction(sum, Decimal(38, 4)),
+    `refund_amount` SimpleAggregateFunction(sum, Decimal(38, 4)),
+    `orders` AggregateFunction(uniqCombined64(14), UInt64),
+    `people` AggregateFunction(uniqCombined64(14), UInt64)
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY toYYYYMM(bucket)
+ORDER BY (organizer_id, currency, event_type, bucket)
+TTL toDate(bucket) + toIntervalDay(732)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+
 CREATE TABLE {database}.page_views
 (
     `event_type` LowCardinality(String),
@@ -496,6 +702,41 @@ ORDER BY (event_type, toStartOfHour(occurred_at), user_id, occurred_at)
 TTL toDate(occurred_at) + toIntervalDay(732)
 SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
 
+CREATE TABLE {database}.popular_routes
+(
+    `bucket` DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
+    `event_type` LowCardinality(String),
+    `route_id` String,
+    `pickup_zone` LowCardinality(String),
+    `dropoff_zone` LowCardinality(String),
+    `events` SimpleAggregateFunction(sum, UInt64),
+    `seats` SimpleAggregateFunction(sum, UInt64)
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY toYYYYMM(bucket)
+ORDER BY (bucket, event_type, route_id, pickup_zone, dropoff_zone)
+TTL toDate(bucket) + toIntervalDay(732)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+
+CREATE TABLE {database}.realtime_dashboard
+(
+    `bucket` DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
+    `event_type` LowCardinality(String),
+    `currency` LowCardinality(String),
+    `events` SimpleAggregateFunction(sum, UInt64),
+    `quantity` SimpleAggregateFunction(sum, UInt64),
+    `amount` SimpleAggregateFunction(sum, Decimal(38, 4)),
+    `refund_amount` SimpleAggregateFunction(sum, Decimal(38, 4)),
+    `orders` AggregateFunction(uniqCombined64(14), UInt64),
+    `people` AggregateFunction(uniqCombined64(14), UInt64),
+    `sessions` AggregateFunction(uniqCombined64(14), UInt64)
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY toYYYYMM(bucket)
+ORDER BY (bucket, event_type, currency)
+TTL toDate(bucket) + toIntervalDay(732)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+
 CREATE TABLE {database}.repairs
 (
     `shard` UInt16,
@@ -510,6 +751,28 @@ CREATE TABLE {database}.repairs
 ENGINE = ReplacingMergeTree(done)
 ORDER BY (shard, relation, day, chain, intent, nonce)
 SETTINGS default_compression_codec = 'ZSTD(1)', index_granularity = 8192;
+
+CREATE TABLE {database}.revenue_analytics
+(
+    `bucket` DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
+    `event_type` LowCardinality(String),
+    `currency` LowCardinality(String),
+    `payment_method` LowCardinality(String),
+    `reason` LowCardinality(String),
+    `promoted` Bool,
+    `events` SimpleAggregateFunction(sum, UInt64),
+    `quantity` SimpleAggregateFunction(sum, UInt64),
+    `amount` SimpleAggregateFunction(sum, Decimal(38, 4)),
+    `fees` SimpleAggregateFunction(sum, Decimal(38, 4)),
+    `discount` SimpleAggregateFunction(sum, Decimal(38, 4)),
+    `refund_amount` SimpleAggregateFunction(sum, Decimal(38, 4)),
+    `orders` AggregateFunction(uniqCombined64(14), UInt64)
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY toYYYYMM(bucket)
+ORDER BY (currency, event_type, payment_method, reason, promoted, bucket)
+TTL toDate(bucket) + toIntervalDay(732)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
 
 CREATE TABLE {database}.route_events
 (
@@ -670,6 +933,22 @@ ORDER BY (event_type, toStartOfHour(occurred_at), user_id, occurred_at)
 TTL toDate(occurred_at) + toIntervalDay(732)
 SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
 
+CREATE TABLE {database}.user_funnel
+(
+    `bucket` DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
+    `event_type` LowCardinality(String),
+    `device_type` LowCardinality(String),
+    `country` LowCardinality(String),
+    `events` SimpleAggregateFunction(sum, UInt64),
+    `people` AggregateFunction(uniqCombined64(14), UInt64),
+    `sessions` AggregateFunction(uniqCombined64(14), UInt64)
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY toYYYYMM(bucket)
+ORDER BY (event_type, device_type, country, bucket)
+TTL toDate(bucket) + toIntervalDay(732)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+
 CREATE MATERIALIZED VIEW {database}.booking_events_mv TO {database}.booking_events
 (
     `event_type` LowCardinality(String),
@@ -745,6 +1024,82 @@ AS SELECT
 FROM {database}.events_raw
 WHERE event_type IN ('booking.created', 'booking.confirmed', 'booking.cancelled', 'booking.completed');
 
+CREATE MATERIALIZED VIEW {database}.daily_trips_mv TO {database}.daily_trips
+(
+    `bucket` DateTime('UTC'),
+    `started_bucket` DateTime('UTC'),
+    `event_type` LowCardinality(String),
+    `pickup_city` LowCardinality(String),
+    `pickup_zone` LowCardinality(String),
+    `cancelled_by` LowCardinality(String),
+    `currency` LowCardinality(String),
+    `events` UInt64,
+    `distance_km` Float64,
+    `duration_s` UInt64,
+    `fare` Decimal(38, 4),
+    `tip` Decimal(38, 4),
+    `earnings` Decimal(38, 4),
+    `rating` Float64,
+    `ratings` UInt64,
+    `duration` AggregateFunction(quantilesDD(0.01, 0.5, 0.95), UInt64)
+)
+AS SELECT
+    toStartOfFifteenMinutes(block.occurred_at) AS bucket,
+    toStartOfFifteenMinutes(if(block.event_type = 'trip.started', block.occurred_at, ifNull(block.started_at, block.occurred_at))) AS started_bucket,
+    block.event_type AS event_type,
+    block.pickup_city AS pickup_city,
+    block.pickup_zone AS pickup_zone,
+    block.cancelled_by AS cancelled_by,
+    ifNull(block.currency, '') AS currency,
+    count() AS events,
+    sum(block.distance_km) AS distance_km,
+    sum(block.duration_s) AS duration_s,
+    sum(block.fare) AS fare,
+    sum(block.tip) AS tip,
+    sum(block.driver_earnings) AS earnings,
+    sum(ifNull(block.rating, 0)) AS rating,
+    count(block.rating) AS ratings,
+    quantilesDDStateIf(0.01, 0.5, 0.95)(toUInt64(block.duration_s), block.event_type = 'trip.completed') AS duration
+FROM {database}.events_raw AS block
+WHERE block.event_type IN ('trip.started', 'trip.completed', 'trip.cancelled')
+GROUP BY
+    bucket,
+    started_bucket,
+    event_type,
+    pickup_city,
+    pickup_zone,
+    cancelled_by,
+    currency;
+
+CREATE MATERIALIZED VIEW {database}.daily_users_mv TO {database}.daily_users
+(
+    `bucket` DateTime('UTC'),
+    `event_type` LowCardinality(String),
+    `country` LowCardinality(String),
+    `city` LowCardinality(String),
+    `channel` LowCardinality(String),
+    `events` UInt64,
+    `users` AggregateFunction(uniqCombined64(14), UInt64),
+    `drivers` AggregateFunction(uniqCombined64(14), UInt64)
+)
+AS SELECT
+    toStartOfFifteenMinutes(block.occurred_at) AS bucket,
+    block.event_type AS event_type,
+    block.country AS country,
+    block.city AS city,
+    block.channel AS channel,
+    count() AS events,
+    uniqCombined64StateIf(14)(sipHash64(block.user_id), block.user_id != '') AS users,
+    uniqCombined64StateIf(14)(sipHash64(ifNull(block.driver_id, '')), ifNull(block.driver_id, '') != '') AS drivers
+FROM {database}.events_raw AS block
+WHERE block.event_type NOT IN ('driver.location.updated')
+GROUP BY
+    bucket,
+    event_type,
+    country,
+    city,
+    channel;
+
 CREATE MATERIALIZED VIEW {database}.delivered_dead_letters_mv TO {database}.delivered
 (
     `shard` UInt16,
@@ -808,6 +1163,324 @@ AS SELECT
 FROM {database}.events_raw AS block
 GROUP BY block.shard;
 
+CREATE MATERIALIZED VIEW {database}.device_analytics_mv TO {database}.device_analytics
+(
+    `bucket` DateTime('UTC'),
+    `device_type` LowCardinality(String),
+    `os` LowCardinality(String),
+    `browser` LowCardinality(String),
+    `event_type` LowCardinality(String),
+    `events` UInt64,
+    `quantity` UInt64,
+    `duration_ms` UInt64,
+    `durations` UInt64,
+    `people` AggregateFunction(uniqCombined64(14), UInt64),
+    `sessions` AggregateFunction(uniqCombined64(14), UInt64)
+)
+AS SELECT
+    toStartOfFifteenMinutes(block.occurred_at) AS bucket,
+    block.device_type AS device_type,
+    block.os AS os,
+    block.browser AS browser,
+    block.event_type AS event_type,
+    count() AS events,
+    sum(block.quantity) AS quantity,
+    sum(ifNull(block.duration_ms, 0)) AS duration_ms,
+    count(block.duration_ms) AS durations,
+    uniqCombined64State(14)(sipHash64(ifNull(block.user_id, ifNull(block.session_id, '')))) AS people,
+    uniqCombined64StateIf(14)(sipHash64(ifNull(block.session_id, '')), block.session_id IS NOT NULL) AS sessions
+FROM {database}.events AS block
+WHERE block.event_type IN ('page.viewed', 'event.viewed', 'event.searched', 'ticket.selected', 'checkout.started', 'ticket.purchased')
+GROUP BY
+    bucket,
+    device_type,
+    os,
+    browser,
+    event_type;
+
+CREATE MATERIALIZED VIEW {database}.driver_earnings_mv TO {database}.driver_earnings
+(
+    `bucket` DateTime('UTC'),
+    `driver_id` String,
+    `event_type` LowCardinality(String),
+    `cancelled_by` LowCardinality(String),
+    `currency` LowCardinality(String),
+    `events` UInt64,
+    `distance_km` Float64,
+    `duration_s` UInt64,
+    `fare` Decimal(38, 4),
+    `tip` Decimal(38, 4),
+    `earnings` Decimal(38, 4),
+    `rating` Float64,
+    `ratings` UInt64
+)
+AS SELECT
+    toStartOfFifteenMinutes(block.occurred_at) AS bucket,
+    ifNull(block.driver_id, '') AS driver_id,
+    block.event_type AS event_type,
+    block.cancelled_by AS cancelled_by,
+    ifNull(block.currency, '') AS currency,
+    count() AS events,
+    sum(block.distance_km) AS distance_km,
+    sum(block.duration_s) AS duration_s,
+    sum(block.fare) AS fare,
+    sum(block.tip) AS tip,
+    sum(block.driver_earnings) AS earnings,
+    sum(ifNull(block.rating, 0)) AS rating,
+    count(block.rating) AS ratings
+FROM {database}.events_raw AS block
+WHERE block.event_type IN ('trip.started', 'trip.completed', 'trip.cancelled')
+GROUP BY
+    bucket,
+    driver_id,
+    event_type,
+    cancelled_by,
+    currency;
+
+CREATE MATERIALIZED VIEW {database}.event_performance_mv TO {database}.event_performance
+(
+    `bucket` DateTime('UTC'),
+    `ticketed_event_id` String,
+    `organizer_id` String,
+    `event_type` LowCardinality(String),
+    `currency` LowCardinality(String),
+    `events` UInt64,
+    `quantity` UInt64,
+    `amount` Decimal(38, 4),
+    `fees` Decimal(38, 4),
+    `discount` Decimal(38, 4),
+    `refund_amount` Decimal(38, 4),
+    `orders` AggregateFunction(uniqCombined64(14), UInt64),
+    `people` AggregateFunction(uniqCombined64(14), UInt64)
+)
+AS SELECT
+    toStartOfFifteenMinutes(block.occurred_at) AS bucket,
+    block.ticketed_event_id AS ticketed_event_id,
+    block.organizer_id AS organizer_id,
+    block.event_type AS event_type,
+    block.currency AS currency,
+    count() AS events,
+    sum(block.quantity) AS quantity,
+    sum(block.amount) AS amount,
+    sum(block.fees) AS fees,
+    sum(block.discount) AS discount,
+    sum(block.refund_amount) AS refund_amount,
+    uniqCombined64State(14)(sipHash64(block.order_id)) AS orders,
+    uniqCombined64State(14)(sipHash64(ifNull(block.user_id, ifNull(block.session_id, '')))) AS people
+FROM {database}.events AS block
+WHERE block.event_type IN ('event.viewed', 'event.shared', 'event.favorited', 'ticket.selected', 'checkout.started', 'ticket.purchased', 'ticket.refunded', 'ticket.checked_in')
+GROUP BY
+    bucket,
+    ticketed_event_id,
+    organizer_id,
+    event_type,
+    currency;
+
+CREATE MATERIALIZED VIEW {database}.events_hourly_mv TO {database}.events_hourly
+(
+    `bucket` DateTime('UTC'),
+    `domain` String,
+    `event_type` LowCardinality(String),
+    `events` UInt64,
+    `weight` Float64,
+    `people` AggregateFunction(uniqCombined64(14), UInt64),
+    `sessions` AggregateFunction(uniqCombined64(14), UInt64)
+)
+AS SELECT
+    toStartOfFifteenMinutes(block.occurred_at) AS bucket,
+    'ticketing' AS domain,
+    block.event_type AS event_type,
+    count() AS events,
+    sum(if(block.sample_rate > 0, 1 / block.sample_rate, 1)) AS weight,
+    uniqCombined64State(14)(sipHash64(ifNull(block.user_id, ifNull(block.session_id, '')))) AS people,
+    uniqCombined64StateIf(14)(sipHash64(ifNull(block.session_id, '')), block.session_id IS NOT NULL) AS sessions
+FROM {database}.events AS block
+GROUP BY
+    bucket,
+    domain,
+    event_type;
+
+CREATE MATERIALIZED VIEW {database}.events_hourly_rides_mv TO {database}.events_hourly
+(
+    `bucket` DateTime('UTC'),
+    `domain` String,
+    `event_type` LowCardinality(String),
+    `events` UInt64,
+    `weight` Float64,
+    `people` AggregateFunction(uniqCombined64(14), UInt64)
+)
+AS SELECT
+    toStartOfFifteenMinutes(block.occurred_at) AS bucket,
+    'rides' AS domain,
+    block.event_type AS event_type,
+    count() AS events,
+    sum(if(block.sample_rate > 0, 1 / block.sample_rate, 1)) AS weight,
+    uniqCombined64State(14)(sipHash64(if(block.user_id != '', block.user_id, ifNull(block.driver_id, '')))) AS people
+FROM {database}.events_raw AS block
+GROUP BY
+    bucket,
+    domain,
+    event_type;
+
+CREATE MATERIALIZED VIEW {database}.geographic_metrics_mv TO {database}.geographic_metrics
+(
+    `bucket` DateTime('UTC'),
+    `domain` String,
+    `country` LowCardinality(String),
+    `region` LowCardinality(String),
+    `city` LowCardinality(String),
+    `zone` String,
+    `event_type` LowCardinality(String),
+    `currency` LowCardinality(String),
+    `events` UInt64,
+    `quantity` UInt64,
+    `amount` Decimal(38, 4),
+    `refund_amount` Decimal(38, 4),
+    `people` AggregateFunction(uniqCombined64(14), UInt64)
+)
+AS SELECT
+    toStartOfFifteenMinutes(block.occurred_at) AS bucket,
+    'ticketing' AS domain,
+    ifNull(block.country, '') AS country,
+    ifNull(block.region, '') AS region,
+    ifNull(block.city, '') AS city,
+    '' AS zone,
+    block.event_type AS event_type,
+    block.currency AS currency,
+    count() AS events,
+    sum(block.quantity) AS quantity,
+    sum(block.amount) AS amount,
+    sum(block.refund_amount) AS refund_amount,
+    uniqCombined64State(14)(sipHash64(ifNull(block.user_id, ifNull(block.session_id, '')))) AS people
+FROM {database}.events AS block
+WHERE block.event_type IN ('page.viewed', 'event.viewed', 'event.searched', 'checkout.started', 'ticket.purchased', 'ticket.refunded')
+GROUP BY
+    bucket,
+    domain,
+    country,
+    region,
+    city,
+    zone,
+    event_type,
+    currency;
+
+CREATE MATERIALIZED VIEW {database}.geographic_metrics_rides_mv TO {database}.geographic_metrics
+(
+    `bucket` DateTime('UTC'),
+    `domain` String,
+    `country` LowCardinality(String),
+    `region` LowCardinality(String),
+    `city` LowCardinality(String),
+    `zone` LowCardinality(String),
+    `event_type` LowCardinality(String),
+    `currency` LowCardinality(String),
+    `events` UInt64,
+    `quantity` UInt64,
+    `amount` Decimal(38, 4),
+    `refund_amount` Decimal(38, 4),
+    `people` AggregateFunction(uniqCombined64(14), UInt64)
+)
+AS SELECT
+    toStartOfFifteenMinutes(block.occurred_at) AS bucket,
+    'rides' AS domain,
+    block.pickup_country AS country,
+    block.pickup_state AS region,
+    block.pickup_city AS city,
+    block.pickup_zone AS zone,
+    block.event_type AS event_type,
+    ifNull(block.currency, '') AS currency,
+    count() AS events,
+    sum(ifNull(block.seats, 0)) AS quantity,
+    sum(ifNull(block.amount, 0)) AS amount,
+    sum(block.refund_amount) AS refund_amount,
+    uniqCombined64State(14)(sipHash64(block.user_id)) AS people
+FROM {database}.events_raw AS block
+WHERE block.event_type IN ('booking.created', 'booking.cancelled', 'trip.completed', 'payment.success', 'payment.refunded')
+GROUP BY
+    bucket,
+    domain,
+    country,
+    region,
+    city,
+    zone,
+    event_type,
+    currency;
+
+CREATE MATERIALIZED VIEW {database}.hourly_bookings_mv TO {database}.hourly_bookings
+(
+    `bucket` DateTime('UTC'),
+    `created_bucket` DateTime('UTC'),
+    `event_type` LowCardinality(String),
+    `pickup_city` LowCardinality(String),
+    `pickup_zone` LowCardinality(String),
+    `cancelled_by` LowCardinality(String),
+    `currency` LowCardinality(String),
+    `events` UInt64,
+    `seats` UInt64,
+    `amount` Decimal(38, 4),
+    `amounts` UInt64,
+    `users` AggregateFunction(uniqCombined64(14), UInt64)
+)
+AS SELECT
+    toStartOfFifteenMinutes(block.occurred_at) AS bucket,
+    toStartOfFifteenMinutes(if(block.event_type = 'booking.created', block.occurred_at, block.created_at)) AS created_bucket,
+    block.event_type AS event_type,
+    block.pickup_city AS pickup_city,
+    block.pickup_zone AS pickup_zone,
+    block.cancelled_by AS cancelled_by,
+    ifNull(block.currency, '') AS currency,
+    count() AS events,
+    sum(ifNull(block.seats, 0)) AS seats,
+    sum(ifNull(block.amount, 0)) AS amount,
+    count(block.amount) AS amounts,
+    uniqCombined64State(14)(sipHash64(block.user_id)) AS users
+FROM {database}.events_raw AS block
+WHERE block.event_type IN ('booking.created', 'booking.confirmed', 'booking.cancelled', 'booking.completed')
+GROUP BY
+    bucket,
+    created_bucket,
+    event_type,
+    pickup_city,
+    pickup_zone,
+    cancelled_by,
+    currency;
+
+CREATE MATERIALIZED VIEW {database}.hourly_payments_mv TO {database}.hourly_payments
+(
+    `bucket` DateTime('UTC'),
+    `event_type` LowCardinality(String),
+    `currency` LowCardinality(String),
+    `method` LowCardinality(String),
+    `gateway` LowCardinality(String),
+    `error_code` LowCardinality(String),
+    `events` UInt64,
+    `amount` Decimal(38, 4),
+    `refund_amount` Decimal(38, 4),
+    `processing_ms` UInt64,
+    `processing` AggregateFunction(quantilesDD(0.01, 0.5, 0.95), UInt64)
+)
+AS SELECT
+    toStartOfFifteenMinutes(block.occurred_at) AS bucket,
+    block.event_type AS event_type,
+    ifNull(block.currency, '') AS currency,
+    block.method AS method,
+    block.gateway AS gateway,
+    block.error_code AS error_code,
+    count() AS events,
+    sum(ifNull(block.amount, 0)) AS amount,
+    sum(block.refund_amount) AS refund_amount,
+    sumIf(toUInt64(greatest(0, toUnixTimestamp64Milli(block.occurred_at) - toUnixTimestamp64Milli(block.initiated_at))), block.event_type = 'payment.success') AS processing_ms,
+    quantilesDDStateIf(0.01, 0.5, 0.95)(toUInt64(greatest(0, toUnixTimestamp64Milli(block.occurred_at) - toUnixTimestamp64Milli(block.initiated_at))), block.event_type = 'payment.success') AS processing
+FROM {database}.events_raw AS block
+WHERE block.event_type IN ('payment.initiated', 'payment.success', 'payment.failed', 'payment.refunded')
+GROUP BY
+    bucket,
+    event_type,
+    currency,
+    method,
+    gateway,
+    error_code;
+
 CREATE MATERIALIZED VIEW {database}.location_events_mv TO {database}.location_events
 (
     `event_type` LowCardinality(String),
@@ -858,6 +1531,42 @@ AS SELECT
     accuracy_m
 FROM {database}.events_raw
 WHERE event_type IN ('driver.location.updated');
+
+CREATE MATERIALIZED VIEW {database}.organizer_daily_metrics_mv TO {database}.organizer_daily_metrics
+(
+    `bucket` DateTime('UTC'),
+    `organizer_id` String,
+    `event_type` LowCardinality(String),
+    `currency` LowCardinality(String),
+    `events` UInt64,
+    `quantity` UInt64,
+    `amount` Decimal(38, 4),
+    `fees` Decimal(38, 4),
+    `discount` Decimal(38, 4),
+    `refund_amount` Decimal(38, 4),
+    `orders` AggregateFunction(uniqCombined64(14), UInt64),
+    `people` AggregateFunction(uniqCombined64(14), UInt64)
+)
+AS SELECT
+    toStartOfFifteenMinutes(block.occurred_at) AS bucket,
+    block.organizer_id AS organizer_id,
+    block.event_type AS event_type,
+    block.currency AS currency,
+    count() AS events,
+    sum(block.quantity) AS quantity,
+    sum(block.amount) AS amount,
+    sum(block.fees) AS fees,
+    sum(block.discount) AS discount,
+    sum(block.refund_amount) AS refund_amount,
+    uniqCombined64State(14)(sipHash64(block.order_id)) AS orders,
+    uniqCombined64State(14)(sipHash64(ifNull(block.user_id, ifNull(block.session_id, '')))) AS people
+FROM {database}.events AS block
+WHERE block.event_type IN ('event.viewed', 'event.shared', 'event.favorited', 'ticket.selected', 'checkout.started', 'ticket.purchased', 'ticket.refunded', 'ticket.checked_in')
+GROUP BY
+    bucket,
+    organizer_id,
+    event_type,
+    currency;
 
 CREATE MATERIALIZED VIEW {database}.page_views_mv TO {database}.page_views
 (
@@ -972,6 +1681,104 @@ AS SELECT
     reason
 FROM {database}.events_raw
 WHERE event_type IN ('payment.initiated', 'payment.success', 'payment.failed', 'payment.refunded');
+
+CREATE MATERIALIZED VIEW {database}.popular_routes_mv TO {database}.popular_routes
+(
+    `bucket` DateTime('UTC'),
+    `event_type` LowCardinality(String),
+    `route_id` String,
+    `pickup_zone` String,
+    `dropoff_zone` String,
+    `events` UInt64,
+    `seats` UInt64
+)
+AS SELECT
+    toStartOfFifteenMinutes(block.occurred_at) AS bucket,
+    block.event_type AS event_type,
+    ifNull(block.route_id, '') AS route_id,
+    if(ifNull(block.route_id, '') = '', toString(block.pickup_zone), '') AS pickup_zone,
+    if(ifNull(block.route_id, '') = '', toString(block.dropoff_zone), '') AS dropoff_zone,
+    count() AS events,
+    sum(ifNull(block.seats, 0)) AS seats
+FROM {database}.events_raw AS block
+WHERE block.event_type IN ('booking.created', 'booking.confirmed', 'booking.cancelled', 'trip.completed', 'route.created')
+GROUP BY
+    bucket,
+    event_type,
+    route_id,
+    pickup_zone,
+    dropoff_zone;
+
+CREATE MATERIALIZED VIEW {database}.realtime_dashboard_mv TO {database}.realtime_dashboard
+(
+    `bucket` DateTime('UTC'),
+    `event_type` LowCardinality(String),
+    `currency` LowCardinality(String),
+    `events` UInt64,
+    `quantity` UInt64,
+    `amount` Decimal(38, 4),
+    `refund_amount` Decimal(38, 4),
+    `orders` AggregateFunction(uniqCombined64(14), UInt64),
+    `people` AggregateFunction(uniqCombined64(14), UInt64),
+    `sessions` AggregateFunction(uniqCombined64(14), UInt64)
+)
+AS SELECT
+    toStartOfFiveMinutes(block.occurred_at) AS bucket,
+    block.event_type AS event_type,
+    block.currency AS currency,
+    count() AS events,
+    sum(block.quantity) AS quantity,
+    sum(block.amount) AS amount,
+    sum(block.refund_amount) AS refund_amount,
+    uniqCombined64State(14)(sipHash64(block.order_id)) AS orders,
+    uniqCombined64State(14)(sipHash64(ifNull(block.user_id, ifNull(block.session_id, '')))) AS people,
+    uniqCombined64StateIf(14)(sipHash64(ifNull(block.session_id, '')), block.session_id IS NOT NULL) AS sessions
+FROM {database}.events AS block
+WHERE block.event_type IN ('page.viewed', 'event.viewed', 'event.searched', 'checkout.started', 'ticket.purchased', 'ticket.refunded')
+GROUP BY
+    bucket,
+    event_type,
+    currency;
+
+CREATE MATERIALIZED VIEW {database}.revenue_analytics_mv TO {database}.revenue_analytics
+(
+    `bucket` DateTime('UTC'),
+    `event_type` LowCardinality(String),
+    `currency` LowCardinality(String),
+    `payment_method` LowCardinality(String),
+    `reason` LowCardinality(String),
+    `promoted` UInt8,
+    `events` UInt64,
+    `quantity` UInt64,
+    `amount` Decimal(38, 4),
+    `fees` Decimal(38, 4),
+    `discount` Decimal(38, 4),
+    `refund_amount` Decimal(38, 4),
+    `orders` AggregateFunction(uniqCombined64(14), UInt64)
+)
+AS SELECT
+    toStartOfFifteenMinutes(block.occurred_at) AS bucket,
+    block.event_type AS event_type,
+    block.currency AS currency,
+    block.payment_method AS payment_method,
+    block.reason AS reason,
+    block.promo_code IS NOT NULL AS promoted,
+    count() AS events,
+    sum(block.quantity) AS quantity,
+    sum(block.amount) AS amount,
+    sum(block.fees) AS fees,
+    sum(block.discount) AS discount,
+    sum(block.refund_amount) AS refund_amount,
+    uniqCombined64State(14)(sipHash64(block.order_id)) AS orders
+FROM {database}.events AS block
+WHERE block.event_type IN ('ticket.purchased', 'ticket.refunded')
+GROUP BY
+    bucket,
+    event_type,
+    currency,
+    payment_method,
+    reason,
+    promoted;
 
 CREATE MATERIALIZED VIEW {database}.route_events_mv TO {database}.route_events
 (
@@ -1246,3 +2053,29 @@ AS SELECT
     vehicle_type
 FROM {database}.events_raw
 WHERE event_type IN ('user.registered', 'user.kyc_verified', 'user.upgraded_to_driver');
+
+CREATE MATERIALIZED VIEW {database}.user_funnel_mv TO {database}.user_funnel
+(
+    `bucket` DateTime('UTC'),
+    `event_type` LowCardinality(String),
+    `device_type` LowCardinality(String),
+    `country` LowCardinality(String),
+    `events` UInt64,
+    `people` AggregateFunction(uniqCombined64(14), UInt64),
+    `sessions` AggregateFunction(uniqCombined64(14), UInt64)
+)
+AS SELECT
+    toStartOfFifteenMinutes(block.occurred_at) AS bucket,
+    block.event_type AS event_type,
+    block.device_type AS device_type,
+    ifNull(block.country, '') AS country,
+    count() AS events,
+    uniqCombined64State(14)(sipHash64(ifNull(block.user_id, ifNull(block.session_id, '')))) AS people,
+    uniqCombined64StateIf(14)(sipHash64(ifNull(block.session_id, '')), block.session_id IS NOT NULL) AS sessions
+FROM {database}.events AS block
+WHERE block.event_type IN ('page.viewed', 'event.viewed', 'ticket.selected', 'checkout.started', 'ticket.purchased')
+GROUP BY
+    bucket,
+    event_type,
+    device_type,
+    country;

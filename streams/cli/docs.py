@@ -17,6 +17,7 @@ GENERATED: dict[str, str] = {
     "docs/asyncapi.json": "streams.cli.events:asyncapi_document",
     "docs/metrics.md": "streams.metrics:reference",
     "docs/commands.md": "streams.cli.docs:commands",
+    "docs/reference/clickhouse.md": "clickhouse.reference:reference",
     "docs/API.md": "api.reference:reference",
 }
 

@@ -1,9 +1,11 @@
 """Rows as the worker writes them, from events as producers send them."""
 
 import json
+import random
 import secrets
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -17,6 +19,9 @@ from agents.render import Render
 from agents.rows import body
 from clickhouse.client import insert_settings, unrepeated
 from streams import codec
+from streams.events import registry
+from streams.events.domains import Domain
+from streams.events.sample import sample
 from streams.intent import Intent
 from streams.settings import Settings
 from streams.world import zones
@@ -85,3 +90,16 @@ def bodies(events: Sequence[Any], record: Intent, first: int = 0, shard: int = 1
         part.events.append(event)
     content = _render()(Judged(accepted=list(parts.values())), 1.0, record.ingested_at)
     return {table: Block(*body(parts, record, 7, shard)) for table, parts in content.tables.items()}
+
+
+def samples(domain: Domain, count: int, days: int = 1, apart: int = 1, seed: int = 7) -> list[Any]:
+    """Events of all types of a domain in turn, decoded, on so many days that lie so many days apart."""
+    source = random.Random(seed)
+    specs = registry.of(domain)
+    now = datetime.now(UTC)
+    return decoded(
+        [
+            sample(specs[n % len(specs)], source, now - timedelta(days=n % days * apart, minutes=1 + n % 50))
+            for n in range(count)
+        ]
+    )

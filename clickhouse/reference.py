@@ -1,0 +1,150 @@
+"""The reference of the database: every object, read from `structure.sql` and from what is declared beside it."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from clickhouse import statements
+from clickhouse.columns import FAMILIES
+from clickhouse.rollups import ROLLUPS
+from streams.errors import ConfigurationError
+
+STRUCTURE: Final = Path(__file__).with_name("structure.sql")
+
+_CREATE = re.compile(r"CREATE (TABLE|MATERIALIZED VIEW|VIEW) \{database\}\.(\w+)")
+_CLAUSES = {
+    "engine": re.compile(r"\bENGINE = (\w+(?:\([^)]*\))?)"),
+    "key": re.compile(r"\bORDER BY (\(.*?\)|\w+)$", re.MULTILINE),
+    "partition": re.compile(r"\bPARTITION BY (.+)$", re.MULTILINE),
+    "days": re.compile(r"\bTTL toDate\(\w+\) \+ toIntervalDay\((\d+)\)"),
+    "target": re.compile(r" TO \{database\}\.(\w+)"),
+    "source": re.compile(r"\bFROM \{database\}\.(\w+)"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a schema does not say of a table: what a row is, who writes it, who reads it."""
+
+    grain: str
+    source: str
+    read_by: str
+
+
+NOTES: Final = {
+    "events_raw": Note("one event of rides", "worker", "rebuild, reconciliation, recovery, questions by person"),
+    "events": Note("one event of ticketing", "worker", "rebuild, reconciliation, recovery, questions by person"),
+    "dead_letters": Note("one refused message", "worker", "`millrace dlq`"),
+    "delivered": Note("one shard and table", "views, and the worker for batches without rows", "recovery, holds"),
+    "repairs": Note("one batch, table and day", "worker", "worker, `millrace reconcile`"),
+    "dead_letter_actions": Note("one step of an action", "`millrace dlq`", "`millrace dlq`"),
+    "chain_repairs": Note("one repaired chain", "`millrace intents repair`", "`millrace intents repair`"),
+    "holds": Note("one hold", "`millrace hold`, `millrace rebuild`", "worker"),
+    "migrations": Note("one step of a migration", "`millrace migrate apply`", "`millrace migrate status`, preflight"),
+    "metrics_realtime": Note("one closed window of a shard and its revision", "worker", "metrics_realtime_latest"),
+    "metrics_realtime_latest": Note("the newest revision of a window", "metrics_realtime", "charts of closed windows"),
+}
+"""Tables and views that are no family and no rollup; a new one needs a line here."""
+
+
+def reference() -> str:
+    """The text of docs/reference/clickhouse.md. Raises ConfigurationError for an object that nobody has declared."""
+    objects = _objects()
+    tables = {name: sql for name, (kind, sql) in objects.items() if kind != "MATERIALIZED VIEW"}
+    views = {name: sql for name, (kind, sql) in objects.items() if kind == "MATERIALIZED VIEW"}
+    fed: dict[str, list[str]] = {}
+    for view, sql in views.items():
+        fed.setdefault(_clause("target", sql), []).append(view)
+    lines = [
+        "<!-- Written by `make docs` from clickhouse/structure.sql, clickhouse/rollups.py and reference.py. -->",
+        "# Objects in ClickHouse",
+        "",
+        "Times are UTC. A rollup is read with GROUP BY: `sum(events)`, `uniqCombined64Merge(14)(people)`.",
+        "Hours and days are cut in the reader's zone: `toStartOfHour(bucket, 'America/New_York')`. Retention follows",
+        "`METRICS_COLD_DAYS`.",
+        "",
+        "## Tables",
+        "",
+        "| table | a row is | filled by | engine | key | partition | days | read by, or what it answers |",
+        "|---|---|---|---|---|---|---|---|",
+        *(_table_line(name, sql, fed.get(name, [])) for name, sql in tables.items()),
+        "",
+        "## Views that fill them",
+        "",
+        "| view | from | to | exact | approximate |",
+        "|---|---|---|---|---|",
+        *(_view_line(name, sql, tables) for name, sql in views.items()),
+        "",
+        "Exact: every plain number. Approximate: distinct people, sessions and orders (exact to some 500 in a state,",
+        "then 0.8 % off on average) and percentiles (1 % of the value). People of two buckets are merged, never added.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _objects() -> dict[str, tuple[str, str]]:
+    """Kind and statement of every object, by name."""
+    found = {}
+    for sql in statements.split(STRUCTURE.read_text(encoding="utf-8")):
+        match = _CREATE.match(sql)
+        if match is None:
+            raise ConfigurationError(f"structure.sql has a statement that creates nothing known: {sql[:80]}")
+        found[match[2]] = (match[1], sql)
+    return found
+
+
+def _clause(name: str, sql: str) -> str:
+    match = _CLAUSES[name].search(sql)
+    return match[1] if match else ""
+
+
+def _table_line(name: str, sql: str, views: list[str]) -> str:
+    note = _note(name, sql)
+    cells = [
+        f"`{name}`",
+        note.grain,
+        note.source or ", ".join(f"`{view}`" for view in views),
+        _clause("engine", sql) or "View",
+        _code(_clause("key", sql)),
+        _code(_clause("partition", sql)),
+        _clause("days", sql) or "kept",
+        note.read_by,
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _note(name: str, sql: str) -> Note:
+    rollups = [rollup for rollup in ROLLUPS if rollup.target == name]
+    if rollups:
+        key = _clause("key", sql).strip("()").split(", ")
+        rest = ", ".join(column for column in key if column != "bucket")
+        answers = "; ".join(rollup.answers for rollup in rollups)
+        return Note(f"{rollups[0].minutes} minutes, {rest}", "", answers)
+    family = next((family for family in FAMILIES if family.name == name), None)
+    if family:
+        types = ", ".join(f"`{spec.name}`" for spec in family.specs)
+        return Note(f"one event: {types}", "", "questions by type and time; windows are counted again from it")
+    if name not in NOTES:
+        raise ConfigurationError(
+            f"{name} is declared nowhere; add a line to ROLLUPS or to clickhouse/reference.py: NOTES"
+        )
+    return NOTES[name]
+
+
+def _view_line(name: str, sql: str, tables: dict[str, str]) -> str:
+    target, source = _clause("target", sql), _clause("source", sql)
+    shown = [f"`{name}`", f"`{source}`", f"`{target}`"]
+    measured = re.findall(r"`(\w+)` (Simple)?AggregateFunction\(", tables[target])
+    if measured:
+        exact = ", ".join(column for column, simple in measured if simple)
+        sketches = ", ".join(column for column, simple in measured if not simple)
+        shown += [_code(exact), _code(sketches)]
+    elif target == "delivered":
+        shown += ["the newest batch", ""]
+    else:
+        shown += ["rows as they are", ""]
+    return f"| {' | '.join(shown)} |"
+
+
+def _code(text: str) -> str:
+    return f"`{text}`" if text else ""

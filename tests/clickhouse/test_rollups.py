@@ -1,0 +1,268 @@
+"""Rollups are what a query over the raw rows says: after retries, after a crash between source and view, with any rows.
+
+Every test runs for each table that views fill, so a new line in `clickhouse.rollups.ROLLUPS` is tested without a test.
+"""
+
+import math
+import random
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from clickhouse import compare, feeds
+from clickhouse.client import connect, connect_sync
+from clickhouse.columns import FAMILIES, RAW
+from clickhouse.rollups import ROLLUPS, TARGETS
+from streams.events import registry
+from streams.events.columns import base_type
+from streams.events.domains import RIDES, TICKETING
+from streams.events.sample import sample
+from streams.settings import Settings
+from tests.support.rows import bodies, decoded, insert, intent, samples
+from tests.support.tables import migrated
+
+NAMES = [*TARGETS, *(family.name for family in FAMILIES)]
+EPOCH = date(1970, 1, 1)
+FUTURE = date(2149, 1, 1)
+
+
+@pytest.fixture(scope="module")
+def filled(stack_settings: Settings) -> Iterator[Settings]:
+    """A database into which everything was inserted in the worst way that still ends well."""
+    settings = stack_settings.model_copy(update={"clickhouse_database": "test_rollups"})
+    client = connect_sync(migrated(settings), database=True)
+    for number, name in enumerate(["a_broken_mv", "h_broken_mv", "zz_broken_mv"]):
+        for domain in (RIDES, TICKETING):
+            events = samples(domain, 150, days=3, apart=16, seed=number)
+            [(table, block)] = bodies(events, intent(), first=1000 * number).items()
+            client.command("CREATE TABLE broken (`n` UInt8) ENGINE = MergeTree ORDER BY n")
+            client.command(f"CREATE MATERIALIZED VIEW {name} TO broken AS SELECT throwIf(1) AS n FROM {table}")
+            with pytest.raises(ClickHouseError):
+                insert(client, settings, table, block, f"{number}")
+            client.command(f"DROP TABLE {name} SYNC")
+            client.command("DROP TABLE broken SYNC")
+            for _ in range(2):
+                insert(client, settings, table, block, f"{number}")
+    _insert_hostile(client)
+    yield settings
+    client.command(f"DROP DATABASE {settings.clickhouse_database} SYNC")
+    client.close()
+
+
+EDGES: dict[str, list[Any]] = {
+    "Float64": [math.nan, math.inf, -1e308],
+    "DateTime64(3, 'UTC')": [datetime(1900, 1, 1, tzinfo=UTC), datetime(2299, 12, 31, tzinfo=UTC)],
+    "Decimal(18, 4)": [Decimal("99999999999999.9999"), Decimal("-99999999999999.9999")],
+    "UInt8": [255],
+    "UInt16": [2**16 - 1],
+    "UInt32": [2**32 - 1],
+    "UInt64": [2**64 - 1],
+    "LowCardinality(String)": ["", "\u00df" * 300],
+    "String": ["\x00'\\", "\u00df" * 300],
+    "Bool": [True],
+}
+"""Values at the ends of a type."""
+
+
+def _insert_hostile(client: Client) -> None:
+    """Rows that lack everything, and rows whose every value is at an end of its type."""
+    for raw in RAW:
+        own = ["event_type", "occurred_at", "ingested_at"]
+        rest = [column for column in raw.columns if column.name not in own]
+        now = datetime.now(UTC)
+        lines: list[list[Any]] = []
+        for spec in registry.of(raw.domain):
+            for n in range(3):
+                ends = [EDGES[base_type(column.clickhouse_type)] for column in rest]
+                lines.append([spec.name, now, now, *(values[n % len(values)] for values in ends)])
+        client.insert(raw.name, lines, [*own, *(column.name for column in rest)], settings={"async_insert": 0})
+        client.insert(
+            raw.name,
+            [[spec.name, now, now] for spec in registry.of(raw.domain)],
+            own,
+            column_type_names=["String", "DateTime64(3, 'UTC')", "DateTime64(3, 'UTC')"],
+            settings={"async_insert": 0},
+        )
+
+
+async def _differences(settings: Settings, name: str) -> list[compare.Difference]:
+    client = await connect(settings)
+    try:
+        return await compare.differences(client, await feeds.find(client, name), EPOCH, FUTURE)
+    finally:
+        await client.close()
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_table_is_what_a_query_over_the_raw_rows_says(name: str, filled: Settings) -> None:
+    client = connect_sync(filled)
+    assert client.query(f"SELECT count() > 0 FROM {name}").result_rows == [(True,)]
+    client.close()
+
+    assert await _differences(filled, name) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_row_that_is_missing_or_doubled_is_seen(name: str, filled: Settings) -> None:
+    """What the comparison is worth: a copy of the table with a part of a day twice, or without it, differs."""
+    client = connect_sync(filled)
+    time = "bucket" if name in TARGETS else "occurred_at"
+    client.command(f"CREATE TABLE bad AS {name}")
+    try:
+        one = f"SELECT * FROM {name} WHERE {time} < today() - 2 ORDER BY {time} LIMIT 1"
+        client.command(f"INSERT INTO bad SELECT * FROM {name}", settings={"max_partitions_per_insert_block": 0})
+        client.command(f"INSERT INTO bad {one}", settings={"insert_deduplicate": 0})
+        doubled = await _against(filled, name, "bad")
+        client.command("TRUNCATE TABLE bad")
+        client.command(
+            f"INSERT INTO bad SELECT * FROM {name} WHERE {time} > (SELECT {time} FROM ({one}))",
+            settings={"max_partitions_per_insert_block": 0},
+        )
+        missing = await _against(filled, name, "bad")
+    finally:
+        client.command("DROP TABLE bad SYNC")
+        client.close()
+
+    assert len(doubled) == 1
+    assert missing
+    assert missing[0].day == doubled[0].day
+
+
+async def _against(settings: Settings, name: str, table: str) -> list[compare.Difference]:
+    client = await connect(settings)
+    try:
+        return await compare.differences(client, await feeds.find(client, name), EPOCH, FUTURE, table)
+    finally:
+        await client.close()
+
+
+def test_every_declared_view_fills_its_table_from_its_domain(client: Client) -> None:
+    shown = client.query(
+        "SELECT name, create_table_query FROM system.tables "
+        "WHERE database = currentDatabase() AND engine = 'MaterializedView'"
+    ).result_rows
+    found = {str(name): str(sql) for name, sql in shown}
+
+    for rollup in ROLLUPS:
+        sql = found[rollup.view]
+        assert f".{rollup.target} " in sql, rollup.view
+        assert f".{rollup.domain.raw_table} " in sql, rollup.view
+        grain = {15: "toStartOfFifteenMinutes(block.occurred_at) AS bucket", 5: "toStartOfFiveMinutes("}
+        assert grain[rollup.minutes] in sql, rollup.view
+    aggregating = client.query(
+        "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine = 'AggregatingMergeTree'"
+    ).result_rows
+    assert {name for (name,) in aggregating} == set(TARGETS), "a rollup needs a line in clickhouse/rollups.py"
+
+
+def _load(client: Client, settings: Settings, events: list[Any]) -> None:
+    for table, block in bodies(events, intent()).items():
+        insert(client, settings, table, block, table)
+
+
+def test_sales_are_what_the_events_say(client: Client, store: Settings) -> None:
+    events = samples(TICKETING, 400, days=3)
+    _load(client, store, events)
+    sold = [event.data for event in events if event.spec.name == "ticket.purchased"]
+    refunded = [event.data for event in events if event.spec.name == "ticket.refunded"]
+
+    for table in ("revenue_analytics", "organizer_daily_metrics", "event_performance", "realtime_dashboard"):
+        rows = client.query(
+            "SELECT currency, sumIf(amount, event_type = 'ticket.purchased'), sum(refund_amount), "
+            "sumIf(quantity, event_type = 'ticket.purchased') "
+            f"FROM {table} WHERE event_type IN ('ticket.purchased', 'ticket.refunded') GROUP BY currency"
+        ).result_rows
+        assert {currency: tuple(rest) for currency, *rest in rows} == {
+            currency: (
+                sum(each.amount for each in sold if each.currency == currency),
+                sum(each.refund_amount for each in refunded if each.currency == currency),
+                sum(each.quantity for each in sold if each.currency == currency),
+            )
+            for currency in {each.currency for each in (*sold, *refunded)}
+        }, table
+    orders = "SELECT uniqCombined64Merge(14)(orders) FROM revenue_analytics WHERE event_type = 'ticket.purchased'"
+    assert client.query(orders).result_rows == [(len({each.order_id for each in sold}),)]
+
+
+def test_people_are_counted_once(client: Client, store: Settings) -> None:
+    events = samples(RIDES, 250, days=3)  # so few that the sketches are exact
+    _load(client, store, events)
+    active = [event for event in events if event.spec.name != "driver.location.updated"]
+    riders = {getattr(event.data, "user_id", None) for event in active} - {None, ""}
+    drivers = {getattr(event.data, "driver_id", None) for event in active} - {None, ""}
+
+    rows = client.query(
+        "SELECT uniqCombined64Merge(14)(users), uniqCombined64Merge(14)(drivers) FROM daily_users"
+    ).result_rows
+    people = client.query(
+        "SELECT uniqCombined64Merge(14)(state) FROM (SELECT arrayJoin([users, drivers]) AS state FROM daily_users)"
+    ).result_rows
+
+    assert rows == [(len(riders), len(drivers))]
+    assert people == [(len(riders | drivers),)]
+
+
+def test_a_booking_is_told_by_when_it_was_created(client: Client, store: Settings) -> None:
+    """Confirmed today, created yesterday: it counts for yesterday's conversion."""
+    events = samples(RIDES, 400, days=3)
+    _load(client, store, events)
+    confirmed = [event.data for event in events if event.spec.name == "booking.confirmed"]
+
+    rows = client.query(
+        "SELECT toDate(created_bucket), sum(events) FROM hourly_bookings "
+        "WHERE event_type = 'booking.confirmed' GROUP BY 1"
+    ).result_rows
+
+    days = [each.created_at.astimezone(UTC).date() for each in confirmed]
+    assert {day: int(count) for day, count in rows} == {day: days.count(day) for day in days}
+
+
+def test_a_driver_earns_what_the_trips_say(client: Client, store: Settings) -> None:
+    events = samples(RIDES, 400, days=3)
+    _load(client, store, events)
+    trips = [event.data for event in events if event.spec.name == "trip.completed"]
+
+    rows = client.query(
+        "SELECT driver_id, currency, sum(earnings), sum(events) FROM driver_earnings "
+        "WHERE event_type = 'trip.completed' GROUP BY driver_id, currency"
+    ).result_rows
+
+    keys = [(each.driver_id, each.currency) for each in trips]
+    assert {(driver, currency): (earned, count) for driver, currency, earned, count in rows} == {
+        key: (sum(each.driver_earnings for each in trips if (each.driver_id, each.currency) == key), keys.count(key))
+        for key in keys
+    }
+
+
+def test_percentiles_are_within_a_hundredth(client: Client, store: Settings) -> None:
+    seconds = [100 + 13 * n for n in range(200)]
+    trip = next(spec for spec in registry.of(RIDES) if spec.name == "trip.completed")
+    made = [sample(trip, random.Random(n), datetime.now(UTC)) for n in range(200)]
+    _load(
+        client,
+        store,
+        decoded([each | {"data": each["data"] | {"duration_s": s}} for each, s in zip(made, seconds, strict=True)]),
+    )
+
+    [(found,)] = client.query("SELECT quantilesDDMerge(0.01, 0.5, 0.95)(duration) FROM daily_trips").result_rows
+
+    assert found == [pytest.approx(seconds[100], rel=0.02), pytest.approx(seconds[190], rel=0.02)]
+
+
+def test_buckets_are_cut_into_days_of_any_zone(client: Client, store: Settings) -> None:
+    """Kathmandu lies 5:45 from UTC: an hourly bucket could not be cut there."""
+    events = samples(TICKETING, 200, days=2)
+    _load(client, store, events)
+    zone = timedelta(hours=5, minutes=45)
+
+    rows = client.query(
+        "SELECT toDate(bucket, 'Asia/Kathmandu') AS day, sum(events) FROM events_hourly GROUP BY day"
+    ).result_rows
+
+    days = [(event.time.astimezone(UTC) + zone).date() for event in events]
+    assert {day: int(count) for day, count in rows} == {day: days.count(day) for day in days}
