@@ -1,0 +1,31 @@
+"""A metadata database for each test, in the session's PostgreSQL."""
+
+import secrets
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from pydantic import SecretStr
+
+from metadata import migrate
+from streams.settings import Settings
+
+
+@pytest.fixture
+def empty_database(stack_settings: Settings) -> Iterator[str]:
+    """Address of a database of PostgreSQL without any table, which nobody else has."""
+    assert stack_settings.database_url is not None
+    server, _, _ = stack_settings.database_url.get_secret_value().rpartition("/")
+    name = f"test_{secrets.token_hex(6)}"
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    yield f"{server}/{name}"
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def metadata_url(empty_database: str) -> str:
+    """The same with all tables."""
+    migrate.run(Settings(database_url=SecretStr(empty_database)))
+    return empty_database
