@@ -7,6 +7,7 @@ pytest_plugins = [
     "tests.support.kafka",
     "tests.support.live",
     "tests.support.metadata",
+    "tests.support.posting",
     "tests.support.workers",
     "tests.support.order",
 ]

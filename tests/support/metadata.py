@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import psycopg
 import pytest
@@ -11,8 +12,8 @@ from metadata import migrate
 from streams.settings import Settings
 
 
-@pytest.fixture
-def empty_database(stack_settings: Settings) -> Iterator[str]:
+@contextmanager
+def fresh_database(stack_settings: Settings) -> Iterator[str]:
     """Address of a database of PostgreSQL without any table, which nobody else has."""
     assert stack_settings.database_url is not None
     server, _, _ = stack_settings.database_url.get_secret_value().rpartition("/")
@@ -22,6 +23,13 @@ def empty_database(stack_settings: Settings) -> Iterator[str]:
     yield f"{server}/{name}"
     with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def empty_database(stack_settings: Settings) -> Iterator[str]:
+    """See `fresh_database`."""
+    with fresh_database(stack_settings) as url:
+        yield url
 
 
 @pytest.fixture
