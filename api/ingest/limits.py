@@ -62,6 +62,20 @@ class _Lease:
 
     left: float = 0.0
     until: float = 0.0
+    too_few: float = 0.0
+    """Tokens that were wanted when there were too few."""
+    too_few_until: float = 0.0
+    asking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """One question at a time: else each of many requests at once would take a tenth of a second's tokens."""
+
+    def spend(self, wanted: int, now: float) -> bool:
+        """Spend tokens if there are as many left."""
+        if now >= self.until:
+            self.left = 0.0
+        if self.left < wanted:
+            return False
+        self.left -= wanted
+        return True
 
 
 class Limits:
@@ -79,8 +93,7 @@ class Limits:
         now = time.monotonic()
         if now >= self._away_until:
             try:
-                async with asyncio.timeout(ANSWER_SECONDS):
-                    wait = await self._shared(name, wanted, rate, now)
+                wait = await self._shared(name, wanted, rate)
             except (RedisError, OSError, TimeoutError):
                 self._away_until = now + AWAY_SECONDS
             else:
@@ -92,18 +105,23 @@ class Limits:
     def _bucket(self, name: str, rate: int) -> Bucket:
         return self._buckets.setdefault((name, rate), Bucket(rate))
 
-    async def _shared(self, name: str, wanted: int, rate: int, now: float) -> float:
+    async def _shared(self, name: str, wanted: int, rate: int) -> float:
         lease = self._leases.setdefault(name, _Lease())
-        if now >= lease.until:
-            lease.left = 0.0
-        if lease.left >= wanted:
-            lease.left -= wanted
+        if lease.spend(wanted, time.monotonic()):
             return 0.0
-        size = Bucket(rate).size
-        key = f"millrace:{self._group}:limit:{name}"
-        taken, wait = await self._script(keys=[key], args=[rate, size, wanted, int(rate * LEASE_SHARE)])
-        if float(wait) > 0:
-            return float(wait)
-        lease.left += float(taken) - wanted
-        lease.until = now + LEASE_SECONDS
-        return 0.0
+        async with lease.asking:
+            now = time.monotonic()
+            if lease.spend(wanted, now):  # somebody else has asked meanwhile
+                return 0.0
+            if wanted >= lease.too_few and now < lease.too_few_until:
+                return lease.too_few_until - now
+            key = f"millrace:{self._group}:limit:{name}"
+            arguments = [rate, Bucket(rate).size, wanted, int(rate * LEASE_SHARE)]
+            async with asyncio.timeout(ANSWER_SECONDS):
+                taken, wait = map(float, await self._script(keys=[key], args=arguments))
+            if wait > 0:
+                lease.too_few, lease.too_few_until = wanted, now + wait
+                return wait
+            lease.left += taken - wanted
+            lease.until = now + LEASE_SECONDS
+            return 0.0

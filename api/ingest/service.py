@@ -139,7 +139,7 @@ class Ingestion:
                 429,
                 "too_fast",
                 f"Too many {what}",
-                f"Key {key.id} may send {rate} {what} a second. Nothing was sent; send it again in {wait:.1f} s.",
+                f"Key {key.id} may send {rate} {what} a second. Nothing was sent; send it again later.",
                 wait,
                 limit=rate,
             )

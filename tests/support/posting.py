@@ -19,6 +19,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from fastapi import FastAPI
 from pydantic import SecretStr
 
+from agents.consumer import stop
 from metadata import migrate
 from metadata.keys import Keys, Scope, Wanted
 from metadata.session import connect
@@ -40,7 +41,7 @@ AUTOMATIC = ("Content-Type",)
 """What the client would add by itself."""
 
 
-def event(n: int | str = 0, kind: str = "page.viewed", **data: Any) -> dict[str, Any]:
+def event(n: int | str = 0, kind: str = "page.viewed", /, **data: Any) -> dict[str, Any]:
     """A valid event that happens now; `data` replaces fields of it."""
     made: dict[str, Any] = json.loads(json.dumps(sample(registry.events[kind], random.Random(str(n)))))
     given = {"id": f"event-{n}", "source": "/tests", "time": datetime.now(UTC).isoformat(), "data": made["data"] | data}
@@ -141,7 +142,8 @@ def ingest_settings(settings: Settings, metadata_url: str) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def _lasting(stack_settings: Settings) -> Iterator[tuple[str, FastAPI, str]]:
+def lasting_place(stack_settings: Settings) -> Iterator[tuple[str, FastAPI, str]]:
+    """Address, app and key of a web process that lives as long as the session."""
     with fresh_database(stack_settings) as url:
         settings = stack_settings.model_copy(update={"database_url": SecretStr(url), "kafka_group": "posting"})
         migrate.run(settings)
@@ -152,9 +154,9 @@ def _lasting(stack_settings: Settings) -> Iterator[tuple[str, FastAPI, str]]:
 
 
 @pytest.fixture
-async def lasting(_lasting: tuple[str, FastAPI, str]) -> AsyncIterator[Poster]:
+async def lasting(lasting_place: tuple[str, FastAPI, str]) -> AsyncIterator[Poster]:
     """A web process that outlives the test, for tests that do not look at what was sent: a start takes a second."""
-    url, app, key = _lasting
+    url, app, key = lasting_place
     async with aiohttp.ClientSession() as http:
         made = Poster(url, key, http, app)
         await made.ready()
@@ -174,7 +176,10 @@ async def records(servers: str, topics: Sequence[str] = ()) -> list[Any]:
     consumer = AIOKafkaConsumer(bootstrap_servers=servers, auto_offset_reset="earliest")
     await consumer.start()
     try:
-        places = [TopicPartition(t, p) for t in topics or source_topics() for p in consumer.partitions_for_topic(t)]
+        await consumer._client.force_metadata_update()  # the first answer may not have come yet
+        places = [
+            TopicPartition(t, p) for t in topics or source_topics() for p in consumer.partitions_for_topic(t) or ()
+        ]
         ends = await consumer.end_offsets(places)
         consumer.assign(places)
         deadline = time.monotonic() + 20
@@ -183,7 +188,7 @@ async def records(servers: str, topics: Sequence[str] = ()) -> list[Any]:
             for batch in (await consumer.getmany(timeout_ms=100)).values():
                 found += batch
     finally:
-        await consumer.stop()
+        await stop(consumer)
     return found
 
 

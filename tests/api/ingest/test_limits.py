@@ -168,6 +168,14 @@ async def test_processes_share_the_buckets(redis_url: str, rate: int) -> None:
         await client.aclose()
 
 
+async def test_many_requests_at_once_take_no_more_than_they_need(redis_url: str) -> None:
+    client = redis.asyncio.Redis.from_url(redis_url)
+    limits = Limits(client, secrets.token_hex(4))
+    found = await asyncio.gather(*(limits.take("key", 1, 100) for _ in range(150)))
+    assert found == [0.0] * 150
+    await client.aclose()
+
+
 async def test_a_batch_above_the_bucket_is_taken_when_it_is_full_and_owed_then(redis_url: str) -> None:
     client = redis.asyncio.Redis.from_url(redis_url)
     limits = Limits(client, secrets.token_hex(4))
