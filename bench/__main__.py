@@ -10,6 +10,7 @@ BENCHMARKS = {
     "inserts": "what ClickHouse spends on a row, by format and with or without views",
     "dashboard": "how far the numbers in a browser are behind the broker",
     "recovery": "counting a shard's open windows again after a crash",
+    "http": "events posted over HTTP, one and 500 a request, beside the product's own producer",
     "readme": "write the newest figures into the README",
 }
 

@@ -40,7 +40,7 @@ class Listed(StrEnum):
     """Those that were not accepted."""
 
 
-class Verdict(msgspec.Struct, omit_defaults=True):
+class Verdict(msgspec.Struct, omit_defaults=True, gc=False):
     """What became of one event."""
 
     index: int
