@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from agents import sample, skew
+from agents import sample
 from agents.deduplicate import Draft
+from streams import skew
 from streams.batch import Chunk, Decoded, Record, from_runs, runs_by_topic
 from streams.codec import Refusal, spec_of
 from streams.errors import Reject
@@ -209,9 +210,7 @@ def _skewed(part: Accepted, chunks: list[Decoded], verdicts: Mapping[int, Reject
         return []
     records = {record.offset: (decoded.chunk, record) for decoded in chunks for record in decoded.chunk.records}
     dead = [
-        _letter(
-            *records[part.offsets[i]], part.events[i], reason, f"the event time is {part.events[i].time.isoformat()}"
-        )
+        _letter(*records[part.offsets[i]], part.events[i], reason, skew.words(part.events[i].time))
         for i, reason in verdicts.items()
     ]
     _drop(part, verdicts.keys())

@@ -17,8 +17,12 @@ from redis.backoff import NoBackoff
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import errors, health, live, stream
+from api import errors, health, live, problems, stream
+from api.cors import Cors
 from api.feed import Feeds
+from api.ingest import routes as ingest
+from api.ingest.limits import Limits
+from api.ingest.service import Ingestion
 from api.news import News
 from api.numbers import Numbers
 from streams import log
@@ -63,32 +67,40 @@ def create(settings: Settings) -> FastAPI:
     )
     numbers, news = Numbers(read), News(client, settings.kafka_group, read.refresh)
     feeds = Feeds(settings.live_interval_seconds, lambda: news.next)
+    ingestion = Ingestion(settings, Limits(client, settings.kafka_group))
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         news.start()
+        ingestion.start()
         with on_signal(feeds.close):
             yield
         feeds.close()
+        await ingestion.stop()
         await news.stop()
         await client.aclose()
 
     built = FastAPI(
         title="Millrace",
         version=VERSION,
-        summary="Live metrics of ride sharing and event ticketing.",
+        summary="Events in, and live metrics of ride sharing and event ticketing out.",
         lifespan=lifespan,
         docs_url=None,  # its page would load scripts from elsewhere; docs/API.md says the same
         redoc_url=None,
     )
     errors.register(built)
+    problems.register(built)
+    built.include_router(ingest.routes(ingestion))  # first, because routes are tried in order and these are hot
     built.include_router(live.routes(numbers))
     built.include_router(stream.routes(numbers, feeds))
-    built.include_router(health.routes(numbers, feeds))
+    built.include_router(health.routes(numbers, feeds, ingestion))
     built.mount("/static", StaticFiles(directory=STATIC), name="static")
     built.add_api_route("/", page, include_in_schema=False)
+    if settings.ingest_cors_origins:
+        built.add_middleware(Cors, path=ingest.PATHS, origins=settings.ingest_cors_origins)
     built.add_middleware(SafeHeaders)
-    built.state.numbers, built.state.feeds = numbers, feeds
+    ingest.document(built)
+    built.state.numbers, built.state.feeds, built.state.ingestion = numbers, feeds, ingestion
     return built
 
 

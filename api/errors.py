@@ -9,6 +9,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from api.ingest.routes import PATHS
+from api.problems import Problem
+from api.problems import respond as problem
 from streams.errors import LiveUnavailable, QueryRefused
 
 JSON = "application/json"
@@ -48,11 +51,13 @@ def register(app: FastAPI) -> None:
         return respond(STATUS.get(content["error"]["code"], 400), content)
 
     @app.exception_handler(RequestValidationError)
-    async def parameters(_: Request, error: RequestValidationError) -> Response:
+    async def parameters(request: Request, error: RequestValidationError) -> Response:
         wrong = error.errors()[0]
         name = ".".join(str(part) for part in wrong["loc"][1:])
         message = f"Parameter {name!r} does not fit: {wrong['msg']}."
         hint = "docs/API.md and /openapi.json list every parameter."
+        if request.url.path.startswith(PATHS):
+            return problem(Problem(400, "bad_parameter", "A parameter does not fit", f"{message} {hint}"))
         return respond(400, body("bad_parameter", message, value=str(wrong.get("input", "")), hint=hint))
 
     @app.exception_handler(HTTPException)
@@ -60,4 +65,7 @@ def register(app: FastAPI) -> None:
         code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "refused")
         message = f"{request.method} {request.url.path}: {error.detail}."
         hint = "docs/API.md and /openapi.json list every address."
+        if request.url.path.startswith(PATHS):
+            title, headers = code.replace("_", " ").capitalize(), error.headers
+            return problem(Problem(error.status_code, code, title, f"{message} {hint}", headers=headers))
         return respond(error.status_code, body(code, message, value=request.url.path, hint=hint))

@@ -7,13 +7,14 @@ from fastapi.responses import Response
 from api import models, render
 from api.errors import JSON
 from api.feed import Feeds
+from api.ingest.service import Ingestion
 from api.numbers import Numbers
 from streams.errors import LiveUnavailable
 from streams.version import VERSION
 from tables.live import View
 
 
-def routes(numbers: Numbers, feeds: Feeds) -> APIRouter:
+def routes(numbers: Numbers, feeds: Feeds, ingestion: Ingestion) -> APIRouter:
     """The router of the probes."""
     router = APIRouter(tags=["health"])
 
@@ -34,7 +35,8 @@ def routes(numbers: Numbers, feeds: Feeds) -> APIRouter:
         """Details for people: what each shard said last. Always 200."""
         view, problem = await look(numbers)
         content = {"ready": view is not None, "redis": problem, "version": VERSION, "listeners": feeds.listeners}
-        return Response(msgspec.json.encode(content | {"head": render.head(view) if view else None}), media_type=JSON)
+        more = {"ingestion": ingestion.problem or "ok", "head": render.head(view) if view else None}
+        return Response(msgspec.json.encode(content | more), media_type=JSON)
 
     return router
 

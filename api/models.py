@@ -241,6 +241,8 @@ class Health(Ready):
     """Of this program."""
     listeners: int
     """Clients of the live streams."""
+    ingestion: str
+    """`ok`, or why no event can be posted now."""
     head: Head | None
     """What the shards say; null while Redis is away."""
 

@@ -18,6 +18,7 @@ the same for programs.
   shard that has fallen silent still counts with what it said last, and is listed in `stale_shards`.
 - Numbers are read again when a shard has published, or after half a second; many viewers cost one read.
 - Errors are JSON: `{"error": {"code", "message", "value", "hint", "near"}}`: what, which value, and what to do.
+  Those of `/v1/events` are problem details (RFC 9457). How events are posted: [HTTP ingestion](http-ingestion.md).
 """
 
 
@@ -62,6 +63,8 @@ def _operation(title: str, operation: dict[str, Any]) -> list[str]:
         lines += ["| parameter | default | meaning |", "|---|---|---|"]
         lines += [_parameter(parameter) for parameter in parameters]
         lines.append("")
+    if body := operation.get("requestBody"):
+        lines += [f"Body: {', '.join(f'`{name}`' for name in body['content'])}.", ""]
     for code, answer in operation["responses"].items():
         if code != "422":
             lines.append(f"- {code}: {_answer(answer)}")
@@ -86,14 +89,10 @@ def _answer(answer: dict[str, Any]) -> str:
 
 
 def _model(name: str, model: dict[str, Any]) -> list[str]:
-    lines = [
-        f"## {name}",
-        "",
-        _flowing(model.get("description", "")),
-        "",
-        "| field | type | meaning |",
-        "|---|---|---|",
-    ]
+    lines = [f"## {name}", "", _flowing(model.get("description", "")), ""]
+    if "enum" in model:
+        return [*lines, ", ".join(f"`{value}`" for value in model["enum"]), ""]
+    lines += ["| field | type | meaning |", "|---|---|---|"]
     for field, schema in model["properties"].items():
         lines.append(f"| `{field}` | {_type(schema)} | {_flowing(schema.get('description', ''))} |")
     return [*lines, ""]

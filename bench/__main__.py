@@ -12,6 +12,7 @@ BENCHMARKS = {
     "memory": "whether the memory of a worker stays flat over half an hour",
     "recovery": "counting a shard's open windows again after a crash",
     "volume": "20 million events: JSON against bytes on disk, parts made, and how fast they came in",
+    "http": "events posted over HTTP, one and 500 a request, beside the product's own producer",
     "readme": "write the newest figures into the README",
 }
 

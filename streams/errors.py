@@ -17,6 +17,7 @@ MillraceError
 +-- IntentConflict          another owner's record is ahead of ours: let the shard go and recover
 +-- QueryRefused            a reader asked for what there is not; the text says what there is
 +-- LiveUnavailable         Redis is away, so nothing live can be read; the next request tries again
++-- MetadataUnavailable     PostgreSQL is away, so keys cannot be read; the next request tries again
 """
 
 from enum import StrEnum
@@ -104,6 +105,10 @@ class QueryRefused(MillraceError):
 
 class LiveUnavailable(MillraceError):
     """Redis cannot be reached, so live windows cannot be read. The next request tries again."""
+
+
+class MetadataUnavailable(MillraceError):
+    """PostgreSQL cannot be reached, so nothing of the metadata database can be read. The next request tries again."""
 
 
 class Reject(StrEnum):

@@ -1,11 +1,13 @@
 """Every Prometheus metric of the worker, one sentence each; docs/metrics.md is generated from this list."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.metrics import MetricWrapperBase
+
+from streams import http_metrics
 
 REGISTRY = CollectorRegistry()
 
@@ -169,22 +171,31 @@ for _name in ("unreachable", "overloaded", "refused", "internal"):
 def reference() -> str:
     """The text of docs/metrics.md."""
     lines = [
-        "<!-- Written by `make docs` from streams/metrics.py. -->",
+        "<!-- Written by `make docs` from streams/metrics.py and streams/http_metrics.py. -->",
         "# Metrics",
         "",
         "Every worker serves these on `/metrics` of its own port. Units are seconds, bytes and counts.",
         "`millrace_invariants_broken_total` must stay 0: alert on anything else.",
         "",
-        "| metric | type | labels | meaning |",
-        "|---|---|---|---|",
+        *_table(globals()),
+        "",
+        "Every web process serves these on `/metrics` of `API_PORT`.",
+        "",
+        *_table(vars(http_metrics)),
     ]
-    for metric in globals().values():
+    return "\n".join(lines) + "\n"
+
+
+def _table(names: Mapping[str, object]) -> list[str]:
+    """A line for each metric of a module."""
+    lines = ["| metric | type | labels | meaning |", "|---|---|---|---|"]
+    for metric in names.values():
         if isinstance(metric, MetricWrapperBase):
             (family,) = metric.describe()
             name = family.name + ("_total" if family.type == "counter" else "")
             labels = ", ".join(f"`{label}`" for label in metric._labelnames)
             lines.append(f"| `{name}` | {family.type} | {labels} | {family.documentation} |")
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 @contextmanager

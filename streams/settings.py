@@ -158,6 +158,32 @@ class Settings(BaseSettings):
     live_stale_seconds: Seconds = 5
     """A shard that published nothing for so long is shown as stale, with its age."""
 
+    # HTTP ingestion
+    api_key_cache_seconds: Seconds = 2
+    """How long a web process believes what it knows of an API key: a revoked one is refused within this time."""
+    api_key_grace_seconds: Seconds = 300
+    """How long known keys go on while PostgreSQL is away; nobody can revoke one meanwhile."""
+    ingest_requests_per_second: Count = 5000
+    """Requests a second of one key over all web processes, unless the key has a limit of its own."""
+    ingest_events_per_second: Count = 50000
+    """Events a second of one key over all web processes, unless the key has a limit of its own."""
+    ingest_body_bytes: Count = 8388608
+    """Bytes of one request at most, and as many after decompression."""
+    ingest_items: Count = 5000
+    """Events of one request at most."""
+    ingest_concurrency: Count = 256
+    """Requests that one web process works on at the same time; further ones are told to come again."""
+    ingest_buffer_bytes: Count = 134217728
+    """Bytes of bodies and of records without acknowledgement that one web process holds at most."""
+    ingest_read_seconds: Annotated[float, Field(gt=0)] = 30
+    """How long a client may take to send its request."""
+    ingest_ack_seconds: Annotated[float, Field(gt=0)] = 10
+    """Longest wait for the broker's acknowledgement; after it the outcome is told as unknown."""
+    ingest_stalled_seconds: Annotated[float, Field(gt=0)] = 3
+    """A broker that owes an acknowledgement for so long counts as away: new requests are told so at once."""
+    ingest_cors_origins: str = ""
+    """Origins whose pages may post events, as `https://www.example.com,https://example.org`, or `*`; empty: none."""
+
     # The worker and the machine
     worker_port: Annotated[int, Field(ge=0, le=65535)] = 9097
     """Port of the worker's own pages and `/metrics`; 0 takes a free one."""

@@ -6,6 +6,8 @@ pytest_plugins = [
     "tests.support.stack",
     "tests.support.kafka",
     "tests.support.live",
+    "tests.support.metadata",
+    "tests.support.posting",
     "tests.support.workers",
     "tests.support.order",
 ]

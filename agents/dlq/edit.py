@@ -8,9 +8,8 @@ from typing import Any
 
 import msgspec
 
-from agents import skew
 from agents.judge import Policy
-from streams import codec
+from streams import codec, skew
 from streams.errors import ConfigurationError
 from streams.letter import ATTEMPT_HEADER, REPLAY_PREFIX, Letter
 
@@ -146,5 +145,5 @@ def _opinion(found: Any, rules: Rules) -> str:
     policy = rules.policy
     too_old_before = rules.now - timedelta(days=policy.cold_days)
     for reason in skew.verdicts([found], rules.now, policy.skew_seconds, too_old_before).values():
-        return f"{reason} time: the event time is {found.time.isoformat()}"
+        return f"{reason} time: {skew.words(found.time)}"
     return ""

@@ -30,6 +30,7 @@ from deploy.local.view import draw
 from deploy.local.watch import TICK_SECONDS, Watch
 from deploy.local.web import web_part
 from deploy.local.worker import is_ready, quantile, stopped, worker_part
+from metadata import migrate as metadata
 from streams.cli import topics
 from streams.errors import MillraceError, SinkUnavailable
 from streams.settings import Settings
@@ -92,7 +93,7 @@ class Run:
     def _prepare(self, settings: Settings) -> Totals:
         """Step 1, after the parts; returns what the tables hold already."""
         self._say("parts are up, applying migrations")
-        applied = migrate.run(settings)
+        applied = migrate.run(settings) + metadata.run(settings)
         created = asyncio.run(topics.create(settings))
         before = count(settings)
         self._say(f"{applied} migrations applied, {len(created)} topics created, starting the worker")
@@ -119,6 +120,7 @@ class Run:
             beside = {"workers": [worker.url for worker in self.workers], "dashboard": dashboard}
             found = {"urls": urls | beside}
             self.emit(json.dumps(found | {"database": settings.clickhouse_database, "home": str(self.stack.home)}))
+        self._say(f"post events to {dashboard}/v1/events with a key of `millrace keys create NAME`")
         self._say(f"ready; the dashboard is at {dashboard} ; ctrl-c stops everything")
 
     def _produce(self, settings: Settings, watch: Watch) -> None:

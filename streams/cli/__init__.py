@@ -22,7 +22,8 @@ class Entry(NamedTuple):
 COMMANDS: dict[str, Entry] = {
     "up": Entry("local:up", "Start everything on this machine, with a demo."),
     "topics": Entry("topics", "Create, show and check the Kafka topics."),
-    "migrate": Entry("migrate", "Create and change the tables in ClickHouse."),
+    "migrate": Entry("migrate", "Create and change the tables in ClickHouse and PostgreSQL."),
+    "keys": Entry("keys", "Make, list and revoke API keys."),
     "hold": Entry("hold", "Close all shards for maintenance, and let them go on."),
     "batches": Entry("batches:batches", "Show the audit trail: what every batch took and delivered."),
     "intents": Entry("intents", "Show and repair the log of intents."),
@@ -32,7 +33,7 @@ COMMANDS: dict[str, Entry] = {
     "load": Entry("load:load", "Send generated traffic, with as many faults as wanted."),
     "replay": Entry("replay", "Send recorded events of the real world."),
     "analytics": Entry("analytics", "Run the worker, and try it with generated traffic."),
-    "web": Entry("web:web", "Serve the live API and the dashboard."),
+    "web": Entry("web:web", "Serve the API, HTTP ingestion and the dashboard."),
     "settings": Entry("settings", "Show the settings in force."),
     "docs": Entry("docs:docs", "Write the generated documents again, or check that they are current."),
 }

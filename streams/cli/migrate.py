@@ -1,25 +1,27 @@
-"""`millrace migrate`: the schema of ClickHouse: what is applied, what is pending, and applying it."""
+"""`millrace migrate`: the schema of ClickHouse and of PostgreSQL: what is applied, what is pending, and applying it."""
 
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from clickhouse_connect.driver.client import Client
 
 from clickhouse import migrate, structure
 from clickhouse.client import connect_sync
+from metadata import migrate as metadata
 from streams.settings import Settings, load
 
-app = typer.Typer(no_args_is_help=True, help="Create and change the tables in ClickHouse.")
+app = typer.Typer(no_args_is_help=True, help="Create and change the tables in ClickHouse and PostgreSQL.")
 
+NO_METADATA = "metadata: DATABASE_URL is not set, so there are no API keys and nothing can be posted over HTTP"
 COLOURS = {"applied": "green", "partial": "yellow", "pending": "red"}
 
 
 @app.callback()
 def migrations() -> None:
-    """Create and change the tables in ClickHouse."""
+    """Create and change the tables in ClickHouse, and those of the metadata database in PostgreSQL."""
 
 
 @app.command()
@@ -27,8 +29,9 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
     """Show which migrations are applied. Changes nothing."""
     with _connected() as (client, settings):
         states = migrate.status(client, settings.clickhouse_database, migrate.load())
+    kept = metadata.status(settings) if settings.database_url else []
     if as_json:
-        rows = [
+        rows: list[dict[str, Any]] = [
             {
                 "migration": state.name,
                 "state": state.word,
@@ -39,13 +42,24 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
             }
             for state in states
         ]
+        rows += [
+            {"migration": f"metadata {state.name}", "state": _word(state.applied), "done": int(state.applied)}
+            | {"statements": 1, "finished_at": None, "owner": None}
+            for state in kept
+        ]
         typer.echo(json.dumps(rows, indent=2))
         return
     width = max((len(state.name) for state in states), default=0)
+    metadata_width = max((len(state.name) for state in kept), default=0)
     for state in states:
         when = f"{state.finished_at:%Y-%m-%d %H:%M:%S} UTC by {state.owner}" if state.finished_at else ""
         word = typer.style(state.word.ljust(8), fg=COLOURS[state.word])
         typer.echo(f"{state.name.ljust(width)}  {word}  {state.done:>3}/{state.statements:<3}  {when}".rstrip())
+    if not settings.database_url:
+        typer.echo(NO_METADATA)
+    for name, applied in kept:
+        word = typer.style(_word(applied).ljust(8), fg=COLOURS[_word(applied)])
+        typer.echo(f"metadata {name.ljust(metadata_width)}  {word}")
 
 
 @app.command()
@@ -63,10 +77,17 @@ def plan() -> None:
 def apply() -> None:
     """Create the database, execute all pending statements, and let the tables follow the settings.
 
-    Any number of processes may do this at the same time, and it goes on after a crash where it ended.
+    Where DATABASE_URL is set, the metadata database in PostgreSQL follows. Any number of processes may do this at the
+    same time, and it goes on after a crash where it ended.
     """
-    done = migrate.run(load(), on_step=_report)
+    settings = load()
+    done = migrate.run(settings, on_step=_report)
     typer.echo(f"{done} statements executed" if done else "nothing was pending")
+    if not settings.database_url:
+        typer.echo(NO_METADATA)
+        return
+    done = metadata.run(settings)
+    typer.echo(f"metadata: {done} migrations applied" if done else "metadata: nothing was pending")
 
 
 @app.command()
@@ -74,6 +95,10 @@ def dump() -> None:
     """Print the schema as ClickHouse holds it; checked in as clickhouse/structure.sql."""
     with _connected() as (client, settings):
         typer.echo(structure.dump(client, settings.clickhouse_database), nl=False)
+
+
+def _word(applied: bool) -> str:
+    return "applied" if applied else "pending"
 
 
 def _report(step: migrate.Step) -> None:

@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -76,6 +77,17 @@ async def send(servers: str, count: int) -> None:
             await producer.send(spec.topic, value, key=b"one", partition=0)
 
 
+def post(url: str, home: Path) -> None:
+    """Post a page view with a new key, as the output says."""
+    command = [sys.executable, "-m", "streams.cli", "keys", "create", "test"]
+    env = os.environ | {"MILLRACE_HOME": str(home)}
+    key = subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout.strip()
+    body = json.dumps(sample(registry.events["page.viewed"], random.Random(8))).encode()
+    head = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    with urllib.request.urlopen(urllib.request.Request(f"{url}/v1/events", body, head), timeout=30) as answer:
+        assert json.load(answer)["accepted"] == 1
+
+
 def test_totals_are_exact_and_stdout_holds_two_lines(tmp_path: Path) -> None:
     before = on_tmpfs()
     with up(tmp_path / "home") as (process, first):
@@ -84,15 +96,17 @@ def test_totals_are_exact_and_stdout_holds_two_lines(tmp_path: Path) -> None:
         status, text = page(urls["dashboard"], "")
         assert (status, b"<title>Millrace" in text) == (200, True)
         asyncio.run(send(urls["broker"], 500))
+        post(urls["dashboard"], tmp_path / "home")
         query = f"SELECT count() FROM {first['database']}.page_views"
-        until("the rows", lambda: ask(urls["clickhouse"], query) == "498\n")
+        until("the rows", lambda: ask(urls["clickhouse"], query) == "499\n")
         pids = tree(process.pid)[1:]
         process.send_signal(signal.SIGINT)
         assert process.stdout is not None
         totals = json.loads(process.stdout.read())
         assert process.wait(30) == 0
-    assert totals["rows"]["events"] == totals["rows"]["page_views"] == 498
-    assert sum(totals["rows"].values()) == 2 * 498
+    assert totals["rows"]["events"] == totals["rows"]["page_views"] == 499
+    assert sum(totals["rows"].values()) == 2 * 499
+    assert f"post events to {urls['dashboard']}/v1/events" in (tmp_path / "stderr").read_text()
     assert totals["dead_letters"] == {"malformed": 1}
     assert (totals["duplicates"], totals["sampled_out"], totals["sent"]) == (1, 0, 0)
     assert 0 < totals["freshness_p95_seconds"] < 60

@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from clickhouse import migrate
 from clickhouse.client import connect_sync
-from streams.cli.migrate import app
+from streams.cli.migrate import NO_METADATA, app
 from streams.errors import SinkUnavailable
 from streams.settings import Settings
 
@@ -41,12 +41,20 @@ def test_from_nothing_to_applied(database: str) -> None:
 
     assert f"{STATEMENTS} statements executed" in call("apply").output
 
-    assert call("apply").output == "nothing was pending\n"
+    assert call("apply").output == f"nothing was pending\n{NO_METADATA}\n"
     assert call("plan").output == "-- nothing is pending\n"
     states = json.loads(call("status", "--json").output)
     assert {state["state"] for state in states} == {"applied"}
     assert sum(state["done"] for state in states) == STATEMENTS
     assert "applied" in call("status").output
+
+
+def test_the_metadata_database_follows(database: str, empty_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", empty_database)
+    assert "metadata 0001 API keys  pending" in call("status").output
+    assert "metadata: 1 migrations applied" in call("apply").output
+    assert call("apply").output == "nothing was pending\nmetadata: nothing was pending\n"
+    assert json.loads(call("status", "--json").output)[-1]["state"] == "applied"
 
 
 def test_dump_names_no_database_of_ours(database: str) -> None:

@@ -9,8 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from agents import skew
-from streams import codec
+from streams import codec, skew
 from streams.errors import Reject
 from streams.events import registry
 from streams.sampling import threshold, ticket

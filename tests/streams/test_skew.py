@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from agents.skew import verdicts
 from streams.errors import Reject
+from streams.skew import verdicts
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 OLDEST = NOW - timedelta(days=730)

@@ -24,3 +24,8 @@ def verdicts(
     refused = {index: Reject.IN_FUTURE for index, time in enumerate(times) if time > latest}
     refused |= {index: Reject.TOO_OLD for index, time in enumerate(times) if time < too_old_before}
     return refused
+
+
+def words(time: datetime) -> str:
+    """What such a refusal says."""
+    return f"the event time is {time.isoformat()}"

@@ -1,0 +1,1 @@
+"""The metadata database in PostgreSQL: its tables, their migrations, and what reads and writes them."""

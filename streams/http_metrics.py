@@ -1,0 +1,59 @@
+"""Every Prometheus metric of the web process, one sentence each; docs/metrics.md is generated from this list."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+REGISTRY = CollectorRegistry()
+
+REQUESTS = Counter(
+    "millrace_ingest_requests",
+    "Requests to post events, by what they held (structured, binary, batch, ndjson, none where it was not read) and "
+    "status of the answer.",
+    ["mode", "status"],
+    registry=REGISTRY,
+)
+ITEMS = Counter(
+    "millrace_ingest_events",
+    "Events posted, by outcome: accepted, unknown, unsent, or the reason of the refusal.",
+    ["outcome"],
+    registry=REGISTRY,
+)
+BYTES = Counter(
+    "millrace_ingest_bytes",
+    "Bytes of bodies, by form (received, inflated where they were compressed).",
+    ["form"],
+    registry=REGISTRY,
+)
+SECONDS = Histogram(
+    "millrace_ingest_seconds",
+    "Seconds from the head of a request to its answer.",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
+    registry=REGISTRY,
+)
+UNDERWAY = Gauge("millrace_ingest_underway", "Requests to post events that are being worked on.", registry=REGISTRY)
+HELD = Gauge(
+    "millrace_ingest_held_bytes",
+    "Bytes of bodies and of records without acknowledgement that the process holds.",
+    registry=REGISTRY,
+)
+TURNED_AWAY = Counter(
+    "millrace_ingest_turned_away",
+    "Requests that were answered with 429 or 503, by cause.",
+    ["cause"],
+    registry=REGISTRY,
+)
+LIMITS_LOCAL = Gauge(
+    "millrace_ingest_limits_local",
+    "1 while Redis is away, so that each web process counts the limits of a key for itself.",
+    registry=REGISTRY,
+)
+KEY_LOOKUPS = Counter(
+    "millrace_api_key_lookups",
+    "Questions to PostgreSQL about an API key, by result (found, unknown, failed).",
+    ["result"],
+    registry=REGISTRY,
+)
+PRODUCERS = Counter(
+    "millrace_ingest_producers",
+    "Connections of the producer that were made: one at the start, one after each failure that it cannot go on from.",
+    registry=REGISTRY,
+)
