@@ -41,8 +41,8 @@ CREATE TABLE {database}.booking_events
 ENGINE = MergeTree
 PARTITION BY toDate(occurred_at)
 ORDER BY (event_type, toStartOfHour(occurred_at), user_id, occurred_at)
-TTL toDate(occurred_at) + toIntervalDay(732)
-SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+TTL toDate(occurred_at) + toIntervalDay(90) TO VOLUME 'cold', toDate(occurred_at) + toIntervalDay(732)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
 CREATE TABLE {database}.chain_repairs
 (
@@ -121,8 +121,8 @@ CREATE TABLE {database}.dead_letters
 ENGINE = MergeTree
 PARTITION BY toDate(ingested_at)
 ORDER BY (topic, shard, offset)
-TTL toDate(ingested_at) + toIntervalDay(732)
-SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+TTL toDate(ingested_at) + toIntervalDay(90) TO VOLUME 'cold', toDate(ingested_at) + toIntervalDay(367)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
 CREATE TABLE {database}.delivered
 (
@@ -211,8 +211,8 @@ CREATE TABLE {database}.events
 ENGINE = MergeTree
 PARTITION BY toDate(occurred_at)
 ORDER BY (ifNull(user_id, ''), ifNull(session_id, ''), occurred_at)
-TTL toDate(occurred_at) + toIntervalDay(732)
-SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+TTL toDate(occurred_at) + toIntervalDay(90) TO VOLUME 'cold'
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
 CREATE TABLE {database}.events_raw
 (
@@ -313,13 +313,30 @@ CREATE TABLE {database}.events_raw
 ENGINE = MergeTree
 PARTITION BY toDate(occurred_at)
 ORDER BY (user_id, if(user_id = '', ifNull(driver_id, ''), ''), occurred_at)
-TTL toDate(occurred_at) + toIntervalDay(732)
-SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+TTL toDate(occurred_at) + toIntervalDay(90) TO VOLUME 'cold'
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
 CREATE TABLE {database}.holds
 (
     `name` String,
     `reason` String,
+    `held` UInt8,
+    `at` DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')
+)
+ENGINE = ReplacingMergeTree(at)
+ORDER BY name
+SETTINGS default_compression_codec = 'ZSTD(1)', index_granularity = 8192;
+
+CREATE TABLE {database}.legal_holds
+(
+    `name` String,
+    `relation` String,
+    `first_day` Date32,
+    `last_day` Date32,
+    `domain` String,
+    `person` String,
+    `reason` String,
+    `actor` String,
     `held` UInt8,
     `at` DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')
 )
@@ -355,8 +372,8 @@ CREATE TABLE {database}.location_events
 ENGINE = MergeTree
 PARTITION BY toDate(occurred_at)
 ORDER BY (driver_id, occurred_at)
-TTL toDate(occurred_at) + toIntervalDay(732)
-SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+TTL toDate(occurred_at) + toIntervalDay(14) TO VOLUME 'cold', toDate(occurred_at) + toIntervalDay(92)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
 CREATE TABLE {database}.metrics_realtime
 (
@@ -376,8 +393,8 @@ CREATE TABLE {database}.metrics_realtime
 ENGINE = ReplacingMergeTree
 PARTITION BY toDate(starts_at)
 ORDER BY (window, starts_at, key, shard, revision)
-TTL toDate(starts_at) + toIntervalDay(732)
-SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', index_granularity = 8192;
+TTL toDate(starts_at) + toIntervalDay(90) TO VOLUME 'cold', toDate(starts_at) + toIntervalDay(732)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', index_granularity = 8192, storage_policy = 'hot_cold';
 
 CREATE VIEW {database}.metrics_realtime_latest
 (
@@ -455,8 +472,8 @@ CREATE TABLE {database}.page_views
 ENGINE = MergeTree
 PARTITION BY toDate(occurred_at)
 ORDER BY (toStartOfHour(occurred_at), ifNull(session_id, ''), occurred_at)
-TTL toDate(occurred_at) + toIntervalDay(732)
-SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+TTL toDate(occurred_at) + toIntervalDay(90) TO VOLUME 'cold', toDate(occurred_at) + toIntervalDay(732)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
 CREATE TABLE {database}.payment_events
 (
@@ -493,8 +510,8 @@ CREATE TABLE {database}.payment_events
 ENGINE = MergeTree
 PARTITION BY toDate(occurred_at)
 ORDER BY (event_type, toStartOfHour(occurred_at), user_id, occurred_at)
-TTL toDate(occurred_at) + toIntervalDay(732)
-SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+TTL toDate(occurred_at) + toIntervalDay(90) TO VOLUME 'cold', toDate(occurred_at) + toIntervalDay(732)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
 CREATE TABLE {database}.repairs
 (
@@ -509,6 +526,34 @@ CREATE TABLE {database}.repairs
 )
 ENGINE = ReplacingMergeTree(done)
 ORDER BY (shard, relation, day, chain, intent, nonce)
+SETTINGS default_compression_codec = 'ZSTD(1)', index_granularity = 8192;
+
+CREATE TABLE {database}.retention_locks
+(
+    `state` LowCardinality(String),
+    `lock` UInt32,
+    `owner` String,
+    `at` DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')
+)
+ENGINE = MergeTree
+ORDER BY (lock, at)
+SETTINGS default_compression_codec = 'ZSTD(1)', index_granularity = 8192;
+
+CREATE TABLE {database}.retention_log
+(
+    `at` DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC'),
+    `run` String,
+    `actor` LowCardinality(String),
+    `action` LowCardinality(String),
+    `relation` LowCardinality(String),
+    `partition` String,
+    `rows` UInt64,
+    `bytes` UInt64,
+    `hash` String,
+    `detail` String CODEC(ZSTD(3))
+)
+ENGINE = MergeTree
+ORDER BY (relation, partition, at)
 SETTINGS default_compression_codec = 'ZSTD(1)', index_granularity = 8192;
 
 CREATE TABLE {database}.route_events
@@ -548,8 +593,8 @@ CREATE TABLE {database}.route_events
 ENGINE = MergeTree
 PARTITION BY toDate(occurred_at)
 ORDER BY (event_type, toStartOfHour(occurred_at), driver_id, occurred_at)
-TTL toDate(occurred_at) + toIntervalDay(732)
-SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+TTL toDate(occurred_at) + toIntervalDay(90) TO VOLUME 'cold', toDate(occurred_at) + toIntervalDay(732)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
 CREATE TABLE {database}.ticket_sales
 (
@@ -591,8 +636,8 @@ CREATE TABLE {database}.ticket_sales
 ENGINE = MergeTree
 PARTITION BY toDate(occurred_at)
 ORDER BY (organizer_id, ticketed_event_id, event_type, occurred_at)
-TTL toDate(occurred_at) + toIntervalDay(732)
-SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+TTL toDate(occurred_at) + toIntervalDay(90) TO VOLUME 'cold', toDate(occurred_at) + toIntervalDay(732)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
 CREATE TABLE {database}.trip_events
 (
@@ -639,8 +684,8 @@ CREATE TABLE {database}.trip_events
 ENGINE = MergeTree
 PARTITION BY toDate(occurred_at)
 ORDER BY (event_type, toStartOfHour(occurred_at), driver_id, occurred_at)
-TTL toDate(occurred_at) + toIntervalDay(732)
-SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+TTL toDate(occurred_at) + toIntervalDay(90) TO VOLUME 'cold', toDate(occurred_at) + toIntervalDay(732)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
 CREATE TABLE {database}.user_events
 (
@@ -667,8 +712,8 @@ CREATE TABLE {database}.user_events
 ENGINE = MergeTree
 PARTITION BY toDate(occurred_at)
 ORDER BY (event_type, toStartOfHour(occurred_at), user_id, occurred_at)
-TTL toDate(occurred_at) + toIntervalDay(732)
-SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+TTL toDate(occurred_at) + toIntervalDay(90) TO VOLUME 'cold', toDate(occurred_at) + toIntervalDay(732)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
 CREATE MATERIALIZED VIEW {database}.booking_events_mv TO {database}.booking_events
 (

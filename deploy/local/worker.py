@@ -27,6 +27,8 @@ HANDED_OVER = (
     "kafka_forgets",
     "clickhouse_url",
     "clickhouse_database",
+    "clickhouse_storage_policy",
+    "archive_url",
     "redis_url",
     "database_url",
 )

@@ -1,0 +1,58 @@
+"""Where a person's rows are: conditions in SQL over the columns that hold ids of persons."""
+
+from collections.abc import Mapping, Sequence
+
+from clickhouse_connect.driver.client import Client
+
+from clickhouse.columns import DEAD_LETTERS
+from streams.persons import PERSON_FIELDS
+
+BYTES_TABLE = "dead_letters"
+"""Holds whole messages, in which an id may stand anywhere."""
+WINDOWS_TABLE = "metrics_realtime"
+"""Holds keys of windows, of which some name a person."""
+
+_BOUNDARY = "[^A-Za-z0-9_.@-]"
+_TEXTS = [column.name for column in DEAD_LETTERS if column.name in ("key", "value", "message", "field", "event_id")]
+
+
+def columns(client: Client, database: str) -> dict[str, tuple[str, ...]]:
+    """Per table the columns that hold ids of persons, read from the database; tables without any are left out."""
+    rows = client.query(
+        "SELECT c.table, groupArray(c.name) FROM system.columns AS c "
+        "INNER JOIN system.tables AS t ON t.database = c.database AND t.name = c.table "
+        "WHERE c.database = {database:String} AND c.name IN {names:Array(String)} AND t.engine LIKE '%MergeTree' "
+        "GROUP BY c.table ORDER BY c.table",
+        parameters={"database": database, "names": list(PERSON_FIELDS)},
+    ).result_rows
+    return {str(table): tuple(sorted(map(str, names))) for table, names in rows}
+
+
+def conditions(found: Mapping[str, Sequence[str]], windows: Sequence[str]) -> dict[str, str]:
+    """Per table the condition, with the parameter `person`, that a row is of a person.
+
+    `found`: see `columns`; `windows`: those whose key names a person.
+    """
+    known = {table: " OR ".join(f"{name} = {{person:String}}" for name in names) for table, names in found.items()}
+    known[BYTES_TABLE] = _in_bytes()
+    if windows:
+        names = ", ".join(f"'{name}'" for name in windows)
+        known[WINDOWS_TABLE] = f"window IN ({names}) AND has(key, {{person:String}})"
+    return known
+
+
+def in_domain(condition: str, table_columns: Sequence[str], domain: str) -> str:
+    """The condition for one domain, in a table that several share."""
+    if domain and "domain" in table_columns:
+        return f"({condition}) AND domain = '{domain}'"
+    if domain and "topic" in table_columns:
+        return f"({condition}) AND startsWith(topic, '{domain}.')"
+    return condition
+
+
+def _in_bytes() -> str:
+    """The id as a word of its own, not as a part of another one: `user-1` is not in `user-12`."""
+    pattern = f"concat('(^|{_BOUNDARY})', regexpQuoteMeta({{person:String}}), '($|{_BOUNDARY})')"
+    texts = [f"match({name}, {pattern})" for name in _TEXTS]
+    texts.append(f"arrayExists(h -> match(h.2, {pattern}), headers)")
+    return " OR ".join(texts)
