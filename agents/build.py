@@ -26,6 +26,7 @@ from agents.rules import rules_of
 from agents.shard import Flow, Sizes, Surroundings
 from agents.shards import Positions, Shards, every
 from agents.source import Source
+from agents.suppress import Suppressed, pseudonyms_of
 from agents.watch import Watch
 from agents.webhook import Webhook, open_webhook
 from agents.windows import Realtime
@@ -37,6 +38,7 @@ from clickhouse.partials import Partials
 from clickhouse.realtime import RealtimeTable
 from clickhouse.repair import Repairs
 from clickhouse.sink import Sink
+from clickhouse.suppressions import Suppressions
 from clickhouse.witness import Clock, Witness
 from streams.errors import ConfigurationError, SinkUnavailable
 from streams.settings import Settings
@@ -169,6 +171,7 @@ async def open_worker(
     locate = Locate(zones.points(), places.load())
     redis = _redis(settings)
     pressure = Pressure(client, settings.batch_parts_soft_limit)
+    suppressed = Suppressed(Suppressions(client), pseudonyms_of(settings))
     around = Surroundings(
         group=settings.kafka_group,
         version=version,
@@ -178,11 +181,11 @@ async def open_worker(
         memory=Memory(settings.duplicate_memory_events, settings.duplicate_memory_seconds),
         memory_seconds=settings.duplicate_memory_seconds,
         render=Render(locate),
-        policy=Policy(settings.skew_seconds, settings.metrics_cold_days, settings.location_sample_rate),
+        policy=Policy(settings.skew_seconds, settings.metrics_cold_days, settings.location_sample_rate, suppressed),
         sizes=_sizes(settings),
         limits=limits,
         beginning=Beginning(settings.kafka_reset, settings.kafka_forgets, version),
-        gate=Gate(Holds(client)),
+        gate=Gate(Holds(client), suppressed),
         page=page,
         realtime=_realtime(settings, client, redis, names, {} if table is None else table, locate.place),
         counted=asyncio.Event(),

@@ -138,6 +138,20 @@ ENGINE = ReplacingMergeTree(intent)
 ORDER BY (shard, relation)
 SETTINGS default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
 
+CREATE TABLE {database}.erasures
+(
+    `erasure` String,
+    `pseudonym` String,
+    `domain` LowCardinality(String),
+    `state` LowCardinality(String),
+    `receipt` String CODEC(ZSTD(3)),
+    `actor` LowCardinality(String),
+    `at` DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')
+)
+ENGINE = MergeTree
+ORDER BY (pseudonym, at)
+SETTINGS default_compression_codec = 'ZSTD(1)', index_granularity = 8192;
+
 CREATE TABLE {database}.events
 (
     `event_id` String,
@@ -595,6 +609,18 @@ PARTITION BY toDate(occurred_at)
 ORDER BY (event_type, toStartOfHour(occurred_at), driver_id, occurred_at)
 TTL toDate(occurred_at) + toIntervalDay(90) TO VOLUME 'cold', toDate(occurred_at) + toIntervalDay(732)
 SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
+
+CREATE TABLE {database}.suppressions
+(
+    `pseudonym` String,
+    `domain` LowCardinality(String),
+    `key` String,
+    `erasure` String,
+    `at` DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')
+)
+ENGINE = ReplacingMergeTree(at)
+ORDER BY (pseudonym, domain, key)
+SETTINGS default_compression_codec = 'ZSTD(1)', index_granularity = 8192;
 
 CREATE TABLE {database}.ticket_sales
 (

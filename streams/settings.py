@@ -149,6 +149,8 @@ class Settings(BaseSettings):
     """TOML file that takes the place of the product's own retention policy; unset: that one."""
     archive_url: str | None = None
     """Folder, `file://` or `s3://bucket/prefix` of the archive; unset: that of the embedded stack, else none."""
+    erasure_key: SecretStr | None = None
+    """Secret of 16 characters or more by which erased persons are remembered; the same for all workers, for ever."""
     archive_file_rows: Count = 1000000
     """Rows of one file of the archive at most."""
     cache_ttl_closed_seconds: Seconds = 1800
@@ -209,8 +211,8 @@ def completed(settings: Settings, found: dict[str, Any]) -> Settings:
     """A copy in which fields that still have their default take the value of `found` (field name to value)."""
     fields = Settings.model_fields
     unset = {name: value for name, value in found.items() if getattr(settings, name) == fields[name].default}
-    if "database_url" in unset:
-        unset["database_url"] = SecretStr(unset["database_url"])
+    for name in unset.keys() & {"database_url", "erasure_key"}:
+        unset[name] = SecretStr(unset[name])
     return settings.model_copy(update=unset)
 
 

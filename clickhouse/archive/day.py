@@ -15,6 +15,7 @@ or a whole run, whose rows are not written again. What is dropped was read from 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from clickhouse import legal
 from clickhouse.archive import files, manifest
@@ -54,7 +55,7 @@ def archive(archive: Archive, partition: Partition) -> Content:
     """
     work, table, day = archive.work, partition.table.name, partition.first_day.isoformat()
     refuse_held(work, partition)
-    manifest.clean(archive.store, table, day)
+    manifest.clean(archive.store, archive.ledger.archived(), table, day)
     before = manifest.manifests(archive.store, table, day)
     columns = work.columns(table)
     for each in before:
@@ -125,12 +126,13 @@ def described(
     expected: Content,
     columns: dict[str, str],
     source: tuple[str, str, str],
-    **more: object,
+    given: dict[str, Any] | None = None,
+    **more: Any,
 ) -> Manifest:
     """The manifest of files; `source` is the qualified table, the condition and the column of the day."""
     qualified, where, column = source
     sql = f"SELECT min({column}), max({column}) FROM {qualified} WHERE {where}"
-    [(least, most)] = work.client.query(sql).result_rows
+    [(least, most)] = work.client.query(sql, parameters=given).result_rows
     return Manifest(
         table=table,
         day=day,
@@ -145,7 +147,7 @@ def described(
         written_at=datetime.now(UTC),
         product=VERSION,
         clickhouse=str(work.one("SELECT version()")),
-        **more,  # type: ignore[arg-type]
+        **more,
     )
 
 

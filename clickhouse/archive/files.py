@@ -49,16 +49,25 @@ class _Output:
         self.closed = True
 
 
-def write(work: Work, store: Store, folder: str, source: str, columns: Sequence[str], where: str) -> list[File]:
+def write(
+    work: Work,
+    store: Store,
+    folder: str,
+    source: str,
+    columns: Sequence[str],
+    where: str,
+    given: dict[str, Any] | None = None,
+) -> list[File]:
     """Write rows, in the table's own order, into files of ARCHIVE_FILE_ROWS rows at most. Raises ClickHouse's errors.
 
-    `source`: qualified table.
+    `source`: qualified table; `given`: parameters of the condition.
     """
     names = ", ".join(f"`{name}`" for name in columns)
     key = work.one(f"SELECT sorting_key FROM system.tables WHERE {_is_table(source)}")
     order = f" ORDER BY {key}" if key else ""
     stream: Any = work.client.raw_stream(
         f"SELECT {names} FROM {source} WHERE {where}{order}",
+        parameters=given,
         fmt="ArrowStream",
         settings={"max_execution_time": 0, "output_format_arrow_low_cardinality_as_dictionary": 0},
     )

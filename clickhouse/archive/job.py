@@ -68,8 +68,9 @@ def run(work: Archive, until: date | None = None) -> Iterator[Outcome]:
             work.ledger.write(Action.REFUSED, day.table.name, day.name, day.rows, day.bytes, detail=str(held))
             yield Outcome(each, None, str(held))
     for gone in _outlived(work):
-        work.store.remove(manifest.folder(gone.table, gone.day))
-        work.ledger.write(Action.FORGET_FILES, gone.table, gone.day, gone.rows, gone.bytes, gone.hash)
+        # The log first: a folder that is half gone must not look like one that has lost its manifest.
+        work.ledger.write(Action.FORGET_FILES, gone.table, gone.day, gone.rows, gone.bytes, gone.hash, gone.folder)
+        work.store.remove(gone.folder)
 
 
 def _outlived(work: Archive) -> Iterator[manifest.Manifest]:

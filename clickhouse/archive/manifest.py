@@ -1,7 +1,7 @@
 """Manifests: what one archived run of a day holds. A run without one is not there."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import msgspec
@@ -12,6 +12,7 @@ from streams.errors import ConfigurationError
 
 FORMAT = 1
 NAME = "manifest.json"
+_RUN = re.compile(r"table=\w+/day=[\d-]+/run=\d+/")
 _PATH = re.compile(r"table=(\w+)/day=(\d{4}-\d{2}-\d{2})/run=(\d+)/manifest\.json")
 
 
@@ -80,10 +81,9 @@ def save(store: Store, manifest: Manifest) -> None:
 
 def manifests(store: Store, table: str = "", day: str = "") -> list[Manifest]:
     """The runs that count, by table, day and number. Raises ConfigurationError for one that cannot be read."""
-    within = folder(table, day) if table and day else f"table={table}" if table else ""
-    found = [_read(store, path) for path in store.files(within) if _PATH.search(path)]
-    replaced = {(each.table, each.day, run) for each in found for run in each.replaces}
-    counted = [each for each in found if (each.table, each.day, each.run) not in replaced]
+    found = [_read(store, path) for path in store.files(_within(table, day)) if _PATH.search(path)]
+    replaced = _replaced(found)
+    counted = [each for each in found if each.folder not in replaced]
     return sorted(counted, key=lambda each: (each.table, each.day, each.run))
 
 
@@ -92,10 +92,22 @@ def load(store: Store, table: str, day: str, run: int) -> Manifest:
     return _read(store, f"{folder(table, day, run)}/{NAME}")
 
 
-def clean(store: Store, table: str, day: str) -> None:
-    """Remove what a killed process left of runs of a day that do not count."""
-    counted = {each.folder for each in manifests(store, table, day)}
-    for run in {path.rpartition("/")[0] for path in store.files(folder(table, day))} - counted:
+def clean(store: Store, known: Collection[str], table: str = "", day: str = "") -> None:
+    """Remove what a killed process left: runs that were replaced, and files that no manifest was written for.
+
+    `known`: folders of runs that once had a manifest. Raises ConfigurationError for one that has lost it: its files may
+    be the only copy of their rows.
+    """
+    paths = list(store.files(_within(table, day)))
+    folders = {path.rpartition("/")[0] for path in paths if _RUN.match(path)}
+    found = [_read(store, path) for path in paths if _PATH.search(path)]
+    replaced = _replaced(found)
+    for run in sorted(folders - {each.folder for each in found} | (folders & replaced)):
+        if run in known and run not in replaced:
+            raise ConfigurationError(
+                f"{store.url}/{run} has lost its {NAME}, and its files may be the only copy of their rows; bring the "
+                "manifest back from a copy"
+            )
         store.remove(run)
 
 
@@ -112,6 +124,14 @@ def total(found: Sequence[Manifest]) -> Content:
     for each in found:
         content = content.with_(each.content)
     return content
+
+
+def _within(table: str, day: str) -> str:
+    return folder(table, day) if table and day else f"table={table}" if table else ""
+
+
+def _replaced(found: Sequence[Manifest]) -> set[str]:
+    return {folder(each.table, each.day, run) for each in found for run in each.replaces}
 
 
 def _read(store: Store, path: str) -> Manifest:

@@ -100,6 +100,15 @@ class Ledger:
         )
         return {(table, partition): until for table, partition, until in rows}
 
+    def archived(self) -> set[str]:
+        """Folders of the runs that were written and not removed for their age."""
+        rows = self._query(
+            "SELECT detail FROM {database:Identifier}.retention_log "
+            "WHERE (action IN ('archive', 'erase', 'forget_files')) AND detail LIKE 'table=%' "
+            "GROUP BY detail HAVING argMax(action, at) != 'forget_files'"
+        )
+        return {str(folder) for (folder,) in rows}
+
     def newest(self, limit: int) -> list[Line]:
         """The newest lines, newest first."""
         rows = self._query(

@@ -67,8 +67,13 @@ def lock(home: Path) -> TextIO:
 
 
 def password(home: Path) -> str:
-    """The password of all parts in this home, made once."""
-    path = home / "password"
+    """The password of all parts in this home."""
+    return secret(home, "password")
+
+
+def secret(home: Path, name: str) -> str:
+    """A secret of this home, made once."""
+    path = home / name
     if not path.exists():
         path.touch(mode=0o600)
         path.write_text(secrets.token_urlsafe(24))
@@ -128,6 +133,7 @@ class Stack:
                 found["kafka_forgets"] = True
             if "clickhouse_url" in found:
                 found |= {"clickhouse_storage_policy": HOT_COLD, "archive_url": str(self.home / "archive")}
+                found["erasure_key"] = secret(self.home, "erasure-key")
             self._publish(found | self.outside)
             return completed(self.settings, found)
         except BaseException:

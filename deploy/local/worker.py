@@ -29,6 +29,7 @@ HANDED_OVER = (
     "clickhouse_database",
     "clickhouse_storage_policy",
     "archive_url",
+    "erasure_key",
     "redis_url",
     "database_url",
 )

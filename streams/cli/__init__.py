@@ -27,6 +27,7 @@ COMMANDS: dict[str, Entry] = {
     "retention": Entry("retention", "Show and apply how long data is kept, and where."),
     "archive": Entry("archive", "Archive old days, check the files, and bring days back."),
     "legal-hold": Entry("legal_hold", "Keep rows from being dropped or erased."),
+    "forget": Entry("forget:forget", "Erase one person everywhere, with a receipt."),
     "batches": Entry("batches:batches", "Show the audit trail: what every batch took and delivered."),
     "intents": Entry("intents", "Show and repair the log of intents."),
     "dlq": Entry("dlq", "Look at dead letters, send them again, or give them up."),
