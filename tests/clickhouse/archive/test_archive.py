@@ -347,3 +347,17 @@ def test_the_hash_of_a_rest_is_that_of_all_without_the_part(client: Client) -> N
 
     assert whole.without(part) == rest
     assert part.with_(rest) == whole
+
+
+def test_files_that_have_lost_their_manifest_are_never_removed(client: Client, store: Settings, tmp_path: Path) -> None:
+    put(client, store, aged(19, OLD), "old")
+    ran(store, tmp_path)
+    [lost] = tmp_path.rglob("manifest.json")
+    lost.unlink()
+    put(client, store, aged(19, OLD, seed=8), "late", first=1000)
+
+    with pytest.raises(ConfigurationError, match="has lost its manifest.json"):
+        ran(store, tmp_path)
+
+    assert len(list(tmp_path.rglob("*.parquet"))) == 1
+    assert count(client, "events_raw") == 19

@@ -207,7 +207,9 @@ class Killed(Exception):
     """Stands for the end of the process."""
 
 
-@pytest.mark.parametrize("step", ["write again", "read again", "remove"])
+@pytest.mark.parametrize(
+    "step", ["remove", *(pytest.param(step, marks=pytest.mark.faults) for step in ("write again", "read again"))]
+)
 def test_an_erasure_that_is_killed_in_the_archive_is_ended_by_the_next(
     step: str, client: Client, kept: Settings, tmp_path: Path
 ) -> None:
