@@ -151,6 +151,7 @@ async def open_worker(
 
     Raises ConfigurationError, SinkUnavailable.
     """
+    pseudonyms = pseudonyms_of(settings)
     client = await connect(settings)
     try:
         producer = await open_producer(settings)
@@ -159,19 +160,14 @@ async def open_worker(
         raise
     witness = Witness(client)
     clock = Clock(witness)
-    limits = Limits(
-        age=settings.batch_age_seconds,
-        settle=settings.batch_settle_seconds,
-        retry_first=settings.retry_first_seconds,
-        retry_longest=settings.retry_longest_seconds,
-    )
+    limits = _limits(settings)
     dead = DeadLetterTopic(settings.kafka_dead_letter_topic, producer, limits.backoff())
     consumer = groupless(settings)
     names = topics or frozenset(source_topics())
     locate = Locate(zones.points(), places.load())
     redis = _redis(settings)
     pressure = Pressure(client, settings.batch_parts_soft_limit)
-    suppressed = Suppressed(Suppressions(client), pseudonyms_of(settings))
+    suppressed = Suppressed(Suppressions(client), pseudonyms)
     around = Surroundings(
         group=settings.kafka_group,
         version=version,
@@ -181,7 +177,7 @@ async def open_worker(
         memory=Memory(settings.duplicate_memory_events, settings.duplicate_memory_seconds),
         memory_seconds=settings.duplicate_memory_seconds,
         render=Render(locate),
-        policy=Policy(settings.skew_seconds, settings.metrics_cold_days, settings.location_sample_rate, suppressed),
+        policy=_policy(settings, suppressed),
         sizes=_sizes(settings),
         limits=limits,
         beginning=Beginning(settings.kafka_reset, settings.kafka_forgets, version),
@@ -234,6 +230,19 @@ def _realtime(
         topics=topics,
         disorder=int(settings.watermark_disorder_seconds * 1000),
     )
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        age=settings.batch_age_seconds,
+        settle=settings.batch_settle_seconds,
+        retry_first=settings.retry_first_seconds,
+        retry_longest=settings.retry_longest_seconds,
+    )
+
+
+def _policy(settings: Settings, suppressed: Suppressed) -> Policy:
+    return Policy(settings.skew_seconds, settings.metrics_cold_days, settings.location_sample_rate, suppressed)
 
 
 def _sizes(settings: Settings) -> Sizes:

@@ -104,7 +104,11 @@ def _delete(work: Work, who: Person, parts: Sequence[_Part]) -> None:
     """Delete from several tables at once, and return when all is done."""
     for part in parts:
         work.lock.check()
-        work.client.command(f"ALTER TABLE {work.table(part.table)} DELETE WHERE {part.free}", parameters=who.given)
+        work.client.command(
+            f"ALTER TABLE {work.table(part.table)} DELETE WHERE {part.free}",
+            parameters=who.given,
+            settings={"mutations_sync": 0},
+        )
     while fault := _unfinished(work, [part.table for part in parts]):
         if fault != UNDERWAY:
             raise SinkUnavailable(f"ClickHouse cannot delete rows: {fault}; mend that, it goes on by itself")

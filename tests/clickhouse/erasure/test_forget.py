@@ -43,10 +43,11 @@ def request(domain: str = "") -> Request:
 def fill(client: Client, settings: Settings) -> None:
     """Rows of two people in every table that may have any, of rows that are new and rows that are old."""
     for n, who in enumerate((SOMEONE, OTHER)):
-        for m, days in enumerate((1, OLD)):
-            ride = aged(19, days, RIDES, n, user_id=who, driver_id=who)
-            visit = aged(26, days, TICKETING, n, user_id=who, session_id=f"visit-{who}")
-            put(client, settings, [*ride, *visit], f"{who}/{days}", first=1000 * n + 100 * m)
+        events = []
+        for days in (1, OLD):
+            events += aged(19, days, RIDES, n, user_id=who, driver_id=who)
+            events += aged(26, days, TICKETING, n, user_id=who, session_id=f"visit-{who}")
+        put(client, settings, events, who, first=1000 * n)
     now = "now64(3), now64(3), 'c', 0, 'rides.user', 0, {n}, 1, 'n', 1, 'v', 'invalid', '', 'm', '', '{id}', '', 0"
     for n, (name, key, value) in enumerate(LETTERS):
         columns = "ingested_at, appended_at, chain, shard, topic, partition, offset, intent, nonce, intent_offset, "
@@ -261,7 +262,7 @@ def test_a_legal_hold_on_days_keeps_these_and_is_named(client: Client, kept: Set
 
 
 def test_a_hold_on_somebody_else_keeps_nothing(client: Client, kept: Settings, tmp_path: Path) -> None:
-    fill(client, kept)
+    put(client, kept, aged(19, 1, RIDES, user_id=SOMEONE), "few")
     legal.place(client, kept.clickhouse_database, LegalHold("case", person=OTHER))
 
     with archiving(kept, tmp_path) as work:
