@@ -26,6 +26,7 @@ from agents.rules import rules_of
 from agents.shard import Flow, Sizes, Surroundings
 from agents.shards import Positions, Shards, every
 from agents.source import Source
+from agents.suppress import Suppressed, pseudonyms_of
 from agents.watch import Watch
 from agents.webhook import Webhook, open_webhook
 from agents.windows import Realtime
@@ -37,6 +38,7 @@ from clickhouse.partials import Partials
 from clickhouse.realtime import RealtimeTable
 from clickhouse.repair import Repairs
 from clickhouse.sink import Sink
+from clickhouse.suppressions import Suppressions
 from clickhouse.witness import Clock, Witness
 from streams.errors import ConfigurationError, SinkUnavailable
 from streams.settings import Settings
@@ -149,6 +151,7 @@ async def open_worker(
 
     Raises ConfigurationError, SinkUnavailable.
     """
+    pseudonyms = pseudonyms_of(settings)
     client = await connect(settings)
     try:
         producer = await open_producer(settings)
@@ -157,18 +160,14 @@ async def open_worker(
         raise
     witness = Witness(client)
     clock = Clock(witness)
-    limits = Limits(
-        age=settings.batch_age_seconds,
-        settle=settings.batch_settle_seconds,
-        retry_first=settings.retry_first_seconds,
-        retry_longest=settings.retry_longest_seconds,
-    )
+    limits = _limits(settings)
     dead = DeadLetterTopic(settings.kafka_dead_letter_topic, producer, limits.backoff())
     consumer = groupless(settings)
     names = topics or frozenset(source_topics())
     locate = Locate(zones.points(), places.load())
     redis = _redis(settings)
     pressure = Pressure(client, settings.batch_parts_soft_limit)
+    suppressed = Suppressed(Suppressions(client), pseudonyms)
     around = Surroundings(
         group=settings.kafka_group,
         version=version,
@@ -178,11 +177,11 @@ async def open_worker(
         memory=Memory(settings.duplicate_memory_events, settings.duplicate_memory_seconds),
         memory_seconds=settings.duplicate_memory_seconds,
         render=Render(locate),
-        policy=Policy(settings.skew_seconds, settings.metrics_cold_days, settings.location_sample_rate),
+        policy=_policy(settings, suppressed),
         sizes=_sizes(settings),
         limits=limits,
         beginning=Beginning(settings.kafka_reset, settings.kafka_forgets, version),
-        gate=Gate(Holds(client)),
+        gate=Gate(Holds(client), suppressed),
         page=page,
         realtime=_realtime(settings, client, redis, names, {} if table is None else table, locate.place),
         counted=asyncio.Event(),
@@ -231,6 +230,19 @@ def _realtime(
         topics=topics,
         disorder=int(settings.watermark_disorder_seconds * 1000),
     )
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        age=settings.batch_age_seconds,
+        settle=settings.batch_settle_seconds,
+        retry_first=settings.retry_first_seconds,
+        retry_longest=settings.retry_longest_seconds,
+    )
+
+
+def _policy(settings: Settings, suppressed: Suppressed) -> Policy:
+    return Policy(settings.skew_seconds, settings.metrics_cold_days, settings.location_sample_rate, suppressed)
 
 
 def _sizes(settings: Settings) -> Sizes:

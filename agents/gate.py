@@ -1,9 +1,13 @@
-"""Whether the shards of this worker may send: no hold is in force, as far as was seen lately (R10)."""
+"""Whether the shards of this worker may send: no hold is in force, as far as was seen lately (R10).
+
+The list of erased persons is read with the holds, so that whoever goes on after a hold has read what was listed before.
+"""
 
 import time
 
 import structlog
 
+from agents.suppress import Suppressed
 from clickhouse.holds import Holds
 from streams.errors import SinkUnavailable
 
@@ -23,8 +27,9 @@ def seconds_to_wait(age: float, settle: float) -> float:
 class Gate:
     """Closed until the holds were read for the first time."""
 
-    def __init__(self, holds: Holds) -> None:
+    def __init__(self, holds: Holds, suppressed: Suppressed) -> None:
         self._holds = holds
+        self._suppressed = suppressed
         self._seen_at = float("-inf")
         self.reason: str | None = "the holds were not read yet"
         """Why nothing may be sent; None if it may."""
@@ -32,8 +37,10 @@ class Gate:
     async def look(self) -> None:
         """Read the holds anew. Raises SinkUnavailable; then the last reading stays in force for BLIND_SECONDS."""
         active = await self._holds.active()
+        # After the holds: what was listed before one was released is known by whoever no longer sees it.
+        why = await self._suppressed.look()
         self._seen_at = time.monotonic()
-        reason = "; ".join(f"{hold.name}: {hold.reason}" for hold in active) or None
+        reason = "; ".join(f"{hold.name}: {hold.reason}" for hold in active) or why
         if reason != self.reason:
             log.info("shards are held" if reason else "shards may run", why=reason or "no hold is in force")
         self.reason = reason

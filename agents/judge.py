@@ -12,6 +12,7 @@ from typing import Any
 
 from agents import sample
 from agents.deduplicate import Draft
+from agents.suppress import NOBODY, Suppressor
 from streams import skew
 from streams.batch import Chunk, Decoded, Record, from_runs, runs_by_topic
 from streams.codec import Refusal, spec_of
@@ -21,6 +22,8 @@ from tables.columns import Columns, Spotter, by_type
 
 DUPLICATE = "duplicate"
 SAMPLED_OUT = "sampled_out"
+SUPPRESSED = "suppressed"
+"""The event names a person who was erased."""
 LOST = "lost"
 
 
@@ -114,6 +117,7 @@ class Policy:
     skew_seconds: float
     cold_days: int
     sample_rate: float
+    suppressed: Suppressor = NOBODY
 
 
 def judge(decoded: Mapping[str, list[Decoded]], policy: Policy, ingested_at: int, draft: Draft) -> Judged:
@@ -128,10 +132,12 @@ def judge(decoded: Mapping[str, list[Decoded]], policy: Policy, ingested_at: int
         if not chunks:
             continue
         part, dead = _split(topic, chunks)
+        suppressed, dead = _suppressed(judged, part, dead, policy.suppressed)
         dead += _skewed(part, chunks, skew.verdicts(part.events, now, policy.skew_seconds, too_old_before))
         words: dict[str, list[int]] = {}
         for letter in dead:
             words.setdefault(letter.reason, []).append(letter.record.offset)
+        words[SUPPRESSED] = suppressed
         words[SAMPLED_OUT] = judged.leave_out(SAMPLED_OUT, part, _sampled_out(part, policy.sample_rate))
         repeated = draft.duplicates(topic, part.partition, part.offsets, part.events, ingested_at / 1000)
         words[DUPLICATE] = judged.leave_out(DUPLICATE, part, repeated)
@@ -157,7 +163,7 @@ def follow(decoded: Mapping[str, list[Decoded]], intent: Intent) -> Judged:
                     part.offsets.append(record.offset)
                     part.stamps.append(record.timestamp)
                     part.events.append(event)
-                elif word not in (DUPLICATE, SAMPLED_OUT, LOST):
+                elif word not in (DUPLICATE, SAMPLED_OUT, SUPPRESSED, LOST):
                     judged.dead.append(
                         _letter(chunk.chunk, record, event, Reject(word), f"refused by version {intent.version}")
                     )
@@ -215,6 +221,22 @@ def _skewed(part: Accepted, chunks: list[Decoded], verdicts: Mapping[int, Reject
     ]
     _drop(part, verdicts.keys())
     return dead
+
+
+def _suppressed(
+    judged: Judged, part: Accepted, dead: list[DeadLetter], suppressor: Suppressor
+) -> tuple[list[int], list[DeadLetter]]:
+    """Leave out what is of an erased person, before anything else is said of it; its offsets, and the other letters."""
+    domain = part.topic.partition(".")[0]
+    offsets = judged.leave_out(SUPPRESSED, part, suppressor.indexes(part.events, domain))
+    kept = []
+    for letter in dead:
+        if suppressor.has_key(letter.record.key, domain):
+            judged.left_out["unknown", SUPPRESSED] += 1
+            offsets.append(letter.record.offset)
+        else:
+            kept.append(letter)
+    return offsets, kept
 
 
 def _sampled_out(part: Accepted, rate: float) -> set[int]:

@@ -146,7 +146,7 @@ def run(arguments: argparse.Namespace, home: Path) -> dict[str, float | int]:
 def main() -> None:
     """Measure, print, and write the result."""
     parser = argparse.ArgumentParser(prog="python -m bench memory", description=__doc__)
-    parser.add_argument("--rate", type=float, default=200, help="events a second (default: %(default)s)")
+    parser.add_argument("--rate", type=float, default=350, help="events a second (default: %(default)s)")
     parser.add_argument("--minutes", type=float, default=30, help="length of the live part (default: %(default)s)")
     parser.add_argument("--history", type=float, default=100, help="minutes before it (default: %(default)s)")
     arguments = parser.parse_args()

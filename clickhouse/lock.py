@@ -1,19 +1,20 @@
-"""One process migrates at a time: a lock made of numbered tables, since ClickHouse has none.
+"""One process at a time migrates, or archives: a lock made of numbered tables, since ClickHouse has none.
 
-Creating a table is atomic, so of any number of processes that create `migration_lock_<n>` exactly one succeeds.
+Creating a table is atomic, so of any number of processes that create `<prefix><n>` exactly one succeeds.
 The lock is held by whoever created the table with the highest number. It is free when its holder has logged
 `released`, or is stale when the holder has logged nothing for LEASE_SECONDS by ClickHouse's clock and no statement
 of it runs. Both ways the next one takes it by creating number n + 1, never by removing n: a slow contender that
 still believes in n can then take nothing away from its new holder. The table with the highest number stays for ever.
 
 A former holder that wakes up sees the higher number before its next statement and stops. The one statement that it
-may have had on the way is harmless, because every statement of a migration may be executed twice.
+may have had on the way is harmless, because every statement of a migration may be executed twice. (An archive job moves
+rows aside before it drops them, and looks at them again in between.)
 """
 
 import os
 import secrets
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +28,22 @@ LEASE_SECONDS = 10.0
 
 PREFIX = "migration_lock_"
 TABLE_ALREADY_EXISTS = 57
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a lock is about."""
+
+    prefix: str
+    """Of the numbered tables."""
+    log: str
+    """Table of its log, with columns state, lock, owner and at."""
+    lease_seconds: float
+
+
+MIGRATION = Kind(PREFIX, "migrations", LEASE_SECONDS)
+RETENTION = Kind("retention_lock_", "retention_locks", 60.0)
+"""Archive, restore and erasure; renewed every few seconds by `clickhouse.retention.turn`."""
 
 LOG = """
 CREATE TABLE IF NOT EXISTS {database}.migrations
@@ -64,76 +81,99 @@ class Lock:
     database: str
     number: int
     owner: str
+    kind: Kind = MIGRATION
     queries: int = field(default=0)
 
     def log(self, state: str, *facts: str | int) -> None:
-        """Write a line into the log of steps, which renews the lease too.
+        """Write a line into the lock's log, which renews the lease too.
 
         `facts` are migration, statement, statements, statement_checksum and file_checksum, or nothing.
         """
-        write(self.client, self.database, state, self.number, self.owner, facts or ("", 0, 0, "", ""))
+        write(self.client, self.database, state, self.number, self.owner, facts, self.kind)
 
-    def execute(self, sql: str) -> None:
+    def check(self) -> None:
+        """Raise LockLost if another process has taken the lock over."""
+        if _highest(self.client, self.database, self.kind) != self.number:
+            raise LockLost(f"{self.owner} was silent for so long that another process has taken its turn")
+
+    def execute(self, sql: str, settings: Mapping[str, Any] | None = None) -> None:
         """Execute one statement, unless another process has taken the lock over; then LockLost."""
-        if _highest(self.client, self.database) != self.number:
-            raise LockLost(f"{self.owner} was silent for so long that another process migrates now")
+        self.check()
         self.queries += 1
-        self.client.command(sql, settings={"query_id": f"{self.owner}/{self.queries}"}, use_database=False)
+        own = {"query_id": f"{self.owner}/{self.queries}"}
+        self.client.command(sql, settings={**(settings or {}), **own}, use_database=False)
 
     def release(self) -> None:
         """Let the next process have it."""
         self.log("released")
 
 
-def write(client: Client, database: str, state: str, lock: int, owner: str, facts: Sequence[str | int]) -> None:
-    """Insert one line into the log of steps."""
+def write(
+    client: Client,
+    database: str,
+    state: str,
+    lock: int,
+    owner: str,
+    facts: Sequence[str | int] = (),
+    kind: Kind = MIGRATION,
+) -> None:
+    """Insert one line into the log of a lock."""
+    columns, types = ["state", "lock", "owner"], ["String", "UInt32", "String"]
+    if facts:
+        columns = ["migration", "statement", "statements", "statement_checksum", "file_checksum", *columns]
+        types = ["String", "UInt16", "UInt16", "String", "String", *types]
     client.insert(
-        f"{database}.migrations",
+        f"{database}.{kind.log}",
         [[*facts, state, lock, owner]],
-        ["migration", "statement", "statements", "statement_checksum", "file_checksum", "state", "lock", "owner"],
-        column_type_names=["String", "UInt16", "UInt16", "String", "String", "String", "UInt32", "String"],
+        columns,
+        column_type_names=types,
         settings={"async_insert": 0},
     )
 
 
-def claim(client: Client, database: str, owner: str, lease_seconds: float = LEASE_SECONDS) -> Lock | None:
+def claim(
+    client: Client, database: str, owner: str, lease_seconds: float | None = None, kind: Kind = MIGRATION
+) -> Lock | None:
     """Take the lock if it is free or stale; None while another process holds it."""
-    top = _highest(client, database)
-    if top and _is_held(client, database, top, lease_seconds):
+    lease = kind.lease_seconds if lease_seconds is None else lease_seconds
+    top = _highest(client, database, kind)
+    if top and _is_held(client, database, top, lease, kind):
         return None
     number = top + 1
     try:
-        client.command(f"CREATE TABLE {database}.{PREFIX}{number} (`owner` String) ENGINE = Null COMMENT '{owner}'")
+        client.command(
+            f"CREATE TABLE {database}.{kind.prefix}{number} (`owner` String) ENGINE = Null COMMENT '{owner}'"
+        )
     except DatabaseError as error:
         if error.code == TABLE_ALREADY_EXISTS:
             return None
         raise
-    if _highest(client, database) != number:
+    if _highest(client, database, kind) != number:
         # While we looked, others took and passed on higher numbers: ours was free again, but means nothing.
-        client.command(f"DROP TABLE IF EXISTS {database}.{PREFIX}{number}")
+        client.command(f"DROP TABLE IF EXISTS {database}.{kind.prefix}{number}")
         return None
-    lock = Lock(client, database, number, owner)
+    lock = Lock(client, database, number, owner, kind)
     lock.log("held")
-    for older in _numbers(client, database):
+    for older in _numbers(client, database, kind):
         if older < number:
-            client.command(f"DROP TABLE IF EXISTS {database}.{PREFIX}{older}")
+            client.command(f"DROP TABLE IF EXISTS {database}.{kind.prefix}{older}")
     return lock
 
 
-def holder(client: Client, database: str) -> str:
+def holder(client: Client, database: str, kind: Kind = MIGRATION) -> str:
     """Who took the lock last, for messages."""
-    rows = _rows(client, f"SELECT owner FROM {database}.migrations WHERE state = 'held' ORDER BY lock DESC LIMIT 1", {})
+    rows = _rows(client, f"SELECT owner FROM {database}.{kind.log} WHERE state = 'held' ORDER BY lock DESC LIMIT 1", {})
     return str(rows[0][0]) if rows else "unknown"
 
 
-def _is_held(client: Client, database: str, number: int, lease_seconds: float) -> bool:
+def _is_held(client: Client, database: str, number: int, lease_seconds: float, kind: Kind) -> bool:
     [(released, logged_age, owner)] = _rows(
         client,
         f"""
         SELECT countIf(state = 'released'),
                dateDiff('millisecond', max(at), now64(3, 'UTC')),
                any(owner)
-        FROM {database}.migrations WHERE lock = {{number:UInt32}}
+        FROM {database}.{kind.log} WHERE lock = {{number:UInt32}}
         """,
         {"number": number},
     )
@@ -145,7 +185,7 @@ def _is_held(client: Client, database: str, number: int, lease_seconds: float) -
         SELECT dateDiff('millisecond', toDateTime64(metadata_modification_time, 3), now64(3)), comment
         FROM system.tables WHERE database = {database:String} AND name = {name:String}
         """,
-        {"database": database, "name": f"{PREFIX}{number}"},
+        {"database": database, "name": f"{kind.prefix}{number}"},
     )
     if not created:
         return True
@@ -160,17 +200,17 @@ def _is_held(client: Client, database: str, number: int, lease_seconds: float) -
     return bool(running[0][0])
 
 
-def _highest(client: Client, database: str) -> int:
-    return max(_numbers(client, database), default=0)
+def _highest(client: Client, database: str, kind: Kind) -> int:
+    return max(_numbers(client, database, kind), default=0)
 
 
-def _numbers(client: Client, database: str) -> list[int]:
+def _numbers(client: Client, database: str, kind: Kind) -> list[int]:
     rows = _rows(
         client,
         "SELECT name FROM system.tables WHERE database = {database:String} AND startsWith(name, {prefix:String})",
-        {"database": database, "prefix": PREFIX},
+        {"database": database, "prefix": kind.prefix},
     )
-    return [int(name.removeprefix(PREFIX)) for (name,) in rows]
+    return [int(name.removeprefix(kind.prefix)) for (name,) in rows]
 
 
 def _rows(client: Client, sql: str, parameters: dict[str, Any]) -> Sequence[Sequence[Any]]:

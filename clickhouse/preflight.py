@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 from clickhouse_connect.driver.asyncclient import AsyncClient
 
-from clickhouse import migrate, policy
+from clickhouse import legal, migrate, policy
 from clickhouse.client import FRESH, classify, insert_settings
 from clickhouse.columns import WITNESSED, tables
+from clickhouse.retention import ttl
 from streams.errors import ConfigurationError, SchemaDrift
 from streams.settings import Settings
 
@@ -57,7 +58,8 @@ async def check(client: AsyncClient, settings: Settings) -> None:
     existing = {name: Table(engine, sql) for name, engine, sql in found}
     check_fresh(existing, settings)
     check_windows(existing, settings)
-    check_policy(existing, settings)
+    held = legal.parsed(await _query(client, legal.touching_query(database)))
+    check_policy(existing, settings, lambda table: legal.touched(held, table))
 
 
 def check_migrations(log: migrate.Log) -> None:
@@ -129,13 +131,15 @@ def check_windows(existing: Mapping[str, Table], settings: Settings) -> None:
             )
 
 
-def check_policy(existing: Mapping[str, Table], settings: Settings) -> None:
+def check_policy(existing: Mapping[str, Table], settings: Settings, held: ttl.Held) -> None:
     """Tables keep rows, and write them, as the settings say. Raises ConfigurationError."""
-    needed = policy.alterations({name: table.sql for name, table in existing.items()}, settings)
+    ours = {name: table.sql for name, table in existing.items() if not name.startswith(policy.PASSING)}
+    needed = policy.alterations(ours, settings, held)
     if needed:
         raise ConfigurationError(
-            f"{len(needed)} tables do not follow METRICS_COLD_DAYS={settings.metrics_cold_days} and "
-            f"CLICKHOUSE_FSYNC={settings.clickhouse_fsync}; {APPLY}, which adjusts them"
+            f"{len(needed)} changes are missing before the tables follow the retention policy (METRICS_RETENTION_DAYS="
+            f"{settings.metrics_retention_days}, METRICS_COLD_DAYS={settings.metrics_cold_days}) and "
+            f"CLICKHOUSE_FSYNC={settings.clickhouse_fsync}, the first: {needed[0]}; {APPLY}, which adjusts them"
         )
 
 

@@ -42,6 +42,11 @@ NOTES: Final = {
     "chain_repairs": Note("one repaired chain", "`millrace intents repair`", "`millrace intents repair`"),
     "holds": Note("one hold", "`millrace hold`, `millrace rebuild`", "worker"),
     "migrations": Note("one step of a migration", "`millrace migrate apply`", "`millrace migrate status`, preflight"),
+    "retention_log": Note("one action on a partition", "`millrace retention`, `millrace archive`", "the same"),
+    "retention_locks": Note("one turn of a job", "`millrace retention`, `millrace archive`", "the same"),
+    "legal_holds": Note("one hold, placed or released", "`millrace legal-hold`", "retention, archive, erasure"),
+    "suppressions": Note("one erased person, as a keyed hash", "`millrace forget`", "worker"),
+    "erasures": Note("one receipt of an erasure", "`millrace forget`", "people"),
     "metrics_realtime": Note("one closed window of a shard and its revision", "worker", "metrics_realtime_latest"),
     "metrics_realtime_latest": Note("the newest revision of a window", "metrics_realtime", "charts of closed windows"),
 }

@@ -4,7 +4,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from clickhouse.client import classify
-from clickhouse.lock import PREFIX
+from clickhouse.lock import PREFIX, RETENTION
 
 HEAD = """\
 -- The schema after all migrations, as ClickHouse shows it; the database is named `{database}`.
@@ -17,9 +17,9 @@ def dump(client: Client, database: str) -> str:
     try:
         names = client.query(
             "SELECT name FROM system.tables WHERE database = {database:String} "
-            "AND NOT startsWith(name, {lock:String}) AND NOT startsWith(name, '.') "
+            "AND NOT match(name, {lock:String}) AND NOT startsWith(name, '.') "
             "ORDER BY engine = 'MaterializedView', name",
-            parameters={"database": database, "lock": PREFIX},
+            parameters={"database": database, "lock": f"^({PREFIX}|{RETENTION.prefix})[0-9]+$"},
         ).result_rows
         shown = [str(client.query(f"SHOW CREATE TABLE {database}.{name}").result_rows[0][0]) for (name,) in names]
     except ClickHouseError as error:

@@ -41,8 +41,8 @@ CREATE TABLE {database}.booking_events
 ENGINE = MergeTree
 PARTITION BY toDate(occurred_at)
 ORDER BY (event_type, toStartOfHour(occurred_at), user_id, occurred_at)
-TTL toDate(occurred_at) + toIntervalDay(732)
-SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+TTL toDate(occurred_at) + toIntervalDay(90) TO VOLUME 'cold', toDate(occurred_at) + toIntervalDay(732)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
 CREATE TABLE {database}.chain_repairs
 (
@@ -86,8 +86,8 @@ CREATE TABLE {database}.daily_trips
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(bucket)
 ORDER BY (currency, event_type, pickup_city, pickup_zone, cancelled_by, bucket, started_bucket)
-TTL toDate(bucket) + toIntervalDay(732)
-SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+TTL toDate(bucket) + toIntervalDay(730) TO VOLUME 'cold', toDate(bucket) + toIntervalDay(3652)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
 CREATE TABLE {database}.daily_users
 (
@@ -103,8 +103,8 @@ CREATE TABLE {database}.daily_users
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(bucket)
 ORDER BY (country, city, channel, event_type, bucket)
-TTL toDate(bucket) + toIntervalDay(732)
-SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+TTL toDate(bucket) + toIntervalDay(730) TO VOLUME 'cold', toDate(bucket) + toIntervalDay(3652)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
 CREATE TABLE {database}.dead_letter_actions
 (
@@ -163,8 +163,8 @@ CREATE TABLE {database}.dead_letters
 ENGINE = MergeTree
 PARTITION BY toDate(ingested_at)
 ORDER BY (topic, shard, offset)
-TTL toDate(ingested_at) + toIntervalDay(732)
-SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+TTL toDate(ingested_at) + toIntervalDay(90) TO VOLUME 'cold', toDate(ingested_at) + toIntervalDay(367)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
 CREATE TABLE {database}.delivered
 (
@@ -197,8 +197,8 @@ CREATE TABLE {database}.device_analytics
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(bucket)
 ORDER BY (device_type, os, browser, event_type, bucket)
-TTL toDate(bucket) + toIntervalDay(732)
-SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+TTL toDate(bucket) + toIntervalDay(730) TO VOLUME 'cold', toDate(bucket) + toIntervalDay(3652)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
 CREATE TABLE {database}.driver_earnings
 (
@@ -219,8 +219,22 @@ CREATE TABLE {database}.driver_earnings
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(bucket)
 ORDER BY (driver_id, currency, event_type, cancelled_by, bucket)
-TTL toDate(bucket) + toIntervalDay(732)
-SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+TTL toDate(bucket) + toIntervalDay(730) TO VOLUME 'cold', toDate(bucket) + toIntervalDay(3652)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
+
+CREATE TABLE {database}.erasures
+(
+    `erasure` String,
+    `pseudonym` String,
+    `domain` LowCardinality(String),
+    `state` LowCardinality(String),
+    `receipt` String CODEC(ZSTD(3)),
+    `actor` LowCardinality(String),
+    `at` DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')
+)
+ENGINE = MergeTree
+ORDER BY (pseudonym, at)
+SETTINGS default_compression_codec = 'ZSTD(1)', index_granularity = 8192;
 
 CREATE TABLE {database}.event_performance
 (
@@ -241,8 +255,8 @@ CREATE TABLE {database}.event_performance
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(bucket)
 ORDER BY (ticketed_event_id, currency, event_type, bucket, organizer_id)
-TTL toDate(bucket) + toIntervalDay(732)
-SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+TTL toDate(bucket) + toIntervalDay(730) TO VOLUME 'cold', toDate(bucket) + toIntervalDay(3652)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
 CREATE TABLE {database}.events
 (
@@ -317,8 +331,8 @@ CREATE TABLE {database}.events
 ENGINE = MergeTree
 PARTITION BY toDate(occurred_at)
 ORDER BY (ifNull(user_id, ''), ifNull(session_id, ''), occurred_at)
-TTL toDate(occurred_at) + toIntervalDay(732)
-SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+TTL toDate(occurred_at) + toIntervalDay(90) TO VOLUME 'cold'
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
 CREATE TABLE {database}.events_hourly
 (
@@ -333,8 +347,8 @@ CREATE TABLE {database}.events_hourly
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(bucket)
 ORDER BY (domain, event_type, bucket)
-TTL toDate(bucket) + toIntervalDay(732)
-SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+TTL toDate(bucket) + toIntervalDay(730) TO VOLUME 'cold', toDate(bucket) + toIntervalDay(3652)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
 CREATE TABLE {database}.events_raw
 (
@@ -435,8 +449,8 @@ CREATE TABLE {database}.events_raw
 ENGINE = MergeTree
 PARTITION BY toDate(occurred_at)
 ORDER BY (user_id, if(user_id = '', ifNull(driver_id, ''), ''), occurred_at)
-TTL toDate(occurred_at) + toIntervalDay(732)
-SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+TTL toDate(occurred_at) + toIntervalDay(90) TO VOLUME 'cold'
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
 CREATE TABLE {database}.geographic_metrics
 (
@@ -457,8 +471,8 @@ CREATE TABLE {database}.geographic_metrics
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(bucket)
 ORDER BY (domain, country, region, city, zone, event_type, currency, bucket)
-TTL toDate(bucket) + toIntervalDay(732)
-SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+TTL toDate(bucket) + toIntervalDay(730) TO VOLUME 'cold', toDate(bucket) + toIntervalDay(3652)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
 CREATE TABLE {database}.holds
 (
@@ -489,8 +503,8 @@ CREATE TABLE {database}.hourly_bookings
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(bucket)
 ORDER BY (currency, event_type, pickup_city, pickup_zone, cancelled_by, bucket, created_bucket)
-TTL toDate(bucket) + toIntervalDay(732)
-SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+TTL toDate(bucket) + toIntervalDay(730) TO VOLUME 'cold', toDate(bucket) + toIntervalDay(3652)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
 CREATE TABLE {database}.hourly_payments
 (
@@ -509,8 +523,25 @@ CREATE TABLE {database}.hourly_payments
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(bucket)
 ORDER BY (currency, event_type, method, gateway, error_code, bucket)
-TTL toDate(bucket) + toIntervalDay(732)
-SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+TTL toDate(bucket) + toIntervalDay(730) TO VOLUME 'cold', toDate(bucket) + toIntervalDay(3652)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
+
+CREATE TABLE {database}.legal_holds
+(
+    `name` String,
+    `relation` String,
+    `first_day` Date32,
+    `last_day` Date32,
+    `domain` String,
+    `person` String,
+    `reason` String,
+    `actor` String,
+    `held` UInt8,
+    `at` DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')
+)
+ENGINE = ReplacingMergeTree(at)
+ORDER BY name
+SETTINGS default_compression_codec = 'ZSTD(1)', index_granularity = 8192;
 
 CREATE TABLE {database}.location_events
 (
@@ -540,8 +571,8 @@ CREATE TABLE {database}.location_events
 ENGINE = MergeTree
 PARTITION BY toDate(occurred_at)
 ORDER BY (driver_id, occurred_at)
-TTL toDate(occurred_at) + toIntervalDay(732)
-SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+TTL toDate(occurred_at) + toIntervalDay(14) TO VOLUME 'cold', toDate(occurred_at) + toIntervalDay(92)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
 CREATE TABLE {database}.metrics_realtime
 (
@@ -561,8 +592,8 @@ CREATE TABLE {database}.metrics_realtime
 ENGINE = ReplacingMergeTree
 PARTITION BY toDate(starts_at)
 ORDER BY (window, starts_at, key, shard, revision)
-TTL toDate(starts_at) + toIntervalDay(732)
-SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', index_granularity = 8192;
+TTL toDate(starts_at) + toIntervalDay(90) TO VOLUME 'cold', toDate(starts_at) + toIntervalDay(732)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', index_granularity = 8192, storage_policy = 'hot_cold';
 
 CREATE VIEW {database}.metrics_realtime_latest
 (
@@ -631,8 +662,8 @@ CREATE TABLE {database}.organizer_daily_metrics
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(bucket)
 ORDER BY (organizer_id, currency, event_type, bucket)
-TTL toDate(bucket) + toIntervalDay(732)
-SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+TTL toDate(bucket) + toIntervalDay(730) TO VOLUME 'cold', toDate(bucket) + toIntervalDay(3652)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
 CREATE TABLE {database}.page_views
 (
@@ -661,8 +692,8 @@ CREATE TABLE {database}.page_views
 ENGINE = MergeTree
 PARTITION BY toDate(occurred_at)
 ORDER BY (toStartOfHour(occurred_at), ifNull(session_id, ''), occurred_at)
-TTL toDate(occurred_at) + toIntervalDay(732)
-SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+TTL toDate(occurred_at) + toIntervalDay(90) TO VOLUME 'cold', toDate(occurred_at) + toIntervalDay(732)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
 CREATE TABLE {database}.payment_events
 (
@@ -699,8 +730,8 @@ CREATE TABLE {database}.payment_events
 ENGINE = MergeTree
 PARTITION BY toDate(occurred_at)
 ORDER BY (event_type, toStartOfHour(occurred_at), user_id, occurred_at)
-TTL toDate(occurred_at) + toIntervalDay(732)
-SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+TTL toDate(occurred_at) + toIntervalDay(90) TO VOLUME 'cold', toDate(occurred_at) + toIntervalDay(732)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
 CREATE TABLE {database}.popular_routes
 (
@@ -715,8 +746,8 @@ CREATE TABLE {database}.popular_routes
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(bucket)
 ORDER BY (bucket, event_type, route_id, pickup_zone, dropoff_zone)
-TTL toDate(bucket) + toIntervalDay(732)
-SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+TTL toDate(bucket) + toIntervalDay(730) TO VOLUME 'cold', toDate(bucket) + toIntervalDay(3652)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
 CREATE TABLE {database}.realtime_dashboard
 (
@@ -734,8 +765,8 @@ CREATE TABLE {database}.realtime_dashboard
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(bucket)
 ORDER BY (bucket, event_type, currency)
-TTL toDate(bucket) + toIntervalDay(732)
-SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+TTL toDate(bucket) + toIntervalDay(730) TO VOLUME 'cold', toDate(bucket) + toIntervalDay(3652)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
 CREATE TABLE {database}.repairs
 (
@@ -750,6 +781,34 @@ CREATE TABLE {database}.repairs
 )
 ENGINE = ReplacingMergeTree(done)
 ORDER BY (shard, relation, day, chain, intent, nonce)
+SETTINGS default_compression_codec = 'ZSTD(1)', index_granularity = 8192;
+
+CREATE TABLE {database}.retention_locks
+(
+    `state` LowCardinality(String),
+    `lock` UInt32,
+    `owner` String,
+    `at` DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')
+)
+ENGINE = MergeTree
+ORDER BY (lock, at)
+SETTINGS default_compression_codec = 'ZSTD(1)', index_granularity = 8192;
+
+CREATE TABLE {database}.retention_log
+(
+    `at` DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC'),
+    `run` String,
+    `actor` LowCardinality(String),
+    `action` LowCardinality(String),
+    `relation` LowCardinality(String),
+    `partition` String,
+    `rows` UInt64,
+    `bytes` UInt64,
+    `hash` String,
+    `detail` String CODEC(ZSTD(3))
+)
+ENGINE = MergeTree
+ORDER BY (relation, partition, at)
 SETTINGS default_compression_codec = 'ZSTD(1)', index_granularity = 8192;
 
 CREATE TABLE {database}.revenue_analytics
@@ -771,8 +830,8 @@ CREATE TABLE {database}.revenue_analytics
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(bucket)
 ORDER BY (currency, event_type, payment_method, reason, promoted, bucket)
-TTL toDate(bucket) + toIntervalDay(732)
-SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+TTL toDate(bucket) + toIntervalDay(730) TO VOLUME 'cold', toDate(bucket) + toIntervalDay(3652)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
 CREATE TABLE {database}.route_events
 (
@@ -811,8 +870,20 @@ CREATE TABLE {database}.route_events
 ENGINE = MergeTree
 PARTITION BY toDate(occurred_at)
 ORDER BY (event_type, toStartOfHour(occurred_at), driver_id, occurred_at)
-TTL toDate(occurred_at) + toIntervalDay(732)
-SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+TTL toDate(occurred_at) + toIntervalDay(90) TO VOLUME 'cold', toDate(occurred_at) + toIntervalDay(732)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
+
+CREATE TABLE {database}.suppressions
+(
+    `pseudonym` String,
+    `domain` LowCardinality(String),
+    `key` String,
+    `erasure` String,
+    `at` DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')
+)
+ENGINE = ReplacingMergeTree(at)
+ORDER BY (pseudonym, domain, key)
+SETTINGS default_compression_codec = 'ZSTD(1)', index_granularity = 8192;
 
 CREATE TABLE {database}.ticket_sales
 (
@@ -854,8 +925,8 @@ CREATE TABLE {database}.ticket_sales
 ENGINE = MergeTree
 PARTITION BY toDate(occurred_at)
 ORDER BY (organizer_id, ticketed_event_id, event_type, occurred_at)
-TTL toDate(occurred_at) + toIntervalDay(732)
-SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+TTL toDate(occurred_at) + toIntervalDay(90) TO VOLUME 'cold', toDate(occurred_at) + toIntervalDay(732)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
 CREATE TABLE {database}.trip_events
 (
@@ -902,8 +973,8 @@ CREATE TABLE {database}.trip_events
 ENGINE = MergeTree
 PARTITION BY toDate(occurred_at)
 ORDER BY (event_type, toStartOfHour(occurred_at), driver_id, occurred_at)
-TTL toDate(occurred_at) + toIntervalDay(732)
-SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+TTL toDate(occurred_at) + toIntervalDay(90) TO VOLUME 'cold', toDate(occurred_at) + toIntervalDay(732)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
 CREATE TABLE {database}.user_events
 (
@@ -930,8 +1001,8 @@ CREATE TABLE {database}.user_events
 ENGINE = MergeTree
 PARTITION BY toDate(occurred_at)
 ORDER BY (event_type, toStartOfHour(occurred_at), user_id, occurred_at)
-TTL toDate(occurred_at) + toIntervalDay(732)
-SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+TTL toDate(occurred_at) + toIntervalDay(90) TO VOLUME 'cold', toDate(occurred_at) + toIntervalDay(732)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
 CREATE TABLE {database}.user_funnel
 (
@@ -946,8 +1017,8 @@ CREATE TABLE {database}.user_funnel
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(bucket)
 ORDER BY (event_type, device_type, country, bucket)
-TTL toDate(bucket) + toIntervalDay(732)
-SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
+TTL toDate(bucket) + toIntervalDay(730) TO VOLUME 'cold', toDate(bucket) + toIntervalDay(3652)
+SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
 CREATE MATERIALIZED VIEW {database}.booking_events_mv TO {database}.booking_events
 (

@@ -18,7 +18,10 @@ Ranges = dict[str, tuple[int, int]]
 """Per source topic the half-open range of offsets of one partition."""
 
 Verdict = dict[str, dict[str, Runs]]
-"""Per source topic and word (a `Reject`, `duplicate`, `sampled_out` or `lost`) the offsets that make no row."""
+"""Per source topic and word the offsets that make no row.
+
+The word is a `Reject`, `duplicate`, `sampled_out`, `suppressed` or `lost`.
+"""
 
 Missing = dict[str, dict[str, Runs]]
 """Per table and source topic the offsets whose rows a superseding record still delivers."""

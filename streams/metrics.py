@@ -17,7 +17,8 @@ _SIZE_BUCKETS = (1, 10, 100, 1_000, 5_000, 10_000, 25_000, 50_000, 100_000)
 
 EVENTS = Counter(
     "millrace_events",
-    "Records that a valid intent has taken, by event type and outcome (row, duplicate, sampled_out, dead_letter).",
+    "Records that a valid intent has taken, by event type and outcome (row, duplicate, sampled_out, suppressed, "
+    "dead_letter).",
     ["type", "outcome"],
     registry=REGISTRY,
 )

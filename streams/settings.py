@@ -65,6 +65,8 @@ class Settings(BaseSettings):
     """Longest wait for an answer to an insert; after it the outcome counts as unknown."""
     clickhouse_insert_quorum: Annotated[int, Field(ge=0)] = 0
     """Replicas that must have an insert before it is acknowledged; 0: one."""
+    clickhouse_storage_policy: str | None = None
+    """Policy of the server with a volume `cold` for the cold tier; unset: the embedded stack's, else one tier."""
     clickhouse_fsync: bool = False
     """Flush every insert to disk before it is acknowledged: survives the loss of the machine, costs throughput."""
 
@@ -143,6 +145,14 @@ class Settings(BaseSettings):
     """Days of raw rows in the hot tier."""
     metrics_cold_days: Count = 730
     """Days until cold storage ends; an older event is refused as `too_old`."""
+    retention_policy_file: Path | None = None
+    """TOML file that takes the place of the product's own retention policy; unset: that one."""
+    archive_url: str | None = None
+    """Folder, `file://` or `s3://bucket/prefix` of the archive; unset: that of the embedded stack, else none."""
+    erasure_key: SecretStr | None = None
+    """Secret of 16 characters or more by which erased persons are remembered; the same for all workers, for ever."""
+    archive_file_rows: Count = 1000000
+    """Rows of one file of the archive at most."""
     cache_ttl_closed_seconds: Seconds = 1800
     """How long the API keeps an answer about a closed period."""
     cache_ttl_open_seconds: Seconds = 300
@@ -227,8 +237,8 @@ def completed(settings: Settings, found: dict[str, Any]) -> Settings:
     """A copy in which fields that still have their default take the value of `found` (field name to value)."""
     fields = Settings.model_fields
     unset = {name: value for name, value in found.items() if getattr(settings, name) == fields[name].default}
-    if "database_url" in unset:
-        unset["database_url"] = SecretStr(unset["database_url"])
+    for name in unset.keys() & {"database_url", "erasure_key"}:
+        unset[name] = SecretStr(unset[name])
     return settings.model_copy(update=unset)
 
 

@@ -10,7 +10,10 @@ from agents.judge import DUPLICATE, Judged, Policy, follow, judge
 from agents.remember import Seen
 from agents.render import DEAD_LETTERS
 from agents.repair.parts import Parts
+from agents.suppress import Suppressed, pseudonyms_of
+from clickhouse.suppressions import Suppressions
 from streams.batch import Decoded, from_runs, runs_by_topic
+from streams.errors import ConfigurationError
 from streams.intent import Intent, Ranges, Verdict
 from streams.topics import raw_table
 
@@ -90,5 +93,8 @@ async def _anew(parts: Parts, shard: int, decoded: Mapping[str, list[Decoded]], 
         )
         for then, offsets, sources, ids in batches:
             memory.enter(topic, shard, offsets, [Seen(s, i) for s, i in zip(sources, ids, strict=True)], then / 1000)
-    policy = Policy(settings.skew_seconds, settings.metrics_cold_days, settings.location_sample_rate)
+    suppressed = Suppressed(Suppressions(parts.client), pseudonyms_of(settings))
+    if why := await suppressed.look():
+        raise ConfigurationError(f"shard {shard} cannot be judged: {why}")
+    policy = Policy(settings.skew_seconds, settings.metrics_cold_days, settings.location_sample_rate, suppressed)
     return judge(dict(decoded), policy, at, memory.draft())

@@ -17,6 +17,7 @@ import psutil
 from pydantic import SecretStr
 
 from deploy.local import broker, clickhouse_part, postgres, redis
+from deploy.local.clickhouse.config import HOT_COLD
 from deploy.local.part import Part, Server, start_all
 from streams.errors import ConfigurationError
 from streams.settings import Settings, completed
@@ -66,8 +67,13 @@ def lock(home: Path) -> TextIO:
 
 
 def password(home: Path) -> str:
-    """The password of all parts in this home, made once."""
-    path = home / "password"
+    """The password of all parts in this home."""
+    return secret(home, "password")
+
+
+def secret(home: Path, name: str) -> str:
+    """A secret of this home, made once."""
+    path = home / name
     if not path.exists():
         path.touch(mode=0o600)
         path.write_text(secrets.token_urlsafe(24))
@@ -111,7 +117,7 @@ class Stack:
         self._lock = lock(self.home)
         try:
             if self._fresh:
-                for name in ("clickhouse", "postgres", "redis", "logs"):
+                for name in ("clickhouse", "archive", "postgres", "redis", "logs"):
                     shutil.rmtree(self.home / name, ignore_errors=True)
             self.outside = dict(self._given())
             for setting, url in self.outside.items():
@@ -125,6 +131,9 @@ class Stack:
             found: dict[str, Any] = {part.server.setting: part.url for part in self.parts}
             if "kafka_bootstrap_servers" in found:
                 found["kafka_forgets"] = True
+            if "clickhouse_url" in found:
+                found |= {"clickhouse_storage_policy": HOT_COLD, "archive_url": str(self.home / "archive")}
+                found["erasure_key"] = secret(self.home, "erasure-key")
             self._publish(found | self.outside)
             return completed(self.settings, found)
         except BaseException:

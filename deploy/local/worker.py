@@ -27,6 +27,9 @@ HANDED_OVER = (
     "kafka_forgets",
     "clickhouse_url",
     "clickhouse_database",
+    "clickhouse_storage_policy",
+    "archive_url",
+    "erasure_key",
     "redis_url",
     "database_url",
 )

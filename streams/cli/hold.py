@@ -1,23 +1,18 @@
 """`millrace hold`: close all shards for maintenance, see that they are closed, and let them go on."""
 
 import asyncio
-import time
-from datetime import datetime
 from typing import Annotated
 
 import typer
-from clickhouse_connect.driver.asyncclient import AsyncClient
 from rich.console import Console
-from rich.progress import Progress, TimeRemainingColumn
 from rich.table import Table
 
-from agents.gate import seconds_to_wait
 from clickhouse.client import connect
 from clickhouse.holds import Holds
+from streams.cli.terminal import quiet
 from streams.settings import Settings, load
 
 app = typer.Typer(no_args_is_help=True, help="Close all shards for maintenance, and let them go on.")
-console = Console(stderr=True)
 
 
 @app.callback()
@@ -70,15 +65,10 @@ async def _list(settings: Settings) -> None:
         active = await Holds(client).active()
         table = Table("Hold", "Reason", "Since", "Shards closed")
         for each in active:
-            table.add_row(each.name, each.reason, f"{each.at:%Y-%m-%d %H:%M:%S} UTC", await _closed(client, each.at))
+            table.add_row(each.name, each.reason, f"{each.at:%Y-%m-%d %H:%M:%S} UTC", await quiet.closed(client, each))
     finally:
         await client.close()
     Console().print(table if active else "no hold is in force")
-
-
-async def _closed(client: AsyncClient, at: datetime) -> str:
-    shards = await Holds(client).closed_since(at)
-    return f"{sum(shards.values())} of {len(shards)}"
 
 
 async def _place(settings: Settings, name: str, reason: str, wait: bool) -> None:
@@ -89,13 +79,6 @@ async def _place(settings: Settings, name: str, reason: str, wait: bool) -> None
         if not wait:
             return
         (placed,) = [each for each in await holds.active() if each.name == name]
-        seconds = seconds_to_wait(settings.batch_age_seconds, settings.batch_settle_seconds)
-        started = time.monotonic()
-        with Progress(*Progress.get_default_columns()[:2], TimeRemainingColumn(), console=console) as progress:
-            task = progress.add_task("waiting until the last batch has aged", total=seconds)
-            while (passed := time.monotonic() - started) < seconds:
-                closed = await _closed(client, placed.at)
-                progress.update(task, completed=passed, description=f"{closed} shards closed; waiting for the age")
-                await asyncio.sleep(min(1.0, seconds - passed))
+        await quiet.wait(client, settings, placed)
     finally:
         await client.close()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from clickhouse import columns, migrate, statements, structure
+from clickhouse import columns, migrate, policy, statements, structure
 from streams.events import registry
 from streams.settings import Settings
 from tests.support.tables import migrated
@@ -66,6 +66,8 @@ def test_a_table_made_from_the_classes_is_the_migrated_one(
                 server.command(statements.render(sql, other))
             view = f"{table.name}_mv"
             assert shown(server, other, view) == shown(client, store.clickhouse_database, view)
+        for sql in policy.alterations(policy.create_queries(server, other), store, lambda held: False):
+            server.command(statements.render(sql, other))
         assert shown(server, other, table.name) == shown(client, store.clickhouse_database, table.name)
     finally:
         server.command(f"DROP DATABASE {other} SYNC")

@@ -223,7 +223,7 @@ def test_a_stale_lock_is_taken_over_and_its_holder_stops(empty: Settings, server
 
     assert migrate.apply(server, empty.clickhouse_database, migrate.load(folder), lease_seconds=0.2) == 2
 
-    with pytest.raises(lock.LockLost, match="another process migrates now"):
+    with pytest.raises(lock.LockLost, match="another process has taken its turn"):
         held.execute(f"DROP TABLE {empty.clickhouse_database}.a")
     assert words(server, empty, folder) == ["applied", "applied"]
 

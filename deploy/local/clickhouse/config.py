@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+HOT_COLD = "hot_cold"
+"""The storage policy with a volume `cold` beside the default one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -67,10 +70,11 @@ _CONFIG = """<clickhouse>
   <storage_configuration>
     <disks><cold><path>{cold}/</path></cold></disks>
     <policies>
-      <hot_cold>
-        <volumes><hot><disk>default</disk></hot><cold><disk>cold</disk></cold></volumes>
+      <{policy}>
+        <!-- A table of the policy `default` can come here: the volume of that policy, by its name, is the hot one. -->
+        <volumes><default><disk>default</disk></default><cold><disk>cold</disk></cold></volumes>
         <move_factor>0</move_factor>
-      </hot_cold>
+      </{policy}>
     </policies>
   </storage_configuration>
 </clickhouse>
@@ -83,5 +87,6 @@ def write(folder: Path, limits: Limits) -> Path:
     cold.mkdir(parents=True, exist_ok=True)
     logs = "".join(_LOGS.format(name=name) for name in ("query_log", "part_log"))
     path = folder / "config.xml"
-    path.write_text(_CONFIG.format(memory=limits.memory_bytes, logs=logs, cold=escape(str(cold))), "utf-8")
+    text = _CONFIG.format(memory=limits.memory_bytes, logs=logs, cold=escape(str(cold)), policy=HOT_COLD)
+    path.write_text(text, "utf-8")
     return path

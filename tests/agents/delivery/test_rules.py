@@ -15,7 +15,9 @@ from agents.live import status_of
 from agents.log import IntentLog
 from agents.shard import State
 from agents.shards import every, whole
+from agents.suppress import Suppressed
 from clickhouse.holds import Holds
+from clickhouse.suppressions import Suppressions
 from streams import intent as intents
 from streams import metrics
 from streams.batch import Chunk
@@ -462,7 +464,7 @@ async def test_r10_a_hold_closes_the_shards_and_its_release_lets_them_go_on(read
 
 
 async def test_r10_a_worker_that_cannot_see_the_holds_sends_nothing(ready: Settings, ask: Answers) -> None:
-    gate = Gate(Holds(ask.client))
+    gate = Gate(Holds(ask.client), Suppressed(Suppressions(ask.client), None))
     with pytest.raises(SinkUnavailable, match="not read yet"):
         gate.check()
     await gate.look()

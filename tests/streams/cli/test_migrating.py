@@ -1,6 +1,7 @@
 """`millrace migrate`: status, plan, apply and dump, as a person calls them."""
 
 import json
+import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,7 +40,9 @@ def test_from_nothing_to_applied(database: str) -> None:
     assert call("status").output.count("pending") == len(migrate.load())
     assert f"CREATE TABLE IF NOT EXISTS {database}.events_raw" in call("plan").output
 
-    assert f"{STATEMENTS} statements executed" in call("apply").output
+    done = re.search(r"(\d+) statements executed", call("apply").output)
+    assert done is not None
+    assert int(done[1]) >= STATEMENTS  # and those that let the tables follow the settings
 
     assert call("apply").output == f"nothing was pending\n{NO_METADATA}\n"
     assert call("plan").output == "-- nothing is pending\n"

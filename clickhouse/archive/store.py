@@ -1,0 +1,119 @@
+"""Where the files of the archive lie: a folder, or an object store that pyarrow knows."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pyarrow import ArrowInvalid, fs
+
+from streams.errors import ConfigurationError, SinkUnavailable
+from streams.settings import Settings
+
+CHUNK = 1 << 20
+_SCHEMES = ("file", "s3")
+
+
+class Store:
+    """Reads and writes files by their path below the archive's root. Every method raises SinkUnavailable."""
+
+    def __init__(self, url: str) -> None:
+        """`url`: a folder, `file://` or `s3://`. Raises ConfigurationError."""
+        scheme = urlsplit(url).scheme
+        if scheme and scheme not in _SCHEMES:
+            raise ConfigurationError(f"ARCHIVE_URL={url}: give a folder, file:///folder or s3://bucket/prefix")
+        try:
+            if scheme:
+                self._fs, self._root = fs.FileSystem.from_uri(url)
+            else:
+                self._fs, self._root = fs.LocalFileSystem(), str(Path(url).absolute())
+        except (ArrowInvalid, OSError, ValueError) as error:
+            raise ConfigurationError(f"ARCHIVE_URL={url} cannot be used: {error}") from error
+        self.url = url
+        self._is_local = isinstance(self._fs, fs.LocalFileSystem)
+
+    def files(self, folder: str) -> Iterator[str]:
+        """The paths of all files below a folder, in order."""
+        with _told(self.url):
+            selector = fs.FileSelector(self._path(folder), recursive=True, allow_not_found=True)
+            found = [info.path for info in self._fs.get_file_info(selector) if info.type == fs.FileType.File]
+        yield from sorted(path.removeprefix(self._root).lstrip("/") for path in found)
+
+    def output(self, path: str) -> Any:
+        """A stream that makes or replaces a file, to be closed by the caller; see `settle`."""
+        with _told(self.url):
+            self._fs.create_dir(self._path(path.rpartition("/")[0]), recursive=True)
+            return self._fs.open_output_stream(self._path(path))
+
+    def input(self, path: str) -> Any:
+        """A file to read from, to be closed by the caller."""
+        with _told(self.url):
+            return self._fs.open_input_file(self._path(path))
+
+    def read(self, path: str) -> bytes:
+        """All bytes of a file."""
+        with _told(self.url), self.input(path) as file:
+            return bytes(file.read())
+
+    def write(self, path: str, data: bytes) -> None:
+        """Make or replace a file: whole or not at all."""
+        draft = f"{path}.draft"
+        with _told(self.url):
+            with self.output(draft) as file:
+                file.write(data)
+            self.settle(draft)
+            self._fs.move(self._path(draft), self._path(path))
+            self.settle(path)
+
+    def settle(self, path: str) -> None:
+        """Return only when a closed file, and its name in a folder, survive the loss of power. Objects always do."""
+        if self._is_local:
+            for each in (self._path(path), os.path.dirname(self._path(path))):
+                handle = os.open(each, os.O_RDONLY)
+                try:
+                    os.fsync(handle)
+                finally:
+                    os.close(handle)
+
+    def remove(self, folder: str) -> None:
+        """Remove a folder with all that is in it; nothing if it is not there."""
+        with _told(self.url):
+            if self._fs.get_file_info(self._path(folder)).type == fs.FileType.Directory:
+                self._fs.delete_dir(self._path(folder))
+
+    def digest(self, path: str) -> tuple[int, str]:
+        """Bytes of a file, and their SHA-256, read anew."""
+        size, digest = 0, hashlib.sha256()
+        with _told(self.url), self.input(path) as file:
+            while data := file.read(CHUNK):
+                size += len(data)
+                digest.update(data)
+        return size, digest.hexdigest()
+
+    def _path(self, path: str) -> str:
+        return f"{self._root}/{path}".rstrip("/")
+
+
+class _told:
+    """Turns an error of the file system into one that says what to do."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, OSError):
+            raise SinkUnavailable(f"the archive {self._url} cannot be read or written: {error}") from error
+
+
+def opened(settings: Settings) -> Store:
+    """The archive that the settings name. Raises ConfigurationError if they name none."""
+    if not settings.archive_url:
+        raise ConfigurationError(
+            "ARCHIVE_URL is not set, so there is no archive; set it to a folder or to s3://bucket/prefix, then run "
+            "`millrace retention apply`, so that no TTL drops rows before they are archived"
+        )
+    return Store(settings.archive_url)

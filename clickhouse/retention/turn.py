@@ -1,0 +1,48 @@
+"""One archive, restore or erasure at a time: the lock, renewed from a thread while it is held."""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from clickhouse import lock
+from clickhouse.client import connect_sync
+from clickhouse.lock import RETENTION, Lock
+from streams.errors import ConfigurationError, MillraceError
+from streams.settings import Settings
+
+RENEW_SECONDS = 10.0
+
+
+@contextlib.contextmanager
+def taken(client: Client, settings: Settings) -> Iterator[Lock]:
+    """Hold the lock for the time of the block. Raises ConfigurationError while another process has it."""
+    database = settings.clickhouse_database
+    held = lock.claim(client, database, lock.new_owner(), kind=RETENTION)
+    if held is None:
+        raise ConfigurationError(
+            f"{lock.holder(client, database, RETENTION)} archives, restores or erases at this moment, and only one "
+            f"may; wait. If it was killed, its turn ends {RETENTION.lease_seconds:g} s after its last sign of life"
+        )
+    ended = threading.Event()
+    renewal = threading.Thread(target=_renew, args=(settings, held, ended), name="retention-lock", daemon=True)
+    renewal.start()
+    try:
+        yield held
+    finally:
+        ended.set()
+        renewal.join()
+        held.release()
+
+
+def _renew(settings: Settings, held: Lock, ended: threading.Event) -> None:
+    """Say every few seconds that the holder lives; what goes wrong is met by the holder's own next statement."""
+    while not ended.wait(RENEW_SECONDS):
+        with contextlib.suppress(ClickHouseError, MillraceError, OSError):
+            client = connect_sync(settings)
+            try:
+                lock.write(client, held.database, "held", held.number, held.owner, kind=RETENTION)
+            finally:
+                client.close()

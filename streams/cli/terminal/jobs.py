@@ -1,0 +1,97 @@
+"""What the commands of retention, archive and erasure share: the connection, the turn, and words for sizes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from clickhouse.archive.passing import MAINTENANCE_SECONDS, Work
+from clickhouse.client import classify, connect_sync
+from clickhouse.lock import Lock, new_owner
+from clickhouse.retention import turn
+from clickhouse.retention.due import Due
+from clickhouse.retention.ledger import Ledger
+from streams.cli import terminal
+from streams.errors import ConfigurationError
+from streams.settings import Settings, load
+
+_UNITS = ("B", "KB", "MB", "GB", "TB")
+
+
+@contextmanager
+def looking() -> Iterator[tuple[Work, Ledger]]:
+    """Work that only reads: without a turn. Raises as `clickhouse.client.connect_sync` and `classify` do."""
+    with _connected() as (settings, client):
+        nobody = Lock(client, settings.clickhouse_database, 0, new_owner())
+        yield Work(client, settings, nobody), Ledger(client, settings.clickhouse_database, terminal.operator())
+
+
+@contextmanager
+def working() -> Iterator[tuple[Work, Ledger]]:
+    """Work that changes something: one process at a time. Raises ConfigurationError while another is at it."""
+    with _connected() as (settings, client), turn.taken(client, settings) as held:
+        yield Work(client, settings, held), Ledger(client, settings.clickhouse_database, terminal.operator())
+
+
+@contextmanager
+def _connected() -> Iterator[tuple[Settings, Client]]:
+    settings = load()
+    client = connect_sync(settings.model_copy(update={"clickhouse_timeout_seconds": MAINTENANCE_SECONDS}))
+    try:
+        yield settings, client
+    except ClickHouseError as error:
+        raise classify(error) from error
+    finally:
+        client.close()
+
+
+def day(text: str | None, option: str) -> date | None:
+    """A day given as YYYY-MM-DD. Raises ConfigurationError."""
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ConfigurationError(f"{option} {text}: give a day as YYYY-MM-DD, such as 2026-01-31") from None
+
+
+def size(count: int) -> str:
+    """Bytes as people read them.
+
+    >>> size(1_250_000)
+    '1.2 MB'
+    """
+    amount = float(count)
+    for unit in _UNITS:
+        if amount < 1000 or unit == _UNITS[-1]:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    raise AssertionError
+
+
+def due_line(each: Due) -> dict[str, object]:
+    """One step as JSON."""
+    partition = each.partition
+    return {
+        "step": str(each.step),
+        "class": each.kind,
+        "table": partition.table.name,
+        "partition": partition.name,
+        "on": each.on,
+        "rows": partition.rows,
+        "bytes": partition.bytes,
+        "legal_holds": list(each.holds),
+    }
+
+
+def due_row(line: dict[str, object]) -> list[object]:
+    """One step as a line of a table."""
+    bytes_ = line["bytes"]
+    assert isinstance(bytes_, int)
+    held = ", ".join(map(str, line["legal_holds"])) if isinstance(line["legal_holds"], list) else ""
+    return [*(line[name] for name in ("on", "step", "table", "partition", "rows")), size(bytes_), held]
+
+
+DUE_COLUMNS = ["from", "step", "table", "partition", "rows", "size", "kept by"]
