@@ -155,7 +155,7 @@ async def open_worker(
     except SinkUnavailable:
         await client.close()
         raise
-    witness = Witness(client)
+    witness = Witness(client, settings.clickhouse_cluster)
     clock = Clock(witness)
     limits = Limits(
         age=settings.batch_age_seconds,
@@ -182,7 +182,7 @@ async def open_worker(
         sizes=_sizes(settings),
         limits=limits,
         beginning=Beginning(settings.kafka_reset, settings.kafka_forgets, version),
-        gate=Gate(Holds(client)),
+        gate=Gate(Holds(client, settings.clickhouse_cluster)),
         page=page,
         realtime=_realtime(settings, client, redis, names, {} if table is None else table, locate.place),
         counted=asyncio.Event(),

@@ -253,6 +253,7 @@ class Shard:
         bounds = await self._source.bounds()
         check_starts(self.number, chain, bounds)
         last = self.proposer.last
+        await around.store.witness.replica.catch_up()
         await around.store.repairs.run(self.number)
         seen = around.memory.events // around.sizes.partitions
         await remember(self.number, last.starts, around.memory, around.store, around.memory_seconds, seen)

@@ -6,6 +6,10 @@ The lock is held by whoever created the table with the highest number. It is fre
 of it runs. Both ways the next one takes it by creating number n + 1, never by removing n: a slow contender that
 still believes in n can then take nothing away from its new holder. The table with the highest number stays for ever.
 
+In a cluster the tables are made and dropped ON CLUSTER: the queue of distributed statements is one order for all nodes,
+so of two processes that create number n, on whatever nodes, one is refused on all of them. The log of steps is on
+every node, and is caught up with before it is read.
+
 A former holder that wakes up sees the higher number before its next statement and stops. The one statement that it
 may have had on the way is harmless, because every statement of a migration may be executed twice.
 """
@@ -20,6 +24,7 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
 
+from clickhouse import cluster as clusters
 from streams.errors import SinkUnavailable
 
 LEASE_SECONDS = 10.0
@@ -64,6 +69,7 @@ class Lock:
     database: str
     number: int
     owner: str
+    cluster: str | None = None
     queries: int = field(default=0)
 
     def log(self, state: str, *facts: str | int) -> None:
@@ -96,28 +102,45 @@ def write(client: Client, database: str, state: str, lock: int, owner: str, fact
     )
 
 
-def claim(client: Client, database: str, owner: str, lease_seconds: float = LEASE_SECONDS) -> Lock | None:
+def caught_up(client: Client, database: str, cluster: str | None) -> bool:
+    """True once this node's log of steps has all that any node logged; at once where there is one node.
+
+    Raises DatabaseError if the node has lost the Keeper.
+    """
+    if cluster:
+        client.command(f"SYSTEM SYNC REPLICA {database}.migrations", use_database=False)
+    return True
+
+
+def claim(
+    client: Client, database: str, owner: str, lease_seconds: float = LEASE_SECONDS, cluster: str | None = None
+) -> Lock | None:
     """Take the lock if it is free or stale; None while another process holds it."""
     top = _highest(client, database)
-    if top and _is_held(client, database, top, lease_seconds):
+    if top and _is_held(client, database, top, lease_seconds, cluster):
         return None
     number = top + 1
+    table = f"CREATE TABLE {{database}}.{PREFIX}{number} (`owner` String) ENGINE = Null COMMENT '{owner}'"
     try:
-        client.command(f"CREATE TABLE {database}.{PREFIX}{number} (`owner` String) ENGINE = Null COMMENT '{owner}'")
+        client.command(clusters.render(table, database, cluster))
     except DatabaseError as error:
         if error.code == TABLE_ALREADY_EXISTS:
             return None
         raise
     if _highest(client, database) != number:
         # While we looked, others took and passed on higher numbers: ours was free again, but means nothing.
-        client.command(f"DROP TABLE IF EXISTS {database}.{PREFIX}{number}")
+        _drop(client, database, number, cluster)
         return None
-    lock = Lock(client, database, number, owner)
+    lock = Lock(client, database, number, owner, cluster)
     lock.log("held")
     for older in _numbers(client, database):
         if older < number:
-            client.command(f"DROP TABLE IF EXISTS {database}.{PREFIX}{older}")
+            _drop(client, database, older, cluster)
     return lock
+
+
+def _drop(client: Client, database: str, number: int, cluster: str | None) -> None:
+    client.command(clusters.render(f"DROP TABLE IF EXISTS {{database}}.{PREFIX}{number}", database, cluster))
 
 
 def holder(client: Client, database: str) -> str:
@@ -126,7 +149,7 @@ def holder(client: Client, database: str) -> str:
     return str(rows[0][0]) if rows else "unknown"
 
 
-def _is_held(client: Client, database: str, number: int, lease_seconds: float) -> bool:
+def _is_held(client: Client, database: str, number: int, lease_seconds: float, cluster: str | None) -> bool:
     [(released, logged_age, owner)] = _rows(
         client,
         f"""
@@ -154,7 +177,8 @@ def _is_held(client: Client, database: str, number: int, lease_seconds: float) -
         return True
     running = _rows(
         client,
-        "SELECT count() FROM system.processes WHERE startsWith(query_id, {owner:String})",
+        f"SELECT count() FROM {clusters.everywhere('system.processes', cluster)} "
+        "WHERE startsWith(query_id, {owner:String})",
         {"owner": f"{owner or created[0][1]}/"},
     )
     return bool(running[0][0])

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from clickhouse_connect.driver.client import Client
 
-from clickhouse.statements import render
+from clickhouse.cluster import render
 from streams.settings import Settings
 
 MARGIN_DAYS = 2
@@ -27,7 +27,10 @@ def adjust(client: Client, settings: Settings) -> list[str]:
         parameters={"database": settings.clickhouse_database},
     ).result_rows
     existing = {str(name): str(sql) for name, sql in rows}
-    done = [render(sql, settings.clickhouse_database) for sql in alterations(existing, settings)]
+    done = [
+        render(sql, settings.clickhouse_database, settings.clickhouse_cluster)
+        for sql in alterations(existing, settings)
+    ]
     for sql in done:
         client.command(sql, settings={"materialize_ttl_after_modify": 0}, use_database=False)
     return done

@@ -47,7 +47,7 @@ async def opened(settings: Settings) -> AsyncIterator[Parts]:
     try:
         producer = await open_producer(settings)
         try:
-            yield Parts(settings, client, producer, Witness(client), ChainRows(client))
+            yield Parts(settings, client, producer, Witness(client, settings.clickhouse_cluster), ChainRows(client))
         finally:
             await producer.stop()
     finally:

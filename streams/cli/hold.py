@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Annotated
 
 import typer
-from clickhouse_connect.driver.asyncclient import AsyncClient
 from rich.console import Console
 from rich.progress import Progress, TimeRemainingColumn
 from rich.table import Table
@@ -49,7 +48,7 @@ def release(name: Annotated[str, typer.Argument(help="The word that the hold was
     async def run() -> None:
         client = await connect(settings)
         try:
-            await Holds(client).release(name)
+            await Holds(client, settings.clickhouse_cluster).release(name)
         finally:
             await client.close()
 
@@ -67,24 +66,25 @@ def list_() -> None:
 async def _list(settings: Settings) -> None:
     client = await connect(settings)
     try:
-        active = await Holds(client).active()
+        holds = Holds(client, settings.clickhouse_cluster)
+        active = await holds.active()
         table = Table("Hold", "Reason", "Since", "Shards closed")
         for each in active:
-            table.add_row(each.name, each.reason, f"{each.at:%Y-%m-%d %H:%M:%S} UTC", await _closed(client, each.at))
+            table.add_row(each.name, each.reason, f"{each.at:%Y-%m-%d %H:%M:%S} UTC", await _closed(holds, each.at))
     finally:
         await client.close()
     Console().print(table if active else "no hold is in force")
 
 
-async def _closed(client: AsyncClient, at: datetime) -> str:
-    shards = await Holds(client).closed_since(at)
+async def _closed(holds: Holds, at: datetime) -> str:
+    shards = await holds.closed_since(at)
     return f"{sum(shards.values())} of {len(shards)}"
 
 
 async def _place(settings: Settings, name: str, reason: str, wait: bool) -> None:
     client = await connect(settings)
     try:
-        holds = Holds(client)
+        holds = Holds(client, settings.clickhouse_cluster)
         await holds.place(name, reason)
         if not wait:
             return
@@ -94,7 +94,7 @@ async def _place(settings: Settings, name: str, reason: str, wait: bool) -> None
         with Progress(*Progress.get_default_columns()[:2], TimeRemainingColumn(), console=console) as progress:
             task = progress.add_task("waiting until the last batch has aged", total=seconds)
             while (passed := time.monotonic() - started) < seconds:
-                closed = await _closed(client, placed.at)
+                closed = await _closed(holds, placed.at)
                 progress.update(task, completed=passed, description=f"{closed} shards closed; waiting for the age")
                 await asyncio.sleep(min(1.0, seconds - passed))
     finally:

@@ -127,7 +127,8 @@ async def _repair(
 
 async def _held(parts: Parts, needed: list[int], skip_lost: bool, note: str) -> list[Plan]:
     """Carry out under a hold: the plan is made anew when nobody can write any more."""
-    settings, holds = parts.settings, Holds(parts.client)
+    settings = parts.settings
+    holds = Holds(parts.client, settings.clickhouse_cluster)
     name = f"repair-{nonce()}"
     await holds.place(name, f"millrace intents repair by {terminal.operator()}")
     try:

@@ -46,7 +46,7 @@ async def reader(settings: Settings) -> AsyncIterator[Reader]:
     """Connect. Raises what `clickhouse.client.connect` does."""
     client = await connect(settings)
     try:
-        yield Reader(settings, client, Witness(client))
+        yield Reader(settings, client, Witness(client, settings.clickhouse_cluster))
     finally:
         await client.close()
 
