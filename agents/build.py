@@ -1,7 +1,7 @@
 """Put the delivery of one worker together from its settings: connections, stages and shards."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -36,9 +36,10 @@ from clickhouse.holds import Holds
 from clickhouse.partials import Partials
 from clickhouse.realtime import RealtimeTable
 from clickhouse.repair import Repairs
+from clickhouse.shards import addresses
 from clickhouse.sink import Sink
 from clickhouse.witness import Clock, Witness
-from streams.errors import ConfigurationError, SinkUnavailable
+from streams.errors import ConfigurationError, MillraceError, SinkUnavailable
 from streams.settings import Settings
 from streams.topics import source_topics
 from streams.world import zones
@@ -62,7 +63,7 @@ class Running:
 
     shards: Shards
     producer: AIOKafkaProducer
-    client: AsyncClient
+    clients: Sequence[AsyncClient]
     clock: Clock
     redis: Redis | None
     watch: Watch | None
@@ -88,7 +89,8 @@ class Running:
         if self.webhook is not None:
             await self.webhook.close()
         await self.producer.stop()
-        await self.client.close()
+        for client in self.clients:
+            await client.close()
         if self.redis is not None:
             await self.redis.aclose()
 
@@ -149,14 +151,13 @@ async def open_worker(
 
     Raises ConfigurationError, SinkUnavailable.
     """
-    client = await connect(settings)
+    clients = await _connect_all(settings)
     try:
         producer = await open_producer(settings)
     except SinkUnavailable:
-        await client.close()
+        for client in clients:
+            await client.close()
         raise
-    witness = Witness(client, settings.clickhouse_cluster)
-    clock = Clock(witness)
     limits = Limits(
         age=settings.batch_age_seconds,
         settle=settings.batch_settle_seconds,
@@ -164,27 +165,28 @@ async def open_worker(
         retry_longest=settings.retry_longest_seconds,
     )
     dead = DeadLetterTopic(settings.kafka_dead_letter_topic, producer, limits.backoff())
+    stores = [_store(settings, client, dead) for client in clients]
     consumer = groupless(settings)
     names = topics or frozenset(source_topics())
     locate = Locate(zones.points(), places.load())
     redis = _redis(settings)
-    pressure = Pressure(client, settings.batch_parts_soft_limit)
+    pressure = Pressure(clients, settings.batch_parts_soft_limit)
     around = Surroundings(
         group=settings.kafka_group,
         version=version,
         topics=names,
         flow=flow,
-        store=Store(Sink(client, settings), witness, ChainRows(client), clock, Repairs(client, settings), dead),
+        stores=stores,
         memory=Memory(settings.duplicate_memory_events, settings.duplicate_memory_seconds),
         memory_seconds=settings.duplicate_memory_seconds,
         render=Render(locate),
         policy=Policy(settings.skew_seconds, settings.metrics_cold_days, settings.location_sample_rate),
         sizes=_sizes(settings),
         limits=limits,
-        beginning=Beginning(settings.kafka_reset, settings.kafka_forgets, version),
-        gate=Gate(Holds(client, settings.clickhouse_cluster)),
+        beginning=Beginning(settings.kafka_reset, settings.kafka_forgets, version, len(clients)),
+        gate=Gate(Holds(clients[0], settings.clickhouse_cluster)),
         page=page,
-        realtime=_realtime(settings, client, redis, names, {} if table is None else table, locate.place),
+        realtime=_realtime(settings, clients, redis, names, {} if table is None else table, locate.place),
         counted=asyncio.Event(),
         intent_log=lambda shard: IntentLog(settings.kafka_intents_topic, shard, producer, consumer),
         source=lambda shard: Source(shard, names, consumer),
@@ -193,7 +195,26 @@ async def open_worker(
     shards = Shards(around, positions, pressure, settings.audit_seconds, settings.live_publish_seconds)
     webhook = open_webhook(settings)
     watch = _watch(settings, redis, producer, webhook) if redis is not None else None
-    return Running(shards, producer, client, clock, redis, watch, webhook, settings.alert_evaluate_seconds)
+    return Running(shards, producer, clients, stores[0].clock, redis, watch, webhook, settings.alert_evaluate_seconds)
+
+
+async def _connect_all(settings: Settings) -> list[AsyncClient]:
+    """A client of each ClickHouse shard, in order; all or none."""
+    clients: list[AsyncClient] = []
+    try:
+        for each in addresses(settings):
+            clients.append(await connect(each))
+    except MillraceError:
+        for client in clients:
+            await client.close()
+        raise
+    return clients
+
+
+def _store(settings: Settings, client: AsyncClient, dead: DeadLetterTopic) -> Store:
+    witness = Witness(client, settings.clickhouse_cluster)
+    sink, repairs = Sink(client, settings), Repairs(client, settings)
+    return Store(sink, witness, ChainRows(client), Clock(witness), repairs, dead)
 
 
 def token_seconds(settings: Settings) -> float:
@@ -218,18 +239,25 @@ def _watch(settings: Settings, redis: Redis, producer: AIOKafkaProducer, webhook
 
 
 def _realtime(
-    settings: Settings, client: AsyncClient, redis: Redis | None, topics: frozenset[str], table: Table, spot: Spotter
+    settings: Settings,
+    clients: Sequence[AsyncClient],
+    redis: Redis | None,
+    topics: frozenset[str],
+    table: Table,
+    spot: Spotter,
 ) -> Realtime:
+    (partials, kept), *further = [(Partials(client), RealtimeTable(client, settings)) for client in clients]
     return Realtime(
         declared=declared if settings.windows_enabled else Declared(),
         table=table,
         spot=spot,
-        partials=Partials(client),
-        kept=RealtimeTable(client, settings),
+        partials=partials,
+        kept=kept,
         redis=redis,
         group=settings.kafka_group,
         topics=topics,
         disorder=int(settings.watermark_disorder_seconds * 1000),
+        further=further,
     )
 
 

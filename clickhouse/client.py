@@ -206,24 +206,31 @@ def _target(settings: Settings, database: bool, reading: bool = False) -> _Targe
             "which starts a server of its own"
         )
     url = urlsplit(settings.clickhouse_url)
-    try:
-        port = url.port
-    except ValueError:
-        port = None
-    if url.scheme not in ("http", "https") or not url.hostname or port is None:
-        raise ConfigurationError(
-            f"CLICKHOUSE_URL is {url.scheme}://{url.hostname or ''}; it must read http://user:password@host:8123 "
-            "or https://..., with the port of the HTTP interface"
-        )
+    host, port = check_url(settings.clickhouse_url)
     password = settings.clickhouse_password.get_secret_value() if settings.clickhouse_password else ""
     return {
-        "host": url.hostname,
+        "host": host,
         "port": port,
         "username": unquote(url.username or "") or settings.clickhouse_user or "default",
         "password": unquote(url.password or "") or password,
         "secure": url.scheme == "https",
         "database": _database(settings, reading) if database else None,
     }
+
+
+def check_url(address: str, setting: str = "CLICKHOUSE_URL") -> tuple[str, int]:
+    """Host and port of a URL. Raises ConfigurationError where it has none, or is none of HTTP."""
+    url = urlsplit(address)
+    try:
+        port = url.port
+    except ValueError:
+        port = None
+    if url.scheme not in ("http", "https") or not url.hostname or port is None:
+        raise ConfigurationError(
+            f"{setting} is {url.scheme}://{url.hostname or ''}; it must read http://user:password@host:8123 "
+            "or https://..., with the port of the HTTP interface"
+        )
+    return url.hostname, port
 
 
 def _database(settings: Settings, reading: bool) -> str:

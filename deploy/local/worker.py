@@ -27,6 +27,8 @@ HANDED_OVER = (
     "kafka_forgets",
     "clickhouse_url",
     "clickhouse_database",
+    "clickhouse_cluster",
+    "clickhouse_shard_urls",
     "redis_url",
     "database_url",
 )
