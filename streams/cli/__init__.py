@@ -23,6 +23,7 @@ COMMANDS: dict[str, Entry] = {
     "up": Entry("local:up", "Start everything on this machine, with a demo."),
     "topics": Entry("topics", "Create, show and check the Kafka topics."),
     "migrate": Entry("migrate", "Create and change the tables in ClickHouse."),
+    "clickhouse": Entry("clickhouse", "Set up ClickHouse and see whether it is well."),
     "hold": Entry("hold", "Close all shards for maintenance, and let them go on."),
     "batches": Entry("batches:batches", "Show the audit trail: what every batch took and delivered."),
     "intents": Entry("intents", "Show and repair the log of intents."),
