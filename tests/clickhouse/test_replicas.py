@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from clickhouse import cluster, migrate, statements
+from clickhouse import cluster, drift, migrate, statements, structure
 from clickhouse.client import connect
 from clickhouse.holds import Holds
 from clickhouse.witness import Witness
@@ -117,6 +117,9 @@ async def test_a_replica_that_cannot_catch_up_testifies_to_nothing(tmp_path: Pat
         with server.address.client() as client:
             for sql in made:
                 client.command(sql)
+            unlike = drift.drift(structure.dump(client, "millrace"), "millrace", "millrace")
+            assert [line for line in unlike if not line.endswith("is missing")] == []
+            assert not [line for line in unlike if not re.match(r"\w+(_mv|_latest) ", line)]
         url = server.address.url.replace("//", f"//default:{PASSWORD.replace(' ', '%20')}@")
         settings = Settings(clickhouse_url=url, clickhouse_cluster="millrace", clickhouse_timeout_seconds=5)
         opened = await connect(settings)

@@ -1,4 +1,4 @@
-"""`millrace clickhouse setup`, as a person calls it: from nothing, again, on a drifted schema, with and without Kafka."""
+"""`millrace clickhouse setup` as it is called: from nothing, again, on a drifted schema, with and without Kafka."""
 
 import json
 from pathlib import Path
