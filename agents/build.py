@@ -1,7 +1,7 @@
 """Put the delivery of one worker together from its settings: connections, stages and shards."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -37,10 +37,11 @@ from clickhouse.holds import Holds
 from clickhouse.partials import Partials
 from clickhouse.realtime import RealtimeTable
 from clickhouse.repair import Repairs
+from clickhouse.shards import addresses
 from clickhouse.sink import Sink
 from clickhouse.suppressions import Suppressions
 from clickhouse.witness import Clock, Witness
-from streams.errors import ConfigurationError, SinkUnavailable
+from streams.errors import ConfigurationError, MillraceError, SinkUnavailable
 from streams.settings import Settings
 from streams.topics import source_topics
 from streams.world import zones
@@ -64,7 +65,7 @@ class Running:
 
     shards: Shards
     producer: AIOKafkaProducer
-    client: AsyncClient
+    clients: Sequence[AsyncClient]
     clock: Clock
     redis: Redis | None
     watch: Watch | None
@@ -90,7 +91,8 @@ class Running:
         if self.webhook is not None:
             await self.webhook.close()
         await self.producer.stop()
-        await self.client.close()
+        for client in self.clients:
+            await client.close()
         if self.redis is not None:
             await self.redis.aclose()
 
@@ -152,38 +154,38 @@ async def open_worker(
     Raises ConfigurationError, SinkUnavailable.
     """
     pseudonyms = pseudonyms_of(settings)
-    client = await connect(settings)
+    clients = await _connect_all(settings)
     try:
         producer = await open_producer(settings)
     except SinkUnavailable:
-        await client.close()
+        for client in clients:
+            await client.close()
         raise
-    witness = Witness(client)
-    clock = Clock(witness)
     limits = _limits(settings)
     dead = DeadLetterTopic(settings.kafka_dead_letter_topic, producer, limits.backoff())
+    stores = [_store(settings, client, dead) for client in clients]
     consumer = groupless(settings)
     names = topics or frozenset(source_topics())
     locate = Locate(zones.points(), places.load())
     redis = _redis(settings)
-    pressure = Pressure(client, settings.batch_parts_soft_limit)
-    suppressed = Suppressed(Suppressions(client), pseudonyms)
+    pressure = Pressure(clients, settings.batch_parts_soft_limit)
+    suppressed = Suppressed(Suppressions(clients[0]), pseudonyms)
     around = Surroundings(
         group=settings.kafka_group,
         version=version,
         topics=names,
         flow=flow,
-        store=Store(Sink(client, settings), witness, ChainRows(client), clock, Repairs(client, settings), dead),
+        stores=stores,
         memory=Memory(settings.duplicate_memory_events, settings.duplicate_memory_seconds),
         memory_seconds=settings.duplicate_memory_seconds,
         render=Render(locate),
         policy=_policy(settings, suppressed),
         sizes=_sizes(settings),
         limits=limits,
-        beginning=Beginning(settings.kafka_reset, settings.kafka_forgets, version),
-        gate=Gate(Holds(client), suppressed),
+        beginning=Beginning(settings.kafka_reset, settings.kafka_forgets, version, len(clients)),
+        gate=Gate(Holds(clients[0], settings.clickhouse_cluster), suppressed),
         page=page,
-        realtime=_realtime(settings, client, redis, names, {} if table is None else table, locate.place),
+        realtime=_realtime(settings, clients, redis, names, {} if table is None else table, locate.place),
         counted=asyncio.Event(),
         intent_log=lambda shard: IntentLog(settings.kafka_intents_topic, shard, producer, consumer),
         source=lambda shard: Source(shard, names, consumer),
@@ -192,7 +194,26 @@ async def open_worker(
     shards = Shards(around, positions, pressure, settings.audit_seconds, settings.live_publish_seconds)
     webhook = open_webhook(settings)
     watch = _watch(settings, redis, producer, webhook) if redis is not None else None
-    return Running(shards, producer, client, clock, redis, watch, webhook, settings.alert_evaluate_seconds)
+    return Running(shards, producer, clients, stores[0].clock, redis, watch, webhook, settings.alert_evaluate_seconds)
+
+
+async def _connect_all(settings: Settings) -> list[AsyncClient]:
+    """A client of each ClickHouse shard, in order; all or none."""
+    clients: list[AsyncClient] = []
+    try:
+        for each in addresses(settings):
+            clients.append(await connect(each))
+    except MillraceError:
+        for client in clients:
+            await client.close()
+        raise
+    return clients
+
+
+def _store(settings: Settings, client: AsyncClient, dead: DeadLetterTopic) -> Store:
+    witness = Witness(client, settings.clickhouse_cluster)
+    sink, repairs = Sink(client, settings), Repairs(client, settings)
+    return Store(sink, witness, ChainRows(client), Clock(witness), repairs, dead)
 
 
 def token_seconds(settings: Settings) -> float:
@@ -217,18 +238,25 @@ def _watch(settings: Settings, redis: Redis, producer: AIOKafkaProducer, webhook
 
 
 def _realtime(
-    settings: Settings, client: AsyncClient, redis: Redis | None, topics: frozenset[str], table: Table, spot: Spotter
+    settings: Settings,
+    clients: Sequence[AsyncClient],
+    redis: Redis | None,
+    topics: frozenset[str],
+    table: Table,
+    spot: Spotter,
 ) -> Realtime:
+    (partials, kept), *further = [(Partials(client), RealtimeTable(client, settings)) for client in clients]
     return Realtime(
         declared=declared if settings.windows_enabled else Declared(),
         table=table,
         spot=spot,
-        partials=Partials(client),
-        kept=RealtimeTable(client, settings),
+        partials=partials,
+        kept=kept,
         redis=redis,
         group=settings.kafka_group,
         topics=topics,
         disorder=int(settings.watermark_disorder_seconds * 1000),
+        further=further,
     )
 
 

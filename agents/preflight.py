@@ -12,6 +12,7 @@ from agents.rules import rules_of
 from agents.webhook import open_webhook
 from clickhouse.client import connect
 from clickhouse.preflight import check as check_store
+from clickhouse.shards import addresses
 from streams.errors import ConfigurationError, SinkUnavailable
 from streams.listening import WORKER, listen
 from streams.settings import Settings
@@ -30,11 +31,12 @@ async def preflight(settings: Settings, topics: frozenset[str]) -> None:
     rules_of(settings, declared)
     open_webhook(settings)
     await check_topics(settings, topics)
-    client = await connect(settings)
-    try:
-        await check_store(client, settings)
-    finally:
-        await client.close()
+    for each in addresses(settings):
+        client = await connect(each)
+        try:
+            await check_store(client, each)
+        finally:
+            await client.close()
 
 
 async def check_topics(settings: Settings, topics: Iterable[str]) -> None:

@@ -37,7 +37,14 @@ class Proposer:
         """A record that follows the last valid one, with these fields."""
         last = self.last
         blank = Intent(
-            chain=last.chain, seq=last.seq + 1, previous=last.nonce, nonce=nonce(), ranges={}, version=self.version
+            format=last.format,
+            chain=last.chain,
+            seq=last.seq + 1,
+            previous=last.nonce,
+            nonce=nonce(),
+            ranges={},
+            version=self.version,
+            stores=last.stores,
         )
         return msgspec.structs.replace(blank, **fields)
 

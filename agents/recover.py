@@ -26,6 +26,8 @@ class Beginning:
     forgets: bool
     """The broker forgets everything when it restarts (embedded profile): a new chain may then follow an old one."""
     version: str
+    stores: int = 1
+    """ClickHouse shards that the rows are spread over."""
 
 
 async def read_chain(
@@ -56,6 +58,12 @@ async def read_chain(
         await begin_chain(shard, chain, intents_log, source, beginning, after=seen)
     last = chain.last
     assert last is not None
+    if last.stores != beginning.stores:
+        raise ConfigurationError(
+            f"shard {shard}: its chain lies on ClickHouse shard {shard % last.stores} of {last.stores}, but "
+            f"CLICKHOUSE_SHARD_URLS names {beginning.stores}; name as many as before, or move its rows first "
+            '(clickhouse/README.md, "More shards")'
+        )
     if unknown := last.ranges.keys() - topics:
         raise ConfigurationError(
             f"shard {shard}: its chain covers topics that this version does not know ({', '.join(sorted(unknown))}); "
@@ -125,7 +133,7 @@ async def begin_chain(
     """
     bounds = await source.bounds()
     at = {topic: begin if beginning.reset == "earliest" else end for topic, (begin, end) in bounds.items()}
-    record = first_record({topic: (offset, offset) for topic, offset in at.items()}, after, beginning.version)
+    record = first_record({topic: (offset, offset) for topic, offset in at.items()}, after, beginning)
     while chain.last is None:
         offset = await intents_log.append(record.encode())
         end = offset + 1 if offset is not None else (await intents_log.bounds())[1]
@@ -133,17 +141,24 @@ async def begin_chain(
             chain.take(position, value)
 
 
-def first_record(ranges: Ranges, after: Delivered | None, version: str) -> Intent:
+def first_record(ranges: Ranges, after: Delivered | None, beginning: Beginning) -> Intent:
     """The record that begins a chain; after a delivered batch of an older chain it names that batch."""
     return Intent(
+        format=format_of(beginning.stores),
         chain=intents.nonce(),
         seq=after.seq + 1 if after else 1,
         previous=after.nonce if after else "",
         nonce=intents.nonce(),
         ranges=ranges,
-        version=version,
+        version=beginning.version,
         begins=True,
+        stores=beginning.stores,
     )
+
+
+def format_of(stores: int) -> int:
+    """The format that a record needs whose rows are spread over so many ClickHouse shards."""
+    return intents.FORMAT if stores > 1 else 1
 
 
 def check_starts(shard: int, chain: Chain, bounds: dict[str, tuple[int, int]]) -> None:

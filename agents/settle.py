@@ -78,6 +78,7 @@ class Settler:
             missing = _moved(missing, lost)
         for table in batch.content.tables:
             await self._store.repairs.enter(self._shard, intent, table)
+        await self._store.witness.replica.catch_up()
         if not missing:
             await self._store.repairs.run(self._shard)
             return None

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -90,7 +90,8 @@ class Surroundings:
     version: str
     topics: frozenset[str]
     flow: Flow
-    store: Store
+    stores: Sequence[Store]
+    """One a ClickHouse shard."""
     memory: Memory
     memory_seconds: float
     render: Render
@@ -124,7 +125,8 @@ class Shard:
         self.proposer = Proposer(
             number, around.version, self._intents, around.limits.retry_first, around.limits.retry_longest
         )
-        self._delivery = delivery = Delivery(number, around.group, around.version, around.store, around.limits)
+        self._store = around.stores[number % len(around.stores)]
+        self._delivery = delivery = Delivery(number, around.group, around.version, self._store, around.limits)
         self._settler = Settler(delivery, self.proposer)
         self.windows = around.realtime.of(number)
         self.freshness: float | None = None
@@ -246,19 +248,18 @@ class Shard:
         metrics.RECOVERIES.inc()
         around = self._around
         await self._intents.open()
-        chain = await read_chain(
-            self.number, self._intents, self._source, around.store, around.beginning, around.topics
-        )
+        chain = await read_chain(self.number, self._intents, self._source, self._store, around.beginning, around.topics)
         self.proposer.chain = chain
         bounds = await self._source.bounds()
         check_starts(self.number, chain, bounds)
         last = self.proposer.last
-        await around.store.repairs.run(self.number)
+        await self._store.witness.replica.catch_up()
+        await self._store.repairs.run(self.number)
         seen = around.memory.events // around.sizes.partitions
-        await remember(self.number, last.starts, around.memory, around.store, around.memory_seconds, seen)
+        await remember(self.number, last.starts, around.memory, self._store, around.memory_seconds, seen)
         await self.windows.recover(last)
         if last.is_empty:
-            await around.store.witness.write_line(self.number, last, chain.offset)
+            await self._store.witness.write_line(self.number, last, chain.offset)
         else:
             await self._deliver_again(last, chain.offset)
         self._new_topics = {topic: bounds[topic][0] for topic in around.topics - last.ranges.keys()}
@@ -370,7 +371,7 @@ class Shard:
         self._in_flight = {decoded.chunk.topic for decoded in chunks}
         self._first_at = time.monotonic()
         with metrics.timed("judge"):
-            at = await around.store.clock.now()
+            at = await self._store.clock.now()
             draft = around.memory.draft()
             judged = judge(by_topic(chunks), around.policy, at, draft)
         starts = self._new_topics | self.proposer.last.ends
@@ -473,7 +474,7 @@ class Shard:
         """5 close: an empty intent, so that nothing is left to deliver again; a closed shard repeats it daily (R5)."""
         intent = self.proposer.closing(self.windows.watermark.value)
         offset = await self.proposer.propose(intent)
-        await self._around.store.witness.write_line(self.number, intent, offset)
+        await self._store.witness.write_line(self.number, intent, offset)
         self.settled = intent.seq
         self._moved_at = time.monotonic()
         self._enter(State.CLOSED)

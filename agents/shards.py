@@ -130,7 +130,7 @@ class Shards:
 
     async def publish_once(self) -> None:
         """Move the watermarks, and send the numbers of the windows to Redis."""
-        now = await self.around.store.clock.now()
+        now = await self.around.stores[0].clock.now()
         for shard in list(self.running.values()):
             if shard.is_recovered:
                 shard.windows.advance(shard.idle_topics(), now, settled=shard.is_settled)

@@ -1,8 +1,8 @@
 """The windows of one shard over its life: rebuilt on assignment, fed by batches, moved by the watermark, published."""
 
 import time
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import structlog
 from redis.asyncio import Redis
@@ -41,10 +41,14 @@ class Realtime:
     topics: frozenset[str]
     disorder: int
     """Milliseconds that events of one topic may come out of order before the watermark passes them."""
+    further: Sequence[tuple[Partials, RealtimeTable]] = ()
+    """The same of the second ClickHouse shard and those after it."""
 
     def of(self, shard: int) -> "ShardWindows":
-        """The windows of one shard, empty."""
-        return ShardWindows(shard, self)
+        """The windows of one shard, empty; they read and write where its rows are."""
+        stores = [(self.partials, self.kept), *self.further]
+        partials, kept = stores[shard % len(stores)]
+        return ShardWindows(shard, replace(self, partials=partials, kept=kept))
 
 
 class ShardWindows:

@@ -27,6 +27,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, Error, Program
 from clickhouse_connect.driver.insert import InsertContext
 from clickhouse_connect.driver.transform import NativeTransform
 
+from clickhouse.cluster import ALL
 from streams.errors import (
     BatchAged,
     BlockRefused,
@@ -78,15 +79,16 @@ class _Target(TypedDict):
     database: str | None
 
 
-async def connect(settings: Settings, *, database: bool = True) -> AsyncClient:
+async def connect(settings: Settings, *, database: bool = True, reading: bool = False) -> AsyncClient:
     """Open a client for any number of concurrent queries and inserts.
 
-    `database=False` connects without naming the database, for the time before it exists.
+    `database=False` connects without naming the database, for the time before it exists. `reading`: for questions about
+    all rows; in a cluster that is the database that reads every node, not the one with this node's tables.
     Raises ConfigurationError (no URL, wrong password), SchemaDrift (no such database) or SinkUnavailable.
     """
     try:
         return await clickhouse_connect.get_async_client(
-            **_target(settings, database),
+            **_target(settings, database, reading),
             compress="lz4",
             connect_timeout=CONNECT_SECONDS,
             send_receive_timeout=settings.clickhouse_timeout_seconds,
@@ -141,6 +143,8 @@ def insert_settings(settings: Settings, token: str) -> dict[str, Any]:
         "http_receive_timeout": 30,
         "max_execution_time": settings.clickhouse_timeout_seconds,
         "insert_quorum": settings.clickhouse_insert_quorum,
+        # Else it is waited for longer than for the insert; what is not there in time counts as unknown.
+        "insert_quorum_timeout": int(settings.clickhouse_timeout_seconds * 1000),
     }
 
 
@@ -195,28 +199,39 @@ def native(columns: Sequence[str], types: Sequence[str], rows: Sequence[Sequence
     return blocks
 
 
-def _target(settings: Settings, database: bool) -> _Target:
+def _target(settings: Settings, database: bool, reading: bool = False) -> _Target:
     if not settings.clickhouse_url:
         raise ConfigurationError(
             "CLICKHOUSE_URL is not set; set it to http://user:password@host:8123, or run `millrace up`, "
             "which starts a server of its own"
         )
     url = urlsplit(settings.clickhouse_url)
+    host, port = check_url(settings.clickhouse_url)
+    password = settings.clickhouse_password.get_secret_value() if settings.clickhouse_password else ""
+    return {
+        "host": host,
+        "port": port,
+        "username": unquote(url.username or "") or settings.clickhouse_user or "default",
+        "password": unquote(url.password or "") or password,
+        "secure": url.scheme == "https",
+        "database": _database(settings, reading) if database else None,
+    }
+
+
+def check_url(address: str, setting: str = "CLICKHOUSE_URL") -> tuple[str, int]:
+    """Host and port of a URL. Raises ConfigurationError where it has none, or is none of HTTP."""
+    url = urlsplit(address)
     try:
         port = url.port
     except ValueError:
         port = None
     if url.scheme not in ("http", "https") or not url.hostname or port is None:
         raise ConfigurationError(
-            f"CLICKHOUSE_URL is {url.scheme}://{url.hostname or ''}; it must read http://user:password@host:8123 "
+            f"{setting} is {url.scheme}://{url.hostname or ''}; it must read http://user:password@host:8123 "
             "or https://..., with the port of the HTTP interface"
         )
-    password = settings.clickhouse_password.get_secret_value() if settings.clickhouse_password else ""
-    return {
-        "host": url.hostname,
-        "port": port,
-        "username": unquote(url.username or "") or settings.clickhouse_user or "default",
-        "password": unquote(url.password or "") or password,
-        "secure": url.scheme == "https",
-        "database": settings.clickhouse_database if database else None,
-    }
+    return url.hostname, port
+
+
+def _database(settings: Settings, reading: bool) -> str:
+    return settings.clickhouse_database + (ALL if reading and settings.clickhouse_cluster else "")

@@ -6,6 +6,8 @@ from datetime import datetime
 from clickhouse_connect.driver.asyncclient import AsyncClient
 
 from clickhouse.client import classify
+from clickhouse.cluster import whole
+from clickhouse.replica import Replica
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +23,14 @@ class Hold:
 class Holds:
     """The ledger of holds. Every method raises what `clickhouse.client.classify` says."""
 
-    def __init__(self, client: AsyncClient) -> None:
+    def __init__(self, client: AsyncClient, cluster: str | None = None) -> None:
         self._client = client
+        self._replica = Replica(client, cluster)
+        self._delivered = whole("delivered", cluster)
 
     async def active(self) -> list[Hold]:
-        """The holds in force, oldest first."""
+        """The holds in force, oldest first. In a cluster those that any node has taken."""
+        await self._replica.catch_up("holds")
         try:
             result = await self._client.query("SELECT name, reason, at FROM holds FINAL WHERE held = 1 ORDER BY at")
         except Exception as error:
@@ -44,8 +49,8 @@ class Holds:
         """Per shard that ever delivered: whether it was closed by an empty intent after `at`."""
         try:
             result = await self._client.query(
-                "SELECT shard, argMax(relation, intent) = 'none' AND max(at) > {at:DateTime64(3)} FROM delivered FINAL "
-                "GROUP BY shard ORDER BY shard",
+                "SELECT shard, argMax(relation, intent) = 'none' AND max(at) > {at:DateTime64(3)} "
+                f"FROM {self._delivered} GROUP BY shard ORDER BY shard",
                 parameters={"at": at},
             )
         except Exception as error:

@@ -6,6 +6,10 @@ The lock is held by whoever created the table with the highest number. It is fre
 of it runs. Both ways the next one takes it by creating number n + 1, never by removing n: a slow contender that
 still believes in n can then take nothing away from its new holder. The table with the highest number stays for ever.
 
+In a cluster the tables are made and dropped ON CLUSTER: the queue of distributed statements is one order for all nodes,
+so of two processes that create number n, on whatever nodes, one is refused on all of them. The log of steps is on
+every node, and is caught up with before it is read.
+
 A former holder that wakes up sees the higher number before its next statement and stops. The one statement that it
 may have had on the way is harmless, because every statement of a migration may be executed twice. (An archive job moves
 rows aside before it drops them, and looks at them again in between.)
@@ -21,6 +25,7 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
 
+from clickhouse import cluster as clusters
 from streams.errors import SinkUnavailable
 
 LEASE_SECONDS = 10.0
@@ -82,6 +87,7 @@ class Lock:
     number: int
     owner: str
     kind: Kind = MIGRATION
+    cluster: str | None = None
     queries: int = field(default=0)
 
     def log(self, state: str, *facts: str | int) -> None:
@@ -131,33 +137,51 @@ def write(
     )
 
 
+def caught_up(client: Client, database: str, cluster: str | None, kind: Kind = MIGRATION) -> bool:
+    """True once this node's log has all that any node logged; at once where there is one node.
+
+    Raises DatabaseError if the node has lost the Keeper.
+    """
+    if cluster:
+        client.command(f"SYSTEM SYNC REPLICA {database}.{kind.log}", use_database=False)
+    return True
+
+
 def claim(
-    client: Client, database: str, owner: str, lease_seconds: float | None = None, kind: Kind = MIGRATION
+    client: Client,
+    database: str,
+    owner: str,
+    lease_seconds: float | None = None,
+    kind: Kind = MIGRATION,
+    cluster: str | None = None,
 ) -> Lock | None:
     """Take the lock if it is free or stale; None while another process holds it."""
     lease = kind.lease_seconds if lease_seconds is None else lease_seconds
     top = _highest(client, database, kind)
-    if top and _is_held(client, database, top, lease, kind):
+    if top and _is_held(client, database, top, lease, kind, cluster):
         return None
     number = top + 1
+    table = f"CREATE TABLE {{database}}.{kind.prefix}{number} (`owner` String) ENGINE = Null COMMENT '{owner}'"
     try:
-        client.command(
-            f"CREATE TABLE {database}.{kind.prefix}{number} (`owner` String) ENGINE = Null COMMENT '{owner}'"
-        )
+        client.command(clusters.render(table, database, cluster))
     except DatabaseError as error:
         if error.code == TABLE_ALREADY_EXISTS:
             return None
         raise
     if _highest(client, database, kind) != number:
         # While we looked, others took and passed on higher numbers: ours was free again, but means nothing.
-        client.command(f"DROP TABLE IF EXISTS {database}.{kind.prefix}{number}")
+        _drop(client, database, kind, number, cluster)
         return None
-    lock = Lock(client, database, number, owner, kind)
+    lock = Lock(client, database, number, owner, kind, cluster)
     lock.log("held")
     for older in _numbers(client, database, kind):
         if older < number:
-            client.command(f"DROP TABLE IF EXISTS {database}.{kind.prefix}{older}")
+            _drop(client, database, kind, older, cluster)
     return lock
+
+
+def _drop(client: Client, database: str, kind: Kind, number: int, cluster: str | None) -> None:
+    client.command(clusters.render(f"DROP TABLE IF EXISTS {{database}}.{kind.prefix}{number}", database, cluster))
 
 
 def holder(client: Client, database: str, kind: Kind = MIGRATION) -> str:
@@ -166,7 +190,7 @@ def holder(client: Client, database: str, kind: Kind = MIGRATION) -> str:
     return str(rows[0][0]) if rows else "unknown"
 
 
-def _is_held(client: Client, database: str, number: int, lease_seconds: float, kind: Kind) -> bool:
+def _is_held(client: Client, database: str, number: int, lease_seconds: float, kind: Kind, cluster: str | None) -> bool:
     [(released, logged_age, owner)] = _rows(
         client,
         f"""
@@ -194,7 +218,8 @@ def _is_held(client: Client, database: str, number: int, lease_seconds: float, k
         return True
     running = _rows(
         client,
-        "SELECT count() FROM system.processes WHERE startsWith(query_id, {owner:String})",
+        f"SELECT count() FROM {clusters.everywhere('system.processes', cluster)} "
+        "WHERE startsWith(query_id, {owner:String})",
         {"owner": f"{owner or created[0][1]}/"},
     )
     return bool(running[0][0])

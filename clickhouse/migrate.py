@@ -21,7 +21,8 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from clickhouse import lock, policy, statements
+from clickhouse import cluster as clusters
+from clickhouse import lock, policy, statements, twins
 from clickhouse.client import classify, connect_sync, is_outage
 from streams.errors import ConfigurationError, MigrationChanged, SinkUnavailable
 from streams.settings import Settings
@@ -128,15 +129,24 @@ def status(client: Client, database: str, migrations: Sequence[Migration]) -> li
     return states(_read_log(client, database), migrations)
 
 
-def plan(client: Client, database: str, migrations: Sequence[Migration]) -> list[Step]:
-    """The statements still to be executed, in order, with the database's name filled in. Raises as `status` does."""
+def plan(client: Client, database: str, migrations: Sequence[Migration], cluster: str | None = None) -> list[Step]:
+    """The statements still to be executed, in order, in the form of a single node or of `cluster`.
+
+    Raises as `status` does, and ConfigurationError for a statement without a cluster form.
+    """
     log = _read_log(client, database)
     _check_unchanged(log, migrations)
     return [
-        Step(migration, number, statements.render(sql, database))
+        step for step in steps(migrations, database, cluster) if step.number not in log.get(step.migration.name, {})
+    ]
+
+
+def steps(migrations: Sequence[Migration], database: str, cluster: str | None) -> list[Step]:
+    """All statements in order, with the database's name filled in. Raises ConfigurationError as `plan` does."""
+    return [
+        Step(migration, number, clusters.render(sql, database, cluster))
         for migration in migrations
         for number, sql in enumerate(migration.statements, start=1)
-        if number not in log.get(migration.name, {})
     ]
 
 
@@ -145,6 +155,7 @@ def apply(
     database: str,
     migrations: Sequence[Migration],
     *,
+    cluster: str | None = None,
     wait_seconds: float = WAIT_SECONDS,
     lease_seconds: float = lock.LEASE_SECONDS,
     on_step: Callable[[Step], None] | None = None,
@@ -157,11 +168,11 @@ def apply(
     deadline = time.monotonic() + wait_seconds
     count = 0
     try:
-        client.command(f"CREATE DATABASE IF NOT EXISTS {statements.render('{database}', database)}")
-        client.command(statements.render(lock.LOG, database))
-        while held := _wait(client, database, migrations, deadline, lease_seconds):
+        client.command(clusters.render("CREATE DATABASE IF NOT EXISTS {database}", database, cluster))
+        client.command(clusters.render(lock.LOG.strip(), database, cluster))
+        while held := _wait(client, database, migrations, deadline, lease_seconds, cluster):
             try:
-                for step in plan(client, database, migrations):
+                for step in plan(client, database, migrations, cluster):
                     _execute(held, step, on_step)
                     count += 1
             except lock.LockLost:
@@ -180,8 +191,9 @@ def run(settings: Settings, *, on_step: Callable[[Step], None] | None = None) ->
     """
     client = connect_sync(settings, database=False)
     try:
-        count = apply(client, settings.clickhouse_database, load(), on_step=on_step)
-        return count + len(policy.adjust(client, settings))
+        cluster = settings.clickhouse_cluster
+        count = apply(client, settings.clickhouse_database, load(), cluster=cluster, on_step=on_step)
+        return count + len(policy.adjust(client, settings)) + len(twins.follow(client, settings))
     except ClickHouseError as error:
         raise classify(error) from error
     finally:
@@ -214,12 +226,17 @@ def _execute(held: lock.Lock, step: Step, on_step: Callable[[Step], None] | None
 
 
 def _wait(
-    client: Client, database: str, migrations: Sequence[Migration], deadline: float, lease_seconds: float
+    client: Client,
+    database: str,
+    migrations: Sequence[Migration],
+    deadline: float,
+    lease_seconds: float,
+    cluster: str | None,
 ) -> lock.Lock | None:
     """The lock, or None if nothing is pending (any more)."""
     owner = lock.new_owner()
-    while plan(client, database, migrations):
-        held = lock.claim(client, database, owner, lease_seconds)
+    while lock.caught_up(client, database, cluster) and plan(client, database, migrations, cluster):
+        held = lock.claim(client, database, owner, lease_seconds, cluster=cluster)
         if held:
             return held
         if time.monotonic() > deadline:

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from clickhouse_connect.driver.client import Client
 
 from clickhouse import legal
+from clickhouse.cluster import render
 from clickhouse.retention import rules, ttl
-from clickhouse.statements import render
 from streams.settings import Settings
 
 PASSING = "passing_"
@@ -24,7 +24,7 @@ def adjust(client: Client, settings: Settings) -> list[str]:
     database = settings.clickhouse_database
     held = legal.parsed(client.query(legal.touching_query(database)).result_rows)
     wanted = alterations(create_queries(client, database), settings, lambda table: legal.touched(held, table))
-    done = [render(sql, database) for sql in wanted]
+    done = [render(sql, database, settings.clickhouse_cluster) for sql in wanted]
     for sql in done:
         client.command(sql, settings={"materialize_ttl_after_modify": 0}, use_database=False)
     return done

@@ -37,7 +37,7 @@ class Table(NamedTuple):
 
 
 async def check(client: AsyncClient, settings: Settings) -> None:
-    """Check reachability, clock, settings, migrations, columns, deduplication windows, constraint and policy.
+    """Check reachability, clock, settings, migrations, columns, form, deduplication windows, constraint and policy.
 
     Raises SinkUnavailable, SchemaDrift or ConfigurationError.
     """
@@ -56,6 +56,7 @@ async def check(client: AsyncClient, settings: Settings) -> None:
         client, "SELECT name, engine, create_table_query FROM system.tables WHERE database = {d:String}", database
     )
     existing = {name: Table(engine, sql) for name, engine, sql in found}
+    check_form(existing, settings)
     check_fresh(existing, settings)
     check_windows(existing, settings)
     held = legal.parsed(await _query(client, legal.touching_query(database)))
@@ -87,6 +88,26 @@ def check_columns(columns: Sequence[Sequence[Any]]) -> None:
         raise SchemaDrift(
             f"the tables do not fit the event classes: {shown}. Undo the manual change, or add a migration and apply it"
         )
+
+
+def check_form(existing: Mapping[str, Table], settings: Settings) -> None:
+    """Tables are replicated where a cluster is named, and only there. Raises ConfigurationError.
+
+    A worker that does not know of other replicas would take a lagging one at its word.
+    """
+    cluster = settings.clickhouse_cluster
+    for name in WITNESSED:
+        replicated = existing[name].engine.startswith("Replicated")
+        if replicated and not cluster:
+            raise ConfigurationError(
+                f"table {name} is replicated, but CLICKHOUSE_CLUSTER is not set; set it to the cluster's name in "
+                "remote_servers, so that a replica catches up before it is asked what it holds"
+            )
+        if cluster and not replicated:
+            raise ConfigurationError(
+                f"CLICKHOUSE_CLUSTER is {cluster}, but table {name} is not replicated: the database was made for a "
+                "single server. Unset it, or move the rows into a new cluster as clickhouse/README.md says"
+            )
 
 
 def check_fresh(existing: Mapping[str, Table], settings: Settings) -> None:

@@ -72,6 +72,19 @@ def render(sql: str, database: str) -> str:
     return _PLACEHOLDER.sub(fill, sql)
 
 
+def masked(sql: str) -> str:
+    """`sql` with the inside of every string blanked out: what is found in it by position is SQL's own.
+
+    >>> masked("SELECT 'ENGINE = x', `a`")
+    "SELECT '          ', `a`"
+    """
+    parts = []
+    for match in _TOKEN.finditer(sql):
+        is_text = match["string"] and match[0][0] in "'$"
+        parts.append(match[0][0] + " " * (len(match[0]) - 2) + match[0][-1] if is_text else match[0])
+    return "".join(parts)
+
+
 def checksum(text: str) -> str:
     """SHA-256 of `text` in hexadecimal; line ends count as one character whatever the checkout made of them."""
     return hashlib.sha256(text.replace("\r\n", "\n").encode()).hexdigest()

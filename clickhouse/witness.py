@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 from clickhouse_connect.driver.asyncclient import AsyncClient
 
 from clickhouse.client import classify
+from clickhouse.cluster import everywhere
+from clickhouse.replica import Replica
 from streams.errors import SinkUnavailable
 from streams.intent import Intent
 
@@ -24,8 +26,11 @@ class Delivered(NamedTuple):
 class Witness:
     """Reads that the delivery protocol rests on. Every method raises what `classify` says."""
 
-    def __init__(self, client: AsyncClient) -> None:
+    def __init__(self, client: AsyncClient, cluster: str | None = None) -> None:
+        """In a cluster the replica catches up before it is asked what it holds."""
         self._client = client
+        self._cluster = cluster
+        self.replica = Replica(client, cluster)
 
     async def now(self) -> int:
         """ClickHouse's clock, in milliseconds since 1970."""
@@ -34,6 +39,7 @@ class Witness:
 
     async def highest(self, shard: int) -> Delivered | None:
         """The newest batch of the shard over all tables; None if nothing was ever delivered."""
+        await self.replica.catch_up("delivered")
         rows = await self._query(
             "SELECT chain, intent, nonce, intent_offset FROM delivered WHERE shard = {shard:UInt16} "
             "ORDER BY intent DESC LIMIT 1",
@@ -61,6 +67,7 @@ class Witness:
 
     async def count(self, table: str, shard: int, intent: Intent) -> int:
         """Rows of exactly this record in `table`."""
+        await self.replica.catch_up(table)
         rows = await self._query(
             "SELECT count() FROM {table:Identifier} WHERE shard = {shard:UInt16} AND intent = {seq:UInt64} "
             "AND nonce = {nonce:String} AND ingested_at = fromUnixTimestamp64Milli({at:Int64}) AND " + _pruned(table),
@@ -71,6 +78,7 @@ class Witness:
 
     async def present(self, table: str, shard: int, intent: Intent, days: Sequence[str]) -> dict[str, set[int]]:
         """Per topic the distinct offsets of the record's ranges that `table` holds, from whatever record."""
+        await self.replica.catch_up(table)
         found: dict[str, set[int]] = {}
         for topic, (start, end) in intent.ranges.items():
             if start < end:
@@ -88,9 +96,11 @@ class Witness:
         return {"table": table, "shard": shard, "chain": intent.chain, "days": list(days)}
 
     async def running(self, prefix: str) -> int:
-        """How many queries whose id starts with `prefix` run now."""
+        """How many queries whose id starts with `prefix` run now, on any node."""
         rows = await self._query(
-            "SELECT count() FROM system.processes WHERE startsWith(query_id, {prefix:String})", {"prefix": prefix}
+            f"SELECT count() FROM {everywhere('system.processes', self._cluster)} "
+            "WHERE startsWith(query_id, {prefix:String})",
+            {"prefix": prefix},
         )
         return int(rows[0][0])
 

@@ -12,7 +12,9 @@ import msgspec
 from streams.batch import Runs
 from streams.errors import UnknownIntentFormat
 
-FORMAT = 1
+FORMAT = 2
+"""The newest that this version reads. A record says 2 only where its chain lies on one of several ClickHouse shards,
+which a worker of format 1 would not look at."""
 
 Ranges = dict[str, tuple[int, int]]
 """Per source topic the half-open range of offsets of one partition."""
@@ -30,7 +32,7 @@ Missing = dict[str, dict[str, Runs]]
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
     """One record of the log. Times are milliseconds since 1970 by ClickHouse's clock."""
 
-    format: int = FORMAT
+    format: int = 1
     chain: str
     seq: int
     previous: str
@@ -52,6 +54,8 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     """Set in a superseding record: what the aged batch had not delivered."""
     begins: bool = False
     """True in the first record of a chain."""
+    stores: int = 1
+    """How many ClickHouse shards there are: the rows of shard n lie on n mod `stores`. Fixed for a chain."""
 
     @property
     def is_empty(self) -> bool:
@@ -133,7 +137,7 @@ class Chain:
             return False
         if intent.begins:
             return True
-        return intent.chain == last.chain and _continues(intent, last)
+        return intent.chain == last.chain and intent.stores == last.stores and _continues(intent, last)
 
 
 def _continues(intent: Intent, last: Intent) -> bool:

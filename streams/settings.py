@@ -61,6 +61,10 @@ class Settings(BaseSettings):
     """Password, if the URL names none."""
     clickhouse_database: str = "millrace"
     """The one database of the product; `millrace migrate apply` creates it."""
+    clickhouse_cluster: str | None = None
+    """Name of the cluster in `remote_servers`: tables are replicated and on every node; unset: a single server."""
+    clickhouse_shard_urls: str | None = None
+    """One replica of each ClickHouse shard, in order, as `url,url`: Kafka shard n goes to n mod their number."""
     clickhouse_timeout_seconds: Seconds = 30
     """Longest wait for an answer to an insert; after it the outcome counts as unknown."""
     clickhouse_insert_quorum: Annotated[int, Field(ge=0)] = 0

@@ -1,10 +1,11 @@
-"""What all tests share: the embedded stack, Apache Kafka, and how a missing tool is met."""
+"""What all tests share: the embedded stack, Apache Kafka, ZooKeeper, and how a missing tool is met."""
 
 pytest_plugins = [
     "tests.support.store",
     "tests.support.tools",
     "tests.support.stack",
     "tests.support.kafka",
+    "tests.support.zookeeper",
     "tests.support.live",
     "tests.support.metadata",
     "tests.support.posting",

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from agents import audit
 from agents.build import groupless
 from agents.judge import LOST
+from agents.recover import format_of
 from agents.repair.ends import Known, Place, agreement, by_rows, place
 from agents.repair.parts import Parts, committed
 from agents.repair.rest import lacking
+from clickhouse.shards import addresses
 from clickhouse.witness import Delivered
 from streams import intent as intents
 from streams.errors import ConfigurationError, LogCut, SinkUnavailable, SourceCut
@@ -192,7 +194,9 @@ async def _record(parts: Parts, made: Plan, last: Intent | None) -> Intent:
         found.verdict = {}
     for topic, (start, end) in made.lost.items():
         found.verdict.setdefault(topic, {})[LOST] = [start, end - start]
+    stores = len(addresses(settings))
     return Intent(
+        format=format_of(stores),
         chain=intents.nonce(),
         seq=seq + 1,
         previous=nonce,
@@ -205,6 +209,7 @@ async def _record(parts: Parts, made: Plan, last: Intent | None) -> Intent:
         version=VERSION,
         verdict=found.verdict,
         begins=True,
+        stores=stores,
     )
 
 

@@ -1,8 +1,8 @@
 """What a repair reads and writes through."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -15,6 +15,7 @@ from agents.log import IntentLog
 from agents.source import Source
 from clickhouse.chains import ChainRows
 from clickhouse.client import connect
+from clickhouse.shards import addresses
 from clickhouse.witness import Witness
 from streams.errors import SinkUnavailable
 from streams.settings import Settings
@@ -23,13 +24,19 @@ from streams.topics import source_topics
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The connections of one repair."""
+    """The connections of one repair: of the ClickHouse shard whose rows it looks at."""
 
     settings: Settings
     client: AsyncClient
     producer: AIOKafkaProducer
     witness: Witness
     rows: ChainRows
+    every: "Sequence[Parts]" = ()
+    """The same of each ClickHouse shard, in order."""
+
+    def of(self, shard: int) -> "Parts":
+        """The parts for a Kafka shard."""
+        return self.every[shard % len(self.every)] if self.every else self
 
     def source(self, shard: int) -> Source:
         """The shard's source topics."""
@@ -43,15 +50,16 @@ class Parts:
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Parts]:
     """Connect. Raises ConfigurationError, SinkUnavailable."""
-    client = await connect(settings)
-    try:
+    async with AsyncExitStack() as stack:
+        clients = []
+        for each in addresses(settings):
+            clients.append(client := await connect(each))
+            stack.push_async_callback(client.close)
         producer = await open_producer(settings)
-        try:
-            yield Parts(settings, client, producer, Witness(client), ChainRows(client))
-        finally:
-            await producer.stop()
-    finally:
-        await client.close()
+        stack.push_async_callback(producer.stop)
+        cluster = settings.clickhouse_cluster
+        every = [Parts(settings, one, producer, Witness(one, cluster), ChainRows(one)) for one in clients]
+        yield replace(every[0], every=every)
 
 
 async def committed(settings: Settings, shard: int) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Installs what tests need beyond Python, and finds it: Apache Kafka (Maven), promtool and Chromium (apt).
+"""Installs what tests need beyond Python, and finds it: Kafka, ZooKeeper (Maven), promtool and Chromium (apt).
 
 `python -m deploy.local.tools` is idempotent, says what it could not get and why, and never fails a build: tests that
 need a missing tool are skipped by name, or fail where `CI` is set.
@@ -17,16 +17,29 @@ from typing import NamedTuple
 FOLDER = Path(__file__).parent.parent.parent / ".tools"
 KAFKA_VERSION = "4.0.0"
 KAFKA = FOLDER / "kafka" / KAFKA_VERSION
+ZOOKEEPER_VERSION = "3.9.3"
+ZOOKEEPER = FOLDER / "zookeeper" / ZOOKEEPER_VERSION
 MINUTES = 60
-POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
+LOGGING = "org.slf4j:slf4j-simple:1.7.36"
+KAFKA_JARS = (f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}", LOGGING)
+# The last two are what its server needs and its POM leaves to whoever runs it.
+ZOOKEEPER_JARS = (
+    f"org.apache.zookeeper:zookeeper:{ZOOKEEPER_VERSION}",
+    LOGGING,
+    "io.dropwizard.metrics:metrics-core:4.1.12.1",
+    "org.xerial.snappy:snappy-java:1.1.10.5",
+)
+POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
-  <groupId>millrace</groupId><artifactId>kafka-for-tests</artifactId><version>1</version>
+  <groupId>millrace</groupId><artifactId>for-tests</artifactId><version>1</version>
   <dependencies>
-    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>{KAFKA_VERSION}</version></dependency>
-    <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId><version>1.7.36</version></dependency>
+{dependencies}
   </dependencies>
 </project>
 """
+DEPENDENCY = """    <dependency>
+      <groupId>{}</groupId><artifactId>{}</artifactId><version>{}</version>
+    </dependency>"""
 
 
 class Unavailable(Exception):
@@ -87,20 +100,26 @@ def kafka() -> str | None:
     return str(KAFKA) if java() and (KAFKA / f"kafka_2.13-{KAFKA_VERSION}.jar").exists() else None
 
 
-def install_kafka() -> None:
-    """Copy Kafka's jars and what they need from Maven Central into `.tools`; they appear all or not at all."""
+def zookeeper() -> str | None:
+    """The folder of ZooKeeper's jars."""
+    return str(ZOOKEEPER) if java() and (ZOOKEEPER / f"zookeeper-{ZOOKEEPER_VERSION}.jar").exists() else None
+
+
+def install_jars(target: Path, *artifacts: str) -> None:
+    """Copy jars and what they need from Maven Central into `.tools`; they appear all or not at all."""
     missing = [
         package for package, there in (("default-jre-headless", java()), ("maven", shutil.which("mvn"))) if not there
     ]
     if missing:
         apt(*missing)
-    KAFKA.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=KAFKA.parent) as scratch:
-        (Path(scratch) / "pom.xml").write_text(POM)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+        dependencies = "\n".join(DEPENDENCY.format(*artifact.split(":")) for artifact in artifacts)
+        (Path(scratch) / "pom.xml").write_text(POM.format(dependencies=dependencies))
         goal = ("dependency:copy-dependencies", "-DoutputDirectory=jars", "-DincludeScope=runtime")
         run("mvn", "-B", "-q", *goal, cwd=Path(scratch))
-        shutil.rmtree(KAFKA, ignore_errors=True)
-        (Path(scratch) / "jars").rename(KAFKA)
+        shutil.rmtree(target, ignore_errors=True)
+        (Path(scratch) / "jars").rename(target)
 
 
 def promtool() -> str | None:
@@ -131,7 +150,8 @@ def chromium() -> str | None:
 
 
 TOOLS: dict[str, Tool] = {
-    "kafka": Tool(kafka, install_kafka, "faults and transactions on Apache Kafka"),
+    "kafka": Tool(kafka, lambda: install_jars(KAFKA, *KAFKA_JARS), "faults and transactions on Apache Kafka"),
+    "zookeeper": Tool(zookeeper, lambda: install_jars(ZOOKEEPER, *ZOOKEEPER_JARS), "replicated tables"),
     "promtool": Tool(promtool, install_promtool, "checks of metrics and alert rules"),
     "chromium": Tool(chromium, lambda: apt("chromium"), "tests of web pages"),
 }

@@ -30,6 +30,8 @@ HANDED_OVER = (
     "clickhouse_storage_policy",
     "archive_url",
     "erasure_key",
+    "clickhouse_cluster",
+    "clickhouse_shard_urls",
     "redis_url",
     "database_url",
 )

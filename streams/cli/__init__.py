@@ -24,6 +24,7 @@ COMMANDS: dict[str, Entry] = {
     "topics": Entry("topics", "Create, show and check the Kafka topics."),
     "migrate": Entry("migrate", "Create and change the tables in ClickHouse and PostgreSQL."),
     "keys": Entry("keys", "Make, list and revoke API keys."),
+    "clickhouse": Entry("clickhouse", "Set up ClickHouse and see whether it is well."),
     "hold": Entry("hold", "Close all shards for maintenance, and let them go on."),
     "retention": Entry("retention", "Show and apply how long data is kept, and where."),
     "archive": Entry("archive", "Archive old days, check the files, and bring days back."),

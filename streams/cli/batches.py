@@ -89,7 +89,7 @@ async def _line(
         "state": _state(intent, seen, superseded),
     }
     if verify and intent.rows:
-        held = {table: await reader.witness.count(table, shard, intent) for table in intent.rows}
+        held = {table: await reader.witness(shard).count(table, shard, intent) for table in intent.rows}
         line["held"] = held
         if held == intent.rows:
             line["state"] = "held"

@@ -44,7 +44,7 @@ def release(name: Annotated[str, typer.Argument(help="The word that the hold was
     async def run() -> None:
         client = await connect(settings)
         try:
-            await Holds(client).release(name)
+            await Holds(client, settings.clickhouse_cluster).release(name)
         finally:
             await client.close()
 
@@ -62,10 +62,11 @@ def list_() -> None:
 async def _list(settings: Settings) -> None:
     client = await connect(settings)
     try:
-        active = await Holds(client).active()
+        holds = Holds(client, settings.clickhouse_cluster)
+        active = await holds.active()
         table = Table("Hold", "Reason", "Since", "Shards closed")
         for each in active:
-            table.add_row(each.name, each.reason, f"{each.at:%Y-%m-%d %H:%M:%S} UTC", await quiet.closed(client, each))
+            table.add_row(each.name, each.reason, f"{each.at:%Y-%m-%d %H:%M:%S} UTC", await quiet.closed(holds, each))
     finally:
         await client.close()
     Console().print(table if active else "no hold is in force")
@@ -74,11 +75,11 @@ async def _list(settings: Settings) -> None:
 async def _place(settings: Settings, name: str, reason: str, wait: bool) -> None:
     client = await connect(settings)
     try:
-        holds = Holds(client)
+        holds = Holds(client, settings.clickhouse_cluster)
         await holds.place(name, reason)
         if not wait:
             return
         (placed,) = [each for each in await holds.active() if each.name == name]
-        await quiet.wait(client, settings, placed)
+        await quiet.wait(holds, settings, placed)
     finally:
         await client.close()

@@ -106,7 +106,7 @@ async def _repair(
     settings: Settings, numbers: list[int], skip_lost: bool, while_running: bool, yes: bool, note: str, as_json: bool
 ) -> tuple[list[Plan], bool]:
     async with opened(settings) as parts:
-        plans = [await chain.plan(parts, number) for number in numbers]
+        plans = [await chain.plan(parts.of(number), number) for number in numbers]
         if not as_json:
             for plan in plans:
                 _tell(plan)
@@ -127,16 +127,17 @@ async def _repair(
 
 async def _held(parts: Parts, needed: list[int], skip_lost: bool, note: str) -> list[Plan]:
     """Carry out under a hold: the plan is made anew when nobody can write any more."""
-    settings, holds = parts.settings, Holds(parts.client)
+    settings = parts.settings
+    holds = Holds(parts.client, settings.clickhouse_cluster)
     name = f"repair-{nonce()}"
     await holds.place(name, f"millrace intents repair by {terminal.operator()}")
     try:
         await _wait(seconds_to_wait(settings.batch_age_seconds, settings.batch_settle_seconds))
         plans = []
         for number in needed:
-            plan = await chain.plan(parts, number)
+            plan = await chain.plan(parts.of(number), number)
             if plan.is_needed:
-                record, offset = await chain.begin(parts, plan, terminal.operator(), skip_lost, note)
+                record, offset = await chain.begin(parts.of(number), plan, terminal.operator(), skip_lost, note)
                 typer.echo(
                     f"shard {number}: chain {record.chain} begins with record {record.seq} at {offset}", err=True
                 )

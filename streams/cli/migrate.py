@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from clickhouse_connect.driver.client import Client
 
+from clickhouse import cluster as clusters
 from clickhouse import migrate, structure
 from clickhouse.client import connect_sync
 from metadata import migrate as metadata
@@ -16,6 +17,10 @@ from streams.settings import Settings, load
 app = typer.Typer(no_args_is_help=True, help="Create and change the tables in ClickHouse and PostgreSQL.")
 
 NO_METADATA = "metadata: DATABASE_URL is not set, so there are no API keys and nothing can be posted over HTTP"
+CLUSTER_HEAD = """\
+-- The schema after all migrations in the form of a cluster, database and cluster named `millrace`.
+-- Written by `make docs` from clickhouse/structure.sql and clickhouse/cluster.py.
+"""
 COLOURS = {"applied": "green", "partial": "yellow", "pending": "red"}
 
 
@@ -66,11 +71,36 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 def plan() -> None:
     """Print the statements that `apply` would execute. Changes nothing."""
     with _connected() as (client, settings):
-        steps = migrate.plan(client, settings.clickhouse_database, migrate.load())
+        steps = migrate.plan(client, settings.clickhouse_database, migrate.load(), settings.clickhouse_cluster)
     if not steps:
         typer.echo("-- nothing is pending")
     for step in steps:
         typer.echo(f"-- {step.migration.name}, {step.number} of {len(step.migration.statements)}\n{step.sql};\n")
+
+
+@app.command("print")
+def print_all(
+    cluster: Annotated[
+        str | None,
+        typer.Option(help="Name of a cluster; default CLICKHOUSE_CLUSTER, else the form of a single server."),
+    ] = None,
+) -> None:
+    """Print all statements of all migrations as they would be executed, without a server.
+
+    The tables that read a cluster are not among them: `apply` derives them from the tables that are there
+    (clickhouse/cluster.sql shows them).
+    """
+    settings = load()
+    steps = migrate.steps(migrate.load(), settings.clickhouse_database, cluster or settings.clickhouse_cluster)
+    for step in steps:
+        typer.echo(f"-- {step.migration.name}, {step.number} of {len(step.migration.statements)}\n{step.sql};\n")
+
+
+def cluster_form() -> str:
+    """The text of clickhouse/cluster.sql: the schema after all migrations, as a cluster named `millrace` has it."""
+    single = (migrate.FOLDER.parent / "structure.sql").read_text(encoding="utf-8")
+    made = clusters.schema(single, "millrace", "millrace")
+    return "\n".join([CLUSTER_HEAD, *(f"{sql};\n" for sql in made)])
 
 
 @app.command()

@@ -36,7 +36,7 @@ def run(
 
     `total`: how many there are, if they end. Raises SinkUnavailable after printing if not all was acknowledged.
     """
-    failure = asyncio.run(_send(brokers, topics, records, Tally(truth), total, due))
+    failure = asyncio.run(send(brokers, topics, records, Tally(truth), total, due))
     typer.echo(msgspec.json.encode(truth))
     if truth.unacknowledged:
         raise SinkUnavailable(
@@ -45,9 +45,10 @@ def run(
         )
 
 
-async def _send(
+async def send(
     brokers: str, topics: Iterable[str], records: Iterable[Record], tally: Tally, total: int | None, due: Due | None
 ) -> BaseException | None:
+    """Send all, counting into the tally's truth; returns what went wrong, if anything."""
     truth, stopped = tally.truth, asyncio.Event()
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     sender = Sender(brokers, topics)

@@ -130,3 +130,17 @@ def test_policy_reads_what_clickhouse_shows() -> None:
     assert policy.alterations({"trip_events": shown, "b": "ENGINE = Null"}, settings, lambda table: False) == [
         "ALTER TABLE {database}.trip_events MODIFY TTL toDate(occurred_at) + toIntervalDay(12)"
     ]
+
+
+async def test_a_cluster_over_tables_of_a_single_server(async_client: AsyncClient, store: Settings) -> None:
+    with pytest.raises(ConfigurationError, match="events_raw is not replicated: the database was made for a single"):
+        await preflight.check(async_client, store.model_copy(update={"clickhouse_cluster": "prod"}))
+
+
+def test_replicated_tables_without_the_name_of_their_cluster() -> None:
+    existing = {name: preflight.Table("ReplicatedMergeTree", "") for name in ("events_raw", "events", "dead_letters")}
+
+    with pytest.raises(ConfigurationError, match="CLICKHOUSE_CLUSTER is not set"):
+        preflight.check_form(existing, Settings())
+
+    preflight.check_form(existing, Settings(clickhouse_cluster="prod"))

@@ -55,6 +55,7 @@ def test_a_successor_is_valid_and_moves_the_chain() -> None:
         {"seq": 1},
         {"previous": "other"},
         {"chain": "other"},
+        {"stores": 2},
         {"ranges": {"a": (0, 1)}},
         {"ranges": {"a": (1, 2), "b": (0, 0)}},
         {"ranges": {"a": (0, -1), "b": (0, 0)}},
@@ -109,8 +110,8 @@ def test_what_is_no_intent_is_void(value: bytes | None) -> None:
 
 
 def test_a_record_of_a_later_format_is_not_judged() -> None:
-    with pytest.raises(UnknownIntentFormat, match="format 2"):
-        chain_of(first()).take(1, b'{"format": 2, "anything": []}')
+    with pytest.raises(UnknownIntentFormat, match="format 3"):
+        chain_of(first()).take(1, b'{"format": 3, "anything": []}')
 
 
 def test_the_token_names_the_batch_alone() -> None:

@@ -24,7 +24,7 @@ RECORD = ("key", "key_encoding", "value", "value_encoding", "headers", "history"
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[DeadLetters]:
     """The dead letters, connected."""
-    client = await connect(settings)
+    client = await connect(settings, reading=True)
     try:
         yield DeadLetters(client)
     finally:

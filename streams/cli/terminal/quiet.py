@@ -17,20 +17,20 @@ from streams.settings import Settings
 console = Console(stderr=True)
 
 
-async def closed(client: AsyncClient, hold: Hold) -> str:
+async def closed(holds: Holds, hold: Hold) -> str:
     """How many shards have closed since a hold was placed, in words."""
-    shards = await Holds(client).closed_since(hold.at)
+    shards = await holds.closed_since(hold.at)
     return f"{sum(shards.values())} of {len(shards)}"
 
 
-async def wait(client: AsyncClient, settings: Settings, hold: Hold, passed: float = 0.0) -> None:
+async def wait(holds: Holds, settings: Settings, hold: Hold, passed: float = 0.0) -> None:
     """Return when a hold has been in force for so long that nobody can still write; `passed`: seconds already."""
     seconds = seconds_to_wait(settings.batch_age_seconds, settings.batch_settle_seconds)
     started = time.monotonic() - passed
     with Progress(*Progress.get_default_columns()[:2], TimeRemainingColumn(), console=console) as progress:
         task = progress.add_task("waiting until the last batch has aged", total=seconds)
         while (passed := time.monotonic() - started) < seconds:
-            words = f"{await closed(client, hold)} shards closed; waiting for the age"
+            words = f"{await closed(holds, hold)} shards closed; waiting for the age"
             progress.update(task, completed=passed, description=words)
             await asyncio.sleep(min(1.0, seconds - passed))
 
@@ -39,7 +39,7 @@ async def wait(client: AsyncClient, settings: Settings, hold: Hold, passed: floa
 async def quiet(settings: Settings, name: str, reason: str) -> AsyncIterator[None]:
     """Hold the shards for the time of the block. A hold that is in force already is waited for, and not released."""
     client = await connect(settings)
-    holds = Holds(client)
+    holds = Holds(client, settings.clickhouse_cluster)
     own = False
     try:
         active = await holds.active()
@@ -47,7 +47,7 @@ async def quiet(settings: Settings, name: str, reason: str) -> AsyncIterator[Non
             own = True
             await holds.place(name, reason)
             active = [hold for hold in await holds.active() if hold.name == name]
-        await wait(client, settings, active[0], await _age(client, active[0]))
+        await wait(holds, settings, active[0], await _age(client, active[0]))
         yield
     finally:
         if own:

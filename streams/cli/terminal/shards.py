@@ -1,16 +1,16 @@
 """The shards of the log of intents, as the commands on it choose and read them."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated
 
 import typer
-from clickhouse_connect.driver.asyncclient import AsyncClient
 
 from agents import audit
 from agents.build import groupless
 from clickhouse.client import connect
+from clickhouse.shards import addresses
 from clickhouse.witness import Delivered, Witness
 from streams.errors import ConfigurationError
 from streams.settings import Settings
@@ -31,12 +31,16 @@ class Reader:
     """Reads logs and asks the witness."""
 
     settings: Settings
-    client: AsyncClient
-    witness: Witness
+    witnesses: Sequence[Witness]
+    """One a ClickHouse shard."""
+
+    def witness(self, shard: int) -> Witness:
+        """Of the ClickHouse shard that has the shard's rows."""
+        return self.witnesses[shard % len(self.witnesses)]
 
     async def read(self, shard: int, valid: int | None = None, first: int | None = None) -> Shard:
         """See agents.audit.read."""
-        seen = await self.witness.highest(shard)
+        seen = await self.witness(shard).highest(shard)
         topic = self.settings.kafka_intents_topic
         return Shard(await audit.read(topic, shard, groupless(self.settings), seen, valid, first), seen)
 
@@ -44,11 +48,13 @@ class Reader:
 @asynccontextmanager
 async def reader(settings: Settings) -> AsyncIterator[Reader]:
     """Connect. Raises what `clickhouse.client.connect` does."""
-    client = await connect(settings)
-    try:
-        yield Reader(settings, client, Witness(client))
-    finally:
-        await client.close()
+    async with AsyncExitStack() as stack:
+        witnesses = []
+        for each in addresses(settings):
+            client = await connect(each)
+            stack.push_async_callback(client.close)
+            witnesses.append(Witness(client, settings.clickhouse_cluster))
+        yield Reader(settings, witnesses)
 
 
 def chosen(settings: Settings, given: list[int] | None) -> list[int]:

@@ -5,7 +5,7 @@ import time
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
-from agents.recover import check_starts, first_record
+from agents.recover import Beginning, check_starts, first_record
 from agents.shard import State
 from streams.batch import Chunk
 from streams.cli.topics import create
@@ -61,7 +61,7 @@ async def test_r2_r3_a_chunk_that_got_lost_is_fetched_again(ready: Settings, ask
 
 
 def test_r2_records_that_are_not_there_are_not_passed_over() -> None:
-    chain = Chain(first_record({"a": (7, 7)}, None, ""), 0)
+    chain = Chain(first_record({"a": (7, 7)}, None, Beginning("earliest", False, "")), 0)
     check_starts(0, chain, {"a": (7, 7)})
     check_starts(0, chain, {"a": (0, 9)})
     with pytest.raises(SourceCut, match=r"a starts at 8, but records from 7 on .* --skip-lost"):
@@ -76,7 +76,7 @@ async def test_r4_another_record_at_the_place_of_the_witness_stops_the_shard(rea
         await exactly(ask, 50)
     other = ready.model_copy(update={"kafka_intents_topic": "intents-anew", "kafka_forgets": False})
     await create(other)
-    stray = first_record(dict.fromkeys(TOPICS, (0, 0)), None, "").encode()
+    stray = first_record(dict.fromkeys(TOPICS, (0, 0)), None, Beginning("earliest", False, "")).encode()
     for _ in range(10):  # one by one: the embedded broker counts a batch of records as one
         await produce(other, [("intents-anew", 0, stray)])
     async with pipeline(other, [0]) as worker:
