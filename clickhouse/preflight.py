@@ -9,6 +9,7 @@ from clickhouse_connect.driver.asyncclient import AsyncClient
 
 from clickhouse import legal, migrate, policy
 from clickhouse.client import FRESH, classify, insert_settings
+from clickhouse.cluster import everywhere
 from clickhouse.columns import WITNESSED, tables
 from clickhouse.retention import ttl
 from streams.errors import ConfigurationError, SchemaDrift
@@ -19,6 +20,9 @@ CLOCKS_APART_SECONDS = 60
 
 PARTS_A_BATCH = 1.25
 """Parts that a batch makes in one table on average; late events make more than one."""
+
+ANY_NODE = {"skip_unavailable_shards": 1}
+"""A node that is away is looked at when it is back: workers start without it."""
 
 APPLY = "run `millrace migrate apply`"
 
@@ -57,6 +61,8 @@ async def check(client: AsyncClient, settings: Settings) -> None:
     )
     existing = {name: Table(engine, sql) for name, engine, sql in found}
     check_form(existing, settings)
+    if settings.clickhouse_cluster:
+        check_views(await _query(client, views_query(settings.clickhouse_cluster), database, ANY_NODE))
     check_fresh(existing, settings)
     check_windows(existing, settings)
     held = legal.parsed(await _query(client, legal.touching_query(database)))
@@ -108,6 +114,31 @@ def check_form(existing: Mapping[str, Table], settings: Settings) -> None:
                 f"CLICKHOUSE_CLUSTER is {cluster}, but table {name} is not replicated: the database was made for a "
                 "single server. Unset it, or move the rows into a new cluster as clickhouse/README.md says"
             )
+
+
+def views_query(cluster: str) -> str:
+    """The query whose rows `check_views` reads; {d:String} is the database."""
+    return f"""
+        SELECT name, groupUniqArray((uuid, hostName())) FROM {everywhere("system.tables", cluster)}
+        WHERE database = {{d:String}} AND engine = 'MaterializedView'
+        GROUP BY name HAVING uniqExact(uuid) > 1 ORDER BY name
+    """
+
+
+def check_views(differing: Sequence[Sequence[Any]]) -> None:
+    """Every view has one uuid on all nodes. Raises ConfigurationError with the first that has several.
+
+    A view's uuid is part of the token that its target remembers: with another one on another replica, a batch that is
+    delivered again there is dropped by its table, as it should, and doubled in the view's target.
+    """
+    if differing:
+        name, places = differing[0]
+        listed = ", ".join(f"{uuid} on {host}" for uuid, host in sorted(places, key=str))
+        raise ConfigurationError(
+            f"view {name} has not one uuid on all nodes ({listed}), so a batch delivered again to another replica "
+            "would double its rows; place a hold, drop the view on the nodes that were made by hand, and create it "
+            'there with the uuid of the others (clickhouse/README.md, "Add a replica")'
+        )
 
 
 def check_fresh(existing: Mapping[str, Table], settings: Settings) -> None:

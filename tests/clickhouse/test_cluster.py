@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from clickhouse import cluster, migrate, twins
+from clickhouse import cluster, migrate, preflight, twins
 from clickhouse.client import connect_sync
 from streams.errors import ConfigurationError
 from streams.settings import Settings
@@ -160,6 +160,15 @@ def test_rows_are_written_and_read_through_the_twins(tables: Client) -> None:
     assert tables.query(f"SELECT count() > 0 FROM {cluster.everywhere('system.processes', 'millrace')}").first_row == (
         True,
     )
+
+
+def test_views_are_asked_for_on_every_node(tables: Client) -> None:
+    """On one node every view has one uuid; without the condition the question finds them all."""
+    asked = preflight.views_query("two")
+    every = asked.replace("HAVING uniqExact(uuid) > 1", "")
+
+    assert tables.query(asked, {"d": "m"}).result_rows == []
+    assert "user_events_mv" in {name for name, _ in tables.query(every, {"d": "m"}).result_rows}
 
 
 def test_a_question_for_one_kafka_shard_goes_to_one_clickhouse_shard(tables: Client) -> None:

@@ -144,3 +144,10 @@ def test_replicated_tables_without_the_name_of_their_cluster() -> None:
         preflight.check_form(existing, Settings())
 
     preflight.check_form(existing, Settings(clickhouse_cluster="prod"))
+
+
+def test_a_view_with_two_uuids_is_refused() -> None:
+    preflight.check_views([])
+
+    with pytest.raises(ConfigurationError, match=r"view a_mv has not one uuid on all nodes \(1 on x, 2 on y\)"):
+        preflight.check_views([("a_mv", [("2", "y"), ("1", "x")])])

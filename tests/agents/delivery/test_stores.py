@@ -121,6 +121,7 @@ async def test_r11_another_number_of_clickhouse_shards_is_refused(spread: Settin
         await exactly_once(stores, [200, 200])
 
 
+@pytest.mark.faults
 async def test_a_kafka_shard_moves_to_a_new_clickhouse_shard(
     ready: Settings, spread: Settings, stores: list[Answers]
 ) -> None:
