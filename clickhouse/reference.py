@@ -40,6 +40,9 @@ NOTES: Final = {
     "repairs": Note("one batch, table and day", "worker", "worker, `millrace reconcile`"),
     "dead_letter_actions": Note("one step of an action", "`millrace dlq`", "`millrace dlq`"),
     "chain_repairs": Note("one repaired chain", "`millrace intents repair`", "`millrace intents repair`"),
+    "rebuilds": Note(
+        "one rebuilt day of a table", "`millrace rebuild`", "`millrace reconcile`, `millrace metrics-daily`"
+    ),
     "holds": Note("one hold", "`millrace hold`, `millrace rebuild`", "worker"),
     "migrations": Note("one step of a migration", "`millrace migrate apply`", "`millrace migrate status`, preflight"),
     "metrics_realtime": Note("one closed window of a shard and its revision", "worker", "metrics_realtime_latest"),

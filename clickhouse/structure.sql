@@ -737,6 +737,17 @@ ORDER BY (bucket, event_type, currency)
 TTL toDate(bucket) + toIntervalDay(732)
 SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192;
 
+CREATE TABLE {database}.rebuilds
+(
+    `target` LowCardinality(String),
+    `day` Date,
+    `began_at` DateTime64(3, 'UTC'),
+    `at` DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')
+)
+ENGINE = ReplacingMergeTree(began_at)
+ORDER BY (target, day)
+SETTINGS default_compression_codec = 'ZSTD(1)', index_granularity = 8192;
+
 CREATE TABLE {database}.repairs
 (
     `shard` UInt16,

@@ -24,6 +24,10 @@ COMMANDS: dict[str, Entry] = {
     "topics": Entry("topics", "Create, show and check the Kafka topics."),
     "migrate": Entry("migrate", "Create and change the tables in ClickHouse."),
     "hold": Entry("hold", "Close all shards for maintenance, and let them go on."),
+    "rebuild": Entry("rollups:rebuild", "Make rollups or family tables again from the raw rows."),
+    "reconcile": Entry(
+        "rollups:reconcile", "Compare rollups and family tables with the raw rows; repair what differs."
+    ),
     "batches": Entry("batches:batches", "Show the audit trail: what every batch took and delivered."),
     "intents": Entry("intents", "Show and repair the log of intents."),
     "dlq": Entry("dlq", "Look at dead letters, send them again, or give them up."),
