@@ -10,17 +10,17 @@ from typing import Annotated, Any, TypeVar
 import typer
 from clickhouse_connect.driver.asyncclient import AsyncClient
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
 from agents.gate import LOOK_SECONDS, seconds_to_wait
 from clickhouse.client import connect
 from clickhouse.feeds import find, targets
 from clickhouse.quiet import Patience
-from clickhouse.rebuild import Plan, Told, plan
+from clickhouse.rebuild import Plan, plan
 from clickhouse.rebuild import rebuild as run_rebuild
 from clickhouse.reconcile import Found
 from clickhouse.reconcile import reconcile as run_reconcile
+from streams.cli.terminal.bar import with_progress
 from streams.errors import ConfigurationError
 from streams.settings import Settings, load
 
@@ -87,7 +87,7 @@ def reconcile(
 
     async def work(client: AsyncClient) -> tuple[list[Found], bool]:
         chosen = [await find(client, each) for each in only] if only else list((await targets(client)).values())
-        found = await _with_progress(lambda told: run_reconcile(client, chosen, wanted, told))
+        found = await with_progress(lambda told: run_reconcile(client, chosen, wanted, told))
         plans = [await plan(client, each.target, each.days) for each in found if each.days]
         if repair and plans:
             await _rebuild(client, settings, plans)
@@ -124,7 +124,7 @@ async def _rebuild(client: AsyncClient, settings: Settings, plans: list[Plan]) -
         closed=2 * LOOK_SECONDS,
         silent=seconds_to_wait(settings.batch_age_seconds, settings.batch_settle_seconds),
     )
-    await _with_progress(lambda told: run_rebuild(client, plans, patience, told))
+    await with_progress(lambda told: run_rebuild(client, plans, patience, told))
 
 
 async def _show(client: AsyncClient, made: Plan) -> None:
@@ -158,17 +158,6 @@ def _as_json(found: Found) -> dict[str, Any]:
         "differing": [each._asdict() for each in found.differing],
         "open": [str(day) for day in found.open],
     }
-
-
-async def _with_progress(work: Callable[[Told], Awaitable[T]]) -> T:
-    """Run it with a bar on stderr that follows what it tells."""
-    with Progress(console=console, transient=True) as bar:
-        task = bar.add_task("", total=None)
-
-        def told(what: str, done: int, total: int) -> None:
-            bar.update(task, description=what, completed=done, total=total or None)
-
-        return await work(told)
 
 
 def _run(settings: Settings, work: Callable[[AsyncClient], Awaitable[T]]) -> T:

@@ -26,8 +26,8 @@ from streams.intent import Intent
 from streams.settings import Settings
 from streams.world import zones
 
-DAY = datetime.now(UTC).date() - timedelta(days=1)
-"""The day of most samples: all of it has passed."""
+DAY = datetime.now(UTC).date() - timedelta(days=2)
+"""The day of most samples: all of it has passed, in every zone."""
 
 
 @cache
