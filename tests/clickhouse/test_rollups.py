@@ -151,7 +151,8 @@ def test_every_declared_view_fills_its_table_from_its_domain(client: Client) -> 
     ).result_rows
     assert {name for (name,) in aggregating} == set(TARGETS), "a rollup needs a line in clickhouse/rollups.py"
     counted = client.query(
-        "SELECT table FROM system.columns WHERE database = currentDatabase() AND name = 'events'"
+        "SELECT table FROM system.columns WHERE database = currentDatabase() AND name = 'events' "
+        "AND startsWith(type, 'Simple')"
     ).result_rows
     assert {name for (name,) in counted} == set(TARGETS), "a rollup counts its events in a column of this name"
 
