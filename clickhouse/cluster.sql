@@ -578,6 +578,23 @@ ORDER BY (driver_id, occurred_at)
 TTL toDate(occurred_at) + toIntervalDay(14) TO VOLUME 'cold', toDate(occurred_at) + toIntervalDay(92)
 SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
+CREATE TABLE millrace.metrics_daily ON CLUSTER millrace
+(
+    `day` Date CODEC(Delta(2), ZSTD(1)),
+    `domain` LowCardinality(String),
+    `metric` LowCardinality(String),
+    `dimensions` Map(LowCardinality(String), String),
+    `numerator` Decimal(38, 6),
+    `denominator` Decimal(38, 6),
+    `value` Nullable(Decimal(38, 6)),
+    `currency` LowCardinality(String),
+    `computed_at` DateTime64(3, 'UTC')
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/all', '{shard}-{replica}', computed_at)
+PARTITION BY toYYYYMM(day)
+ORDER BY (domain, metric, day, currency, dimensions)
+SETTINGS default_compression_codec = 'ZSTD(1)', index_granularity = 8192;
+
 CREATE TABLE millrace.metrics_realtime ON CLUSTER millrace
 (
     `domain` LowCardinality(String),
@@ -771,6 +788,17 @@ PARTITION BY toYYYYMM(bucket)
 ORDER BY (bucket, event_type, currency)
 TTL toDate(bucket) + toIntervalDay(730) TO VOLUME 'cold', toDate(bucket) + toIntervalDay(3652)
 SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
+
+CREATE TABLE millrace.rebuilds ON CLUSTER millrace
+(
+    `target` LowCardinality(String),
+    `day` Date,
+    `began_at` DateTime64(3, 'UTC'),
+    `at` DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/all', '{shard}-{replica}', began_at)
+ORDER BY (target, day)
+SETTINGS default_compression_codec = 'ZSTD(1)', index_granularity = 8192;
 
 CREATE TABLE millrace.repairs ON CLUSTER millrace
 (
@@ -2195,6 +2223,8 @@ CREATE OR REPLACE TABLE millrace_all.legal_holds ON CLUSTER millrace ENGINE = Al
 
 CREATE OR REPLACE TABLE millrace_all.location_events ON CLUSTER millrace AS millrace.location_events ENGINE = Distributed('millrace', 'millrace', 'location_events', shard);
 
+CREATE OR REPLACE TABLE millrace_all.metrics_daily ON CLUSTER millrace ENGINE = Alias('millrace', 'metrics_daily');
+
 CREATE OR REPLACE TABLE millrace_all.metrics_realtime ON CLUSTER millrace AS millrace.metrics_realtime ENGINE = Distributed('millrace', 'millrace', 'metrics_realtime', shard);
 
 CREATE OR REPLACE TABLE millrace_all.migrations ON CLUSTER millrace ENGINE = Alias('millrace', 'migrations');
@@ -2208,6 +2238,8 @@ CREATE OR REPLACE TABLE millrace_all.payment_events ON CLUSTER millrace AS millr
 CREATE OR REPLACE TABLE millrace_all.popular_routes ON CLUSTER millrace AS millrace.popular_routes ENGINE = Distributed('millrace', 'millrace', 'popular_routes');
 
 CREATE OR REPLACE TABLE millrace_all.realtime_dashboard ON CLUSTER millrace AS millrace.realtime_dashboard ENGINE = Distributed('millrace', 'millrace', 'realtime_dashboard');
+
+CREATE OR REPLACE TABLE millrace_all.rebuilds ON CLUSTER millrace ENGINE = Alias('millrace', 'rebuilds');
 
 CREATE OR REPLACE TABLE millrace_all.repairs ON CLUSTER millrace AS millrace.repairs ENGINE = Distributed('millrace', 'millrace', 'repairs', shard);
 

@@ -6,10 +6,9 @@ a day. Sums of floats depend on the order of parts and are compared by themselve
 
 import math
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from clickhouse_connect.driver.asyncclient import AsyncClient
 
@@ -19,8 +18,7 @@ _STATE = re.compile(r"AggregateFunction\((\w+)(\([^()]*\))?, ")
 _SIMPLE = re.compile(r"SimpleAggregateFunction\((\w+), (.*)\)$")
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(NamedTuple):
     """A day on which a table is not what its source gives."""
 
     table: str
@@ -31,23 +29,26 @@ class Difference:
     found: Any
 
 
-def days_between(first: date, last: date, column: str) -> str:
-    """The condition that a time column lies in these days (UTC), both included; it prunes partitions."""
-    return f"toDate({column}, 'UTC') BETWEEN '{first}' AND '{last}'"
+def on_days(days: Collection[date], column: str) -> str:
+    """The condition that a time column lies on these days (UTC); it prunes partitions."""
+    listed = ", ".join(f"'{day}'" for day in sorted(days))
+    return f"toDate({column}, 'UTC') IN ({listed})"
 
 
 async def differences(
-    client: AsyncClient, target: Target, first: date, last: date, table: str = "", rows_where: str = "1"
+    client: AsyncClient, target: Target, days: Collection[date], table: str = "", rows_where: str = "1"
 ) -> list[Difference]:
-    """The days from `first` to `last` (UTC) on which the target differs from its source, oldest first.
+    """Those of the days (UTC) on which the target differs from its source, oldest first.
 
     `table` is looked at in the target's place, such as a staging table; `rows_where` restricts the source's rows.
     Both sides are read by one query, so as of one moment. Raises as `classify` says.
     """
+    if not days:
+        return []
     measures = _measures(target)
-    source = target.rows_of(f"{days_between(first, last, 'occurred_at')} AND ({rows_where})")
+    source = target.rows_of(f"{on_days(days, 'occurred_at')} AND ({rows_where})")
     names = ", ".join(name for name, _ in target.columns)
-    held = f"SELECT {names} FROM {table or target.name} WHERE {days_between(first, last, target.time)}"
+    held = f"SELECT {names} FROM {table or target.name} WHERE {on_days(days, target.time)}"
     sql = (
         f"SELECT 1 AS side, * FROM ({_by_day(target, source, measures)}) "
         f"UNION ALL SELECT 2 AS side, * FROM ({_by_day(target, held, measures)})"

@@ -76,6 +76,11 @@ class Target:
         """The partition that holds a day, as an SQL literal."""
         return f"{day:%Y%m}" if self.is_monthly else f"'{day}'"
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The raw tables that it is made from."""
+        return tuple(dict.fromkeys(feed.source for feed in self.feeds))
+
     def rows_of(self, condition: str) -> str:
         """A query that makes the target's columns from rows of its sources; groups may come more than once."""
         return " UNION ALL ".join(f"SELECT {self._padded(feed)} FROM ({feed.over(condition)})" for feed in self.feeds)
@@ -123,3 +128,14 @@ async def rows(client: AsyncClient, sql: str, parameters: dict[str, Any] | None 
         return (await client.query(sql, parameters=parameters)).result_rows
     except Exception as error:
         raise classify(error) from error
+
+
+async def days_of(client: AsyncClient, tables: Sequence[str]) -> set[date]:
+    """The days (UTC) of which tables partitioned by day hold parts. Raises as `classify` says."""
+    found = await rows(
+        client,
+        "SELECT DISTINCT toDate(partition) FROM system.parts "
+        "WHERE active AND database = currentDatabase() AND table IN {tables:Array(String)}",
+        {"tables": list(tables)},
+    )
+    return {day for (day,) in found}

@@ -7,6 +7,7 @@ from typing import Final
 
 from clickhouse import statements
 from clickhouse.columns import FAMILIES
+from clickhouse.daily import DAILY, Daily
 from clickhouse.rollups import ROLLUPS
 from streams.errors import ConfigurationError
 
@@ -40,6 +41,10 @@ NOTES: Final = {
     "repairs": Note("one batch, table and day", "worker", "worker, `millrace reconcile`"),
     "dead_letter_actions": Note("one step of an action", "`millrace dlq`", "`millrace dlq`"),
     "chain_repairs": Note("one repaired chain", "`millrace intents repair`", "`millrace intents repair`"),
+    "rebuilds": Note(
+        "one rebuilt day of a table", "`millrace rebuild`", "`millrace reconcile`, `millrace metrics-daily`"
+    ),
+    "metrics_daily": Note("day, domain, metric, dimensions, currency", "`millrace metrics-daily`", "reports by day"),
     "holds": Note("one hold", "`millrace hold`, `millrace rebuild`", "worker"),
     "migrations": Note("one step of a migration", "`millrace migrate apply`", "`millrace migrate status`, preflight"),
     "retention_log": Note("one action on a partition", "`millrace retention`, `millrace archive`", "the same"),
@@ -83,6 +88,14 @@ def reference() -> str:
         "",
         "Exact: every plain number. Approximate: distinct people, sessions and orders (exact to some 500 in a state,",
         "then 0.8 % off on average) and percentiles (1 % of the value). People of two buckets are merged, never added.",
+        "",
+        "## Daily metrics",
+        "",
+        "Rows of `metrics_daily`; days are those of the domain's reporting zone.",
+        "",
+        "| domain | metric | numerator | denominator | by | from |",
+        "|---|---|---|---|---|---|",
+        *(_daily_line(metric) for metric in DAILY),
     ]
     return "\n".join(lines) + "\n"
 
@@ -149,6 +162,19 @@ def _view_line(name: str, sql: str, tables: dict[str, str]) -> str:
     else:
         shown += ["rows as they are", ""]
     return f"| {' | '.join(shown)} |"
+
+
+def _daily_line(metric: Daily) -> str:
+    by = [*metric.dimensions, *(["currency"] if metric.is_money else [])]
+    cells = [
+        metric.domain.name,
+        f"`{metric.metric}`",
+        _code(metric.numerator),
+        _code(metric.denominator),
+        _code(", ".join(by)),
+        _code(metric.source) + ("" if metric.time == "bucket" else f" by `{metric.time}`"),
+    ]
+    return f"| {' | '.join(cells)} |"
 
 
 def _code(text: str) -> str:

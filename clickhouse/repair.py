@@ -51,7 +51,8 @@ class Repairs:
     """The ledger of batches whose views may lack rows, and the repair itself. Raises what `classify` says.
 
     A view's target holds one row for each raw row that the view lets through, with its shard, chain, topic and
-    offset, so what it lacks can be told and added row by row. Rollups have a rebuild of their own.
+    offset, so what it lacks can be told and added row by row. Of rollups a rebuild makes the days again; that they are
+    open is read from these entries (clickhouse/reconcile.py), which are therefore kept, done or not.
     """
 
     def __init__(self, client: AsyncClient, settings: Settings) -> None:

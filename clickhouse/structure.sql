@@ -574,6 +574,23 @@ ORDER BY (driver_id, occurred_at)
 TTL toDate(occurred_at) + toIntervalDay(14) TO VOLUME 'cold', toDate(occurred_at) + toIntervalDay(92)
 SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
+CREATE TABLE {database}.metrics_daily
+(
+    `day` Date CODEC(Delta(2), ZSTD(1)),
+    `domain` LowCardinality(String),
+    `metric` LowCardinality(String),
+    `dimensions` Map(LowCardinality(String), String),
+    `numerator` Decimal(38, 6),
+    `denominator` Decimal(38, 6),
+    `value` Nullable(Decimal(38, 6)),
+    `currency` LowCardinality(String),
+    `computed_at` DateTime64(3, 'UTC')
+)
+ENGINE = ReplacingMergeTree(computed_at)
+PARTITION BY toYYYYMM(day)
+ORDER BY (domain, metric, day, currency, dimensions)
+SETTINGS default_compression_codec = 'ZSTD(1)', index_granularity = 8192;
+
 CREATE TABLE {database}.metrics_realtime
 (
     `domain` LowCardinality(String),
@@ -767,6 +784,17 @@ PARTITION BY toYYYYMM(bucket)
 ORDER BY (bucket, event_type, currency)
 TTL toDate(bucket) + toIntervalDay(730) TO VOLUME 'cold', toDate(bucket) + toIntervalDay(3652)
 SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
+
+CREATE TABLE {database}.rebuilds
+(
+    `target` LowCardinality(String),
+    `day` Date,
+    `began_at` DateTime64(3, 'UTC'),
+    `at` DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')
+)
+ENGINE = ReplacingMergeTree(began_at)
+ORDER BY (target, day)
+SETTINGS default_compression_codec = 'ZSTD(1)', index_granularity = 8192;
 
 CREATE TABLE {database}.repairs
 (

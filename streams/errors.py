@@ -14,6 +14,7 @@ MillraceError
 |   +-- TooManyRejected     the share of dead letters is above its limit
 |   +-- UnknownIntentFormat a newer version has written to this shard's log
 |   +-- InvariantBroken     counts that must agree do not; nothing is written any more
++-- RebuildFailed           a table made again is not what its raw rows give; nothing was lost, try again
 +-- IntentConflict          another owner's record is ahead of ours: let the shard go and recover
 +-- QueryRefused            a reader asked for what there is not; the text says what there is
 +-- LiveUnavailable         Redis is away, so nothing live can be read; the next request tries again
@@ -82,6 +83,10 @@ class UnknownIntentFormat(ShardStopped):
 
 class InvariantBroken(ShardStopped):
     """Something that must never happen was seen, such as more rows than the record says. Report it."""
+
+
+class RebuildFailed(MillraceError):
+    """A table made again from raw rows did not stand the check, or somebody wrote under the hold. Try again."""
 
 
 class IntentConflict(MillraceError):

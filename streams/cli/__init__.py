@@ -30,6 +30,11 @@ COMMANDS: dict[str, Entry] = {
     "archive": Entry("archive", "Archive old days, check the files, and bring days back."),
     "legal-hold": Entry("legal_hold", "Keep rows from being dropped or erased."),
     "forget": Entry("forget:forget", "Erase one person everywhere, with a receipt."),
+    "rebuild": Entry("rollups:rebuild", "Make rollups or family tables again from the raw rows."),
+    "reconcile": Entry(
+        "rollups:reconcile", "Compare rollups and family tables with the raw rows; repair what differs."
+    ),
+    "metrics-daily": Entry("daily:metrics_daily", "Compute the daily metrics of closed and of changed days."),
     "batches": Entry("batches:batches", "Show the audit trail: what every batch took and delivered."),
     "intents": Entry("intents", "Show and repair the log of intents."),
     "dlq": Entry("dlq", "Look at dead letters, send them again, or give them up."),

@@ -26,6 +26,9 @@ from streams.intent import Intent
 from streams.settings import Settings
 from streams.world import zones
 
+DAY = datetime.now(UTC).date() - timedelta(days=2)
+"""The day of most samples: all of it has passed, in every zone."""
+
 
 @cache
 def _render() -> Render:
@@ -93,13 +96,14 @@ def bodies(events: Sequence[Any], record: Intent, first: int = 0, shard: int = 1
 
 
 def samples(domain: Domain, count: int, days: int = 1, apart: int = 1, seed: int = 7) -> list[Any]:
-    """Events of all types of a domain in turn, decoded, on so many days that lie so many days apart."""
+    """Events of all types of a domain in turn, decoded, on so many days that lie so many days apart, the last `DAY`."""
     source = random.Random(seed)
     specs = registry.of(domain)
-    now = datetime.now(UTC)
+    noon = datetime(DAY.year, DAY.month, DAY.day, 12, tzinfo=UTC)
     return decoded(
         [
-            sample(specs[n % len(specs)], source, now - timedelta(days=n % days * apart, minutes=1 + n % 50))
+            sample(spec, source, noon - timedelta(days=round_ % days * apart, minutes=n % 50))
             for n in range(count)
+            for round_, spec in [(n // len(specs), specs[n % len(specs)])]
         ]
     )
