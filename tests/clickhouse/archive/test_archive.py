@@ -176,19 +176,24 @@ def test_a_job_that_is_killed_anywhere_loses_and_doubles_nothing(
 def test_a_row_that_comes_between_read_back_and_drop_stops_the_drop(
     client: Client, store: Settings, tmp_path: Path
 ) -> None:
-    put(client, store, aged(190, OLD), "old")
+    """Of a day that the archive does not have yet, and of one that it has a part of."""
+    sent = 0
+    for already in (0, 1):
+        put(client, store, aged(19, OLD, seed=already), f"old {already}", first=1000 * already)
 
-    def watch(step: str) -> None:
-        if step == "move aside":
-            put(client, store, aged(19, OLD, seed=8), "late", first=1000)
+        def watch(step: str, already: int = already) -> None:
+            if step == "move aside":
+                put(client, store, aged(19, OLD, seed=8 + already), f"late {already}", first=2000 + 1000 * already)
 
-    with archiving(store, tmp_path, watch) as work:
-        assert archive(work, partition(work, "events_raw", day(OLD))).rows == 0
-    assert count(client, "events_raw") == 209
+        with archiving(store, tmp_path, watch) as work:
+            assert archive(work, partition(work, "events_raw", day(OLD))).rows == 0
+        assert count(client, "events_raw") == 38
 
-    assert ran(store, tmp_path) == [("events_raw", day(OLD), 209)]
+        assert ran(store, tmp_path) == [("events_raw", day(OLD), 38)]
+        sent += 38
     with archiving(store, tmp_path) as work:
-        assert [each.rows for each in manifest.manifests(work.store)] == [190, 19]
+        assert [each.rows for each in manifest.manifests(work.store)] == [19, 19, 19, 19]
+        assert restore(work, "events_raw", date.fromisoformat(day(OLD)), 30).rows == sent
 
 
 def flip(file: Path, at: int) -> None:
