@@ -247,6 +247,7 @@ def test_files_that_are_whole_but_hold_other_rows_stop_the_drop(
     assert hashed(client) == before
 
 
+@pytest.mark.faults
 def test_a_damaged_archive_stops_the_drop_of_a_restored_day_too(
     client: Client, store: Settings, tmp_path: Path
 ) -> None:

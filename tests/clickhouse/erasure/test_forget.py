@@ -209,9 +209,8 @@ class Killed(Exception):
     """Stands for the end of the process."""
 
 
-@pytest.mark.parametrize(
-    "step", ["remove", *(pytest.param(step, marks=pytest.mark.faults) for step in ("write again", "read again"))]
-)
+@pytest.mark.faults
+@pytest.mark.parametrize("step", ["write again", "read again", "remove"])
 def test_an_erasure_that_is_killed_in_the_archive_is_ended_by_the_next(
     step: str, client: Client, kept: Settings, tmp_path: Path
 ) -> None:
