@@ -22,6 +22,7 @@ from clickhouse.erasure import archived, receipt, tables
 from clickhouse.erasure.receipt import Place, Receipt
 from clickhouse.erasure.tables import Person
 from clickhouse.retention.ledger import Action, Ledger
+from streams.errors import ConfigurationError
 from streams.persons import Pseudonyms
 
 
@@ -48,7 +49,13 @@ def held(work: Work, request: Request) -> list[str]:
 
 
 def suppress(work: Work, ledger: Ledger, request: Request) -> None:
-    """List the pseudonym, once. Raises ClickHouse's errors."""
+    """List the pseudonym. Raises ConfigurationError if others are listed under another key; ClickHouse's errors."""
+    keys = work.client.query(f"SELECT DISTINCT key FROM {work.table('suppressions')}").result_rows
+    if any(key != request.pseudonyms.fingerprint for (key,) in keys):
+        raise ConfigurationError(
+            "persons were erased under another ERASURE_KEY than this one; give this command the key that the workers "
+            "have: with two of them no worker would go on"
+        )
     values = [request.pseudonym, request.domain, request.pseudonyms.fingerprint, ledger.run]
     work.client.insert(
         f"{work.database}.suppressions",

@@ -19,6 +19,7 @@ from clickhouse.erasure.forget import Request
 from clickhouse.erasure.receipt import Receipt, stored
 from clickhouse.legal import LegalHold
 from streams.cli.forget import personal_windows
+from streams.errors import ConfigurationError
 from streams.events.domains import RIDES, TICKETING
 from streams.persons import PERSON_FIELDS, Pseudonyms
 from streams.settings import Settings
@@ -208,9 +209,8 @@ class Killed(Exception):
     """Stands for the end of the process."""
 
 
-@pytest.mark.parametrize(
-    "step", ["remove", *(pytest.param(step, marks=pytest.mark.faults) for step in ("write again", "read again"))]
-)
+@pytest.mark.faults
+@pytest.mark.parametrize("step", ["write again", "read again", "remove"])
 def test_an_erasure_that_is_killed_in_the_archive_is_ended_by_the_next(
     step: str, client: Client, kept: Settings, tmp_path: Path
 ) -> None:
@@ -268,6 +268,16 @@ def test_a_hold_on_somebody_else_keeps_nothing(client: Client, kept: Settings, t
     with archiving(kept, tmp_path) as work:
         assert forget.held(work.work, request()) == []
         assert forgotten(work, request()).state == "erased"
+
+
+def test_another_key_is_refused_before_it_stops_the_workers(client: Client, store: Settings, tmp_path: Path) -> None:
+    with archiving(store, tmp_path) as work:
+        forget.suppress(work.work, work.ledger, request())
+        other = Request(OTHER, "", personal_windows(), Pseudonyms("another key for tests"))
+        with pytest.raises(ConfigurationError, match="under another ERASURE_KEY"):
+            forget.suppress(work.work, work.ledger, other)
+
+    assert count(client, "suppressions") == 1
 
 
 def test_pseudonyms_are_nothing_without_the_key() -> None:
