@@ -90,12 +90,13 @@ def create(settings: Settings) -> FastAPI:
     )
     errors.register(built)
     problems.register(built)
-    built.include_router(ingest.routes(ingestion))  # first, because routes are tried in order and these are hot
+    built.include_router(ingest.routes(ingestion))
     built.include_router(live.routes(numbers))
     built.include_router(stream.routes(numbers, feeds))
     built.include_router(health.routes(numbers, feeds, ingestion))
     built.mount("/static", StaticFiles(directory=STATIC), name="static")
     built.add_api_route("/", page, include_in_schema=False)
+    built.add_middleware(ingest.Direct, ingestion=ingestion)
     if settings.ingest_cors_origins:
         built.add_middleware(Cors, path=ingest.PATHS, origins=settings.ingest_cors_origins)
     built.add_middleware(SafeHeaders)

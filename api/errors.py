@@ -51,13 +51,11 @@ def register(app: FastAPI) -> None:
         return respond(STATUS.get(content["error"]["code"], 400), content)
 
     @app.exception_handler(RequestValidationError)
-    async def parameters(request: Request, error: RequestValidationError) -> Response:
+    async def parameters(_: Request, error: RequestValidationError) -> Response:
         wrong = error.errors()[0]
         name = ".".join(str(part) for part in wrong["loc"][1:])
         message = f"Parameter {name!r} does not fit: {wrong['msg']}."
         hint = "docs/API.md and /openapi.json list every parameter."
-        if request.url.path.startswith(PATHS):
-            return problem(Problem(400, "bad_parameter", "A parameter does not fit", f"{message} {hint}"))
         return respond(400, body("bad_parameter", message, value=str(wrong.get("input", "")), hint=hint))
 
     @app.exception_handler(HTTPException)

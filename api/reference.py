@@ -90,8 +90,6 @@ def _answer(answer: dict[str, Any]) -> str:
 
 def _model(name: str, model: dict[str, Any]) -> list[str]:
     lines = [f"## {name}", "", _flowing(model.get("description", "")), ""]
-    if "enum" in model:
-        return [*lines, ", ".join(f"`{value}`" for value in model["enum"]), ""]
     lines += ["| field | type | meaning |", "|---|---|---|"]
     for field, schema in model["properties"].items():
         lines.append(f"| `{field}` | {_type(schema)} | {_flowing(schema.get('description', ''))} |")

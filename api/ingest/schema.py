@@ -1,10 +1,8 @@
 """What OpenAPI says of HTTP ingestion: bodies with examples, answers with their fields."""
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-
-from api.ingest.answer import Status
 
 
 class _Model(BaseModel):
@@ -16,7 +14,7 @@ class Posted(_Model):
 
     index: int
     """Its place in the request, from 0; blank lines do not count."""
-    status: Status
+    status: Literal["accepted", "refused", "unknown", "unsent"]
     """accepted: the broker has it on all in-sync replicas. refused: it was not sent; sending it again changes nothing.
     unknown: it may or may not have arrived; send it again with the same id. unsent: it was not sent; send it again."""
     id: str | None = None

@@ -82,7 +82,7 @@ class Ingestion:
             await self._parts.guard.stop()
             await self._parts.engine.dispose()
 
-    async def post(self, request: Request, modes: frozenset[Mode], listed: answer.Listed) -> Response:
+    async def post(self, request: Request, modes: frozenset[Mode]) -> Response:
         """Answer a request that holds events. Never raises for what a client sends."""
         began = time.perf_counter()
         mode = "none"
@@ -90,6 +90,7 @@ class Ingestion:
         http_metrics.UNDERWAY.set(self._underway)
         try:
             key, publisher = await self._admit(request)
+            listed = _listed(request)
             wanted = split.mode_of(request.headers, modes)
             with Hold(self._budget) as hold:
                 items = await self._items(request, wanted, hold)
@@ -163,6 +164,15 @@ class Ingestion:
             raise _away(error) from error
         await publisher.wait(lots)
         return answer.compose(answer.verdicts(found, lots), listed)
+
+
+def _listed(request: Request) -> answer.Listed:
+    text = request.query_params.get("items", answer.Listed.ALL.value)
+    try:
+        return answer.Listed(text)
+    except ValueError:
+        detail = f"items={text[:80]!r} is none of {', '.join(answer.Listed)}. Nothing was sent."
+        raise Problem(400, "bad_parameter", "A parameter does not fit", detail) from None
 
 
 def _records(accepted: Sequence[tuple[EnvelopeStruct | Any, bytes]]) -> list[tuple[str, bytes, bytes]]:

@@ -89,9 +89,11 @@ def site() -> Iterator[Site]:
     with Site() as made:
         thread = threading.Thread(target=made.serve_forever)
         thread.start()
-        yield made
-        made.shutdown()
-        thread.join()
+        try:
+            yield made
+        finally:
+            made.shutdown()
+            thread.join()
 
 
 @pytest.mark.slow
