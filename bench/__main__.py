@@ -13,6 +13,7 @@ BENCHMARKS = {
     "recovery": "counting a shard's open windows again after a crash",
     "volume": "20 million events: JSON against bytes on disk, parts made, and how fast they came in",
     "http": "events posted over HTTP, one and 500 a request, beside the product's own producer",
+    "query": "how long the questions of people take over a store that `volume` has kept",
     "readme": "write the newest figures into the README",
 }
 

@@ -1,0 +1,124 @@
+"""How long the questions of people take: `python -m bench query --home FOLDER` prints a table.
+
+Each `.sql` file of bench/queries is asked time and again over another range and about another person, organizer, driver
+or event, without ClickHouse's caches of results and of uncompressed blocks; the store is one that
+`python -m bench volume --keep FOLDER` made. Rows and bytes read are what the query log says.
+"""
+
+import argparse
+import json
+import random
+import statistics
+import sys
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from clickhouse_connect.driver.client import Client
+from rich.console import Console
+from rich.table import Table
+
+from clickhouse.client import connect_sync
+from deploy.local.stack import Stack
+from streams.settings import Settings
+
+FOLDER = Path(__file__).parent / "queries"
+RESULTS = Path(__file__).parent / "results"
+DAYS = (1, 7, 30)
+"""Lengths of the ranges that are asked for, in turn."""
+UNCACHED = {"use_query_cache": 0, "use_uncompressed_cache": 0, "use_query_condition_cache": 0, "log_queries": 1}
+SPAN = "SELECT min(bucket), max(bucket) FROM events_hourly"
+CHOICES = {  # column and table that the values of a parameter are drawn from
+    "driver": ("driver_id", "driver_earnings"),
+    "organizer": ("organizer_id", "organizer_daily_metrics"),
+    "ticketed_event": ("ticketed_event_id", "event_performance"),
+    "user": ("user_id", "events_raw"),
+}
+_DRAWN = "SELECT DISTINCT {column} FROM {table} WHERE {column} != '' LIMIT 500"
+READ = """
+SELECT splitByChar('/', query_id)[2] AS name, quantile(0.5)(read_rows), quantile(0.5)(read_bytes)
+FROM system.query_log WHERE type = 'QueryFinish' AND startsWith(query_id, {run:String})
+GROUP BY name
+"""
+
+
+def measure(client: Client, rounds: int, dice: random.Random) -> dict[str, dict[str, Any]]:
+    """Milliseconds, rows and bytes of each question, over the rounds."""
+    first, last = client.query(SPAN).result_rows[0]
+    choices = {
+        name: [str(row[0]) for row in client.query(_DRAWN.format(column=column, table=table)).result_rows]
+        for name, (column, table) in CHOICES.items()
+    }
+    questions = {path.stem: path.read_text() for path in sorted(FOLDER.glob("*.sql"))}
+    run = f"bench-{dice.getrandbits(32):x}"
+    spent: dict[str, list[float]] = {name: [] for name in questions}
+    answers: dict[str, int] = {}
+    for number in range(rounds):
+        for name, sql in questions.items():
+            asked = _parameters(first, last, choices, DAYS[number % len(DAYS)], dice)
+            began = time.perf_counter()
+            result = client.query(
+                sql, parameters=asked, settings={**UNCACHED, "query_id": f"{run}/{name}/{number}"}
+            ).result_rows
+            spent[name].append((time.perf_counter() - began) * 1000)
+            answers[name] = max(answers.get(name, 0), len(result))
+    client.command("SYSTEM FLUSH LOGS")
+    read = {name: (rows, size) for name, rows, size in client.query(READ, parameters={"run": run}).result_rows}
+    return {
+        name: {
+            "median_ms": round(statistics.median(times), 1),
+            "p95_ms": round(sorted(times)[int(0.95 * (len(times) - 1))], 1),
+            "longest_ms": round(max(times), 1),
+            "read_rows": round(read[name][0]),
+            "read_bytes": round(read[name][1]),
+            "answer_rows": answers[name],
+        }
+        for name, times in spent.items()
+    }
+
+
+def _parameters(
+    first: datetime, last: datetime, choices: dict[str, list[str]], days: int, dice: random.Random
+) -> dict[str, Any]:
+    """A range within the store's span, and somebody of each kind."""
+    room = max(0.0, (last - first).total_seconds() - days * 86_400)
+    until = last - timedelta(seconds=dice.random() * room)
+    asked: dict[str, Any] = {"since": until - timedelta(days=days), "until": until}
+    return asked | {name: dice.choice(found) for name, found in choices.items() if found}
+
+
+def show(result: dict[str, Any]) -> Table:
+    """The table that is printed."""
+    table = Table("Question", "p50 ms", "p95 ms", "Rows read", "MB read", title=f"{result['rows']:,} raw rows")
+    for name, each in result["questions"].items():
+        table.add_row(
+            name,
+            f"{each['median_ms']:.0f}",
+            f"{each['p95_ms']:.0f}",
+            f"{each['read_rows']:,}",
+            f"{each['read_bytes'] / 1e6:.1f}",
+        )
+    return table
+
+
+def main() -> None:
+    """Ask, print, and write the result."""
+    parser = argparse.ArgumentParser(prog="python -m bench query", description=__doc__)
+    parser.add_argument("--home", type=Path, required=True, help="folder of `python -m bench volume --keep`")
+    parser.add_argument("--rounds", type=int, default=30, help="times that each is asked (default: %(default)s)")
+    arguments = parser.parse_args()
+    if not (arguments.home / "clickhouse").is_dir():
+        sys.exit(f"--home {arguments.home}: no store is there; make one with `python -m bench volume --keep FOLDER`")
+    with Stack(Settings(millrace_home=arguments.home, log_level="warning"), arguments.home) as settings:
+        client = connect_sync(settings)
+        rows = client.query("SELECT (SELECT count() FROM events_raw) + (SELECT count() FROM events)").result_rows[0][0]
+        result = {"rows": rows, "rounds": arguments.rounds}
+        result["questions"] = measure(client, arguments.rounds, random.Random(7))
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "query.json").write_text(json.dumps(result, indent=2) + "\n")
+    Console(file=sys.stdout, width=110).print(show(result))
+
+
+if __name__ == "__main__":
+    main()
