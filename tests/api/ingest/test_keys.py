@@ -36,6 +36,7 @@ async def keys(ingest_settings: Settings) -> AsyncIterator[Keys]:
         ("Bearer nonsense", 'Bearer realm="millrace", error="invalid_token"'),
         (f"Bearer {secret.make().text}", 'Bearer realm="millrace", error="invalid_token"'),
     ],
+    ids=["none", "another scheme", "no token", "no key", "a key that nobody made"],
 )
 async def test_no_key_and_a_wrong_key(lasting: Poster, authorization: str, challenge: str) -> None:
     answer = await lasting.post(event(), headers={"Authorization": authorization})
