@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from clickhouse_connect.driver.asyncclient import AsyncClient
@@ -20,7 +20,8 @@ FROM system.tables WHERE database = currentDatabase() AND engine = 'Materialized
 _COLUMNS = """
 SELECT table, name, type FROM system.columns WHERE database = currentDatabase() ORDER BY table, position
 """
-_PARTITIONS = "SELECT name, partition_key FROM system.tables WHERE database = currentDatabase()"
+_TABLES = "SELECT name, partition_key, create_table_query FROM system.tables WHERE database = currentDatabase()"
+_DROPPED = re.compile(r"toDate\(\w+\) \+ toIntervalDay\((\d+)\)(?! TO )")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,12 @@ class Target:
     partition: str
     """Its partition key."""
     feeds: tuple[Feed, ...]
+    kept_days: int = 0
+    """Age in days at which its rows go; 0: never."""
+
+    def keeps(self, day: date) -> bool:
+        """Whether the table still holds this day: its rows may go sooner than the raw ones."""
+        return not self.kept_days or day + timedelta(days=self.kept_days) > datetime.now(UTC).date()
 
     @property
     def time(self) -> str:
@@ -99,7 +106,7 @@ async def targets(client: AsyncClient) -> dict[str, Target]:
     columns: dict[str, list[tuple[str, str]]] = {}
     for table, name, kind in await rows(client, _COLUMNS):
         columns.setdefault(table, []).append((name, kind))
-    partitions = {str(name): str(key) for name, key in await rows(client, _PARTITIONS)}
+    tables = {str(name): (str(key), str(create)) for name, key, create in await rows(client, _TABLES)}
     feeds: dict[str, list[Feed]] = {}
     for view, select, target in await rows(client, _VIEWS):
         source = next((raw.name for raw in RAW if re.search(rf"\bFROM \S+\.{raw.name}\b", select)), None)
@@ -107,10 +114,16 @@ async def targets(client: AsyncClient) -> dict[str, Target]:
             given = tuple(name for name, _ in columns[view])
             feeds.setdefault(target, []).append(Feed(view, select, source, given))
     return {
-        name: Target(name, tuple(columns[name]), partitions[name], tuple(feeds[name]))
+        name: Target(name, tuple(columns[name]), tables[name][0], tuple(feeds[name]), _kept(tables[name][1]))
         for name in names
         if name in feeds
     }
+
+
+def _kept(create: str) -> int:
+    """The days of the TTL that drops rows, of a CREATE statement; 0 if none does."""
+    found = _DROPPED.search(create)
+    return int(found[1]) if found else 0
 
 
 async def find(client: AsyncClient, name: str) -> Target:

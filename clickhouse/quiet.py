@@ -13,8 +13,6 @@ from clickhouse.holds import Holds
 from streams.errors import ConfigurationError
 
 POLL_SECONDS = 0.25
-RESUME_SECONDS = 10.0
-"""So long after a release a shard that does not run is not waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +23,8 @@ class Patience:
     """Where every shard says that it has closed: time for a worker that takes one over just then to see the hold."""
     silent: float
     """Where a shard says nothing: no worker runs it, or a stalled one whose last batch has to age."""
+    resumed: float = 10.0
+    """So long after the release of an earlier hold a shard that does not run is not waited for."""
 
 
 @asynccontextmanager
@@ -41,7 +41,7 @@ async def quiet(
             f"a hold named {name} is in force: another one works on the tables, or was killed while it did. "
             f"If none does, let the shards go on with `millrace hold release {name}`, then try again"
         )
-    await _resumed(client)
+    await _resumed(client, patience.resumed)
     try:
         await holds.place(name, reason)
         await _wait(client, holds, patience, on_wait)
@@ -50,13 +50,13 @@ async def quiet(
         await holds.release(name)
 
 
-async def _resumed(client: AsyncClient) -> None:
+async def _resumed(client: AsyncClient, seconds: float) -> None:
     """After another hold was released a moment ago, let the shards go on: only then can they say that they close."""
     sql = (
         "SELECT (SELECT max(at) FROM holds WHERE held = 0) AS released, now64(3) - released > {seconds:Float64} "
         "OR (SELECT min(newest) > released FROM (SELECT max(at) AS newest FROM delivered GROUP BY shard))"
     )
-    while not (await rows(client, sql, {"seconds": RESUME_SECONDS}))[0][1]:  # noqa: ASYNC110  (others write the table)
+    while not (await rows(client, sql, {"seconds": seconds}))[0][1]:  # noqa: ASYNC110  (others write the table)
         await asyncio.sleep(POLL_SECONDS)
 
 

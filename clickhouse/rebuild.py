@@ -61,7 +61,7 @@ async def plan(client: AsyncClient, target: Target, days: Collection[date] | Non
     """
     raw = await days_of(client, target.sources)
     if days is None:
-        return Plan(target, frozenset(raw))
+        return Plan(target, frozenset(filter(target.keeps, raw)))
     gone = sorted(await _held(client, target, set(days) - raw))
     if gone:
         more = f" and {len(gone) - 5} more" if len(gone) > 5 else ""
@@ -70,7 +70,7 @@ async def plan(client: AsyncClient, target: Target, days: Collection[date] | Non
             f"are left in {' or '.join(target.sources)} (retention). Give a range that has them with --from and --to, "
             "or restore them first"
         )
-    return Plan(target, frozenset(set(days) & raw))
+    return Plan(target, frozenset(filter(target.keeps, set(days) & raw)))
 
 
 async def _held(client: AsyncClient, target: Target, days: set[date]) -> set[date]:

@@ -49,7 +49,7 @@ async def reconcile(
     """Compare the days for which `wanted` is true and of which raw rows are left. Raises as `classify` says."""
     found = []
     for number, target in enumerate(targets):
-        days = sorted(day for day in await days_of(client, target.sources) if wanted(day))
+        days = sorted(day for day in await days_of(client, target.sources) if wanted(day) and target.keeps(day))
         told(target.name, number, len(targets))
         differing: list[Difference] = []
         for month in sorted({day.replace(day=1) for day in days}):

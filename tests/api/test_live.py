@@ -44,7 +44,7 @@ async def test_the_last_hour_of_both_domains(published: Published, http: aiohttp
     found = await get(http, "/v1/metrics/realtime")
     models.Realtime.model_validate(found)
     assert found["complete"]
-    assert found["lateness_seconds"] == pytest.approx(2, abs=1)
+    assert 1 <= found["lateness_seconds"] <= 30  # two seconds, and what the test has taken meanwhile
     assert [shard["lag"] for shard in found["shards"]] == [3, 3]
     of_rides = found["domains"]["rides"]
     assert of_rides["bookings"]["created"] == 150

@@ -28,7 +28,7 @@ from streams.settings import Settings
 from tests.support.rows import bodies, decoded, insert, intent, samples
 from tests.support.tables import migrated
 
-AT_ONCE = Patience(closed=0, silent=0)
+AT_ONCE = Patience(closed=0, silent=0, resumed=0)
 """No worker runs in these tests."""
 NAMES = [*TARGETS, *(family.name for family in FAMILIES)]
 
