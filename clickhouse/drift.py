@@ -11,7 +11,7 @@ STRUCTURE = Path(__file__).parent / "structure.sql"
 
 _NAME = re.compile(r"CREATE (?:TABLE|VIEW|MATERIALIZED VIEW) \S+?\.(\w+)")
 _COLUMN = re.compile(r"    `([^`]+)` (.*?),?$")
-# No drift is what follows the settings (clickhouse/policy.py; `millrace retention check` holds TTLs), and who made a view.
+# No drift: what follows the settings (clickhouse/policy.py; `millrace retention check` holds TTLs), who made a view.
 _NEUTRAL = (
     (re.compile(r"\nTTL [^\n]*"), ""),
     (re.compile(r"storage_policy = '[^']*', |, storage_policy = '[^']*'"), ""),
