@@ -85,7 +85,7 @@ class Settings(BaseSettings):
     """Rows of one batch at most."""
     batch_bytes: Count = 16777216
     """Source bytes of one batch at most."""
-    batch_seconds: Seconds = 0.4
+    batch_seconds: Seconds = 0.8
     """Age at which a batch is sent although it is not full."""
     batch_parts_soft_limit: Count = 150
     """Active parts of one partition above which batches are made larger and rarer."""
