@@ -101,6 +101,15 @@ def whole(table: str, cluster: str | None) -> str:
     return f"cluster('{cluster}', currentDatabase(), '{table}')" if cluster else table
 
 
+def refuse(cluster: str | None, what: str) -> None:
+    """Raise ConfigurationError for a job that knows a single server only: done on one node it would be half done."""
+    if cluster:
+        raise ConfigurationError(
+            f"{what} works on a single server so far, and CLICKHOUSE_CLUSTER={cluster}: on one node of a cluster it "
+            "would be half done. Nothing was changed"
+        )
+
+
 def check_name(cluster: str) -> None:
     """Raises ConfigurationError for a name that is no plain identifier."""
     if not re.fullmatch(r"[A-Za-z_]\w*", cluster):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from clickhouse import lock
+from clickhouse import cluster, lock
 from clickhouse.client import connect_sync
 from clickhouse.lock import RETENTION, Lock
 from streams.errors import ConfigurationError, MillraceError
@@ -18,7 +18,8 @@ RENEW_SECONDS = 10.0
 
 @contextlib.contextmanager
 def taken(client: Client, settings: Settings) -> Iterator[Lock]:
-    """Hold the lock for the time of the block. Raises ConfigurationError while another process has it."""
+    """Hold the lock for the time of the block. Raises ConfigurationError in a cluster, and while another has it."""
+    cluster.refuse(settings.clickhouse_cluster, "retention, archive and erasure")
     database = settings.clickhouse_database
     held = lock.claim(client, database, lock.new_owner(), kind=RETENTION)
     if held is None:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from agents.gate import LOOK_SECONDS, seconds_to_wait
+from clickhouse import cluster
 from clickhouse.client import connect
 from clickhouse.feeds import find, targets
 from clickhouse.quiet import Patience
@@ -120,6 +121,7 @@ def _said(done: Plan) -> str:
 
 
 async def _rebuild(client: AsyncClient, settings: Settings, plans: list[Plan]) -> None:
+    cluster.refuse(settings.clickhouse_cluster, "rebuild")
     patience = Patience(
         closed=2 * LOOK_SECONDS,
         silent=seconds_to_wait(settings.batch_age_seconds, settings.batch_settle_seconds),

@@ -9,6 +9,7 @@ from clickhouse_connect.driver.client import Client
 
 from clickhouse import cluster, migrate, preflight, twins
 from clickhouse.client import connect_sync
+from clickhouse.retention import turn
 from streams.errors import ConfigurationError
 from streams.settings import Settings
 from tests.support import engine
@@ -197,3 +198,9 @@ def test_the_plan_of_a_cluster(empty: Settings, server: Client, tmp_path: Path) 
     (step,) = migrate.plan(server, name, migrate.load(tmp_path), "prod")
 
     assert step.sql.startswith(f"CREATE TABLE {name}.a ON CLUSTER prod (`x` UInt8) ENGINE = ReplicatedMergeTree(")
+
+
+def test_a_job_that_knows_one_server_is_refused_in_a_cluster(client: Client, store: Settings) -> None:
+    clustered = store.model_copy(update={"clickhouse_cluster": "prod"})
+    with pytest.raises(ConfigurationError, match="CLICKHOUSE_CLUSTER=prod"), turn.taken(client, clustered):
+        pass
