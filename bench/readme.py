@@ -27,6 +27,8 @@ def figures(delivery: dict[str, Any], whole: dict[str, Any]) -> str:
 
     def told(result: dict[str, Any], name: str, form: str) -> str:
         values = sorted(each[name] for each in result["rounds"])
+        if len(values) == 1:
+            return f"{result[name]:{form}}"
         return f"{result[name]:{form}} ({values[0]:{form}} to {values[-1]:{form}})"
 
     rate = whole["steady_rate"]

@@ -108,7 +108,7 @@ async def test_repeats_end_as_one_row(embedded: Settings, metadata_url: str, wor
     assert one(settings, "SELECT count() FROM dead_letters") == 0
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 async def test_nothing_acknowledged_is_lost_when_the_web_process_is_killed(
     embedded: Settings, metadata_url: str, workers: Crew, tmp_path: Path
 ) -> None:

@@ -152,6 +152,7 @@ def test_a_person_is_gone_from_all_tables_and_nobody_else_is(client: Client, kep
     assert SOMEONE.encode() not in msgspec.json.encode(receipt)
 
 
+@pytest.mark.faults
 def test_one_domain_alone(client: Client, kept: Settings, tmp_path: Path) -> None:
     fill(client, kept)
     rides = count(client, "events_raw", f"user_id = '{SOMEONE}' OR driver_id = '{SOMEONE}'")
@@ -232,6 +233,7 @@ def test_an_erasure_that_is_killed_in_the_archive_is_ended_by_the_next(
     assert {(each.table, each.day): each.rows + each.erased for each in after} == rows
 
 
+@pytest.mark.faults
 def test_a_legal_hold_on_days_keeps_these_and_is_named(client: Client, kept: Settings, tmp_path: Path) -> None:
     fill(client, kept)
     archive_all(kept, tmp_path)
