@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from clickhouse.client import connect_sync
 from streams.cli.topics import create
 from streams.settings import Settings
