@@ -1,6 +1,6 @@
 """A seeded load with faults, repeats and late events, with worker and ClickHouse killed in between: to the unit.
 
-MILLRACE_LOAD is the number of records, 10,000 if not given; 500,000 is the full proof.
+MILLRACE_LOAD is the number of records, 20,000 if not given; 500,000 is the full proof.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from tests.support.producers import sending
 from tests.support.waiting import until
 from tests.support.workers import Crew
 
-COUNT = int(os.environ.get("MILLRACE_LOAD", "10000"))
+COUNT = int(os.environ.get("MILLRACE_LOAD", "20000"))
 PATIENCE = 120 + COUNT / 1000
 WORDS = ("load", "--rate", "max", "--seed", "20", "--invalid", "0.01", "--duplicate", "0.01", "--late", "0.02")
 SAMPLE = 60
