@@ -26,7 +26,7 @@ from rich.table import Table
 
 from bench.history import produce
 from bench.ingest import Samples, Usage, read
-from clickhouse import migrate
+from clickhouse import migrate, parts, storage
 from clickhouse.client import connect_sync
 from deploy.local import tools
 from deploy.local.kafka import Kafka
@@ -41,24 +41,11 @@ RESULTS = Path(__file__).parent / "results"
 LOOK_SECONDS = 5.0
 MERGE_SECONDS = 120.0
 """Merges may go on for so long before the tables are weighed."""
-FULLEST = """
-SELECT max(parts) FROM (SELECT count() AS parts FROM system.parts
-    WHERE active AND database = currentDatabase() GROUP BY table, partition_id)
-"""
 PARTS = """
 SELECT table, count() AS made, sum(rows) / made AS rows_a_part,
     made / greatest(1, dateDiff('second', min(event_time), max(event_time)) / 60) AS parts_a_minute
 FROM system.part_log WHERE event_type = 'NewPart' AND database = currentDatabase()
 GROUP BY table ORDER BY made DESC
-"""
-SIZES = """
-SELECT table, sum(rows), sum(bytes_on_disk) FROM system.parts WHERE active AND database = currentDatabase()
-GROUP BY table ORDER BY sum(bytes_on_disk) DESC
-"""
-COLUMNS = """
-SELECT table, name, data_compressed_bytes FROM system.columns
-WHERE database = currentDatabase() AND table IN ('events_raw', 'events') AND data_compressed_bytes > 0
-ORDER BY table, data_compressed_bytes DESC
 """
 console = Console(stderr=True)
 
@@ -75,7 +62,7 @@ def fill(settings: Settings, home: Path, arguments: argparse.Namespace, client: 
     producer.start()
     try:
         while (taken := read(worker, usage, samples)) < arguments.events:
-            fullest = max(fullest, int(client.query(FULLEST).result_rows[0][0]))
+            fullest = max(fullest, int(client.query(parts.MOST).result_rows[0][0]))
             if len(samples.points) % 12 == 0:
                 console.print(f"{taken:,.0f} of {arguments.events:,} events, {fullest} parts in the fullest partition")
             if producer.exitcode not in (None, 0):
@@ -108,19 +95,20 @@ def weighed(client: Client, weights: dict[str, int]) -> dict[str, Any]:
     for kind, size in weights.items():
         sent[raw_table(registry.events[kind].topic)] += size
     tables = {}
-    for name, rows, size in client.query(SIZES).result_rows:
+    for name, rows, _, size, *_ in client.query(storage.TABLES).result_rows:
         tables[name] = {"rows": rows, "bytes": size, "bytes_a_row": round(size / rows, 1)}
         if name in sent:
             tables[name] |= {"json": sent[name], "ratio": round(sent[name] / size, 2)}
     columns: dict[str, dict[str, float]] = {}
-    for table, name, size in client.query(COLUMNS).result_rows:
-        columns.setdefault(table, {})[name] = round(size / tables[table]["rows"], 2)
+    for table, name, _, size, *_ in client.query(storage.COLUMNS).result_rows:
+        if table in sent:
+            columns.setdefault(table, {})[name] = round(size / tables[table]["rows"], 2)
     client.command("SYSTEM FLUSH LOGS")
-    parts = {
+    made_parts = {
         table: {"made": made, "rows_a_part": round(rows), "a_minute": round(minute, 1)}
         for table, made, rows, minute in client.query(PARTS).result_rows
     }
-    return {"tables": tables, "bytes_a_row_by_column": columns, "parts": parts}
+    return {"tables": tables, "bytes_a_row_by_column": columns, "parts": made_parts}
 
 
 def run(arguments: argparse.Namespace, home: Path) -> dict[str, Any]:

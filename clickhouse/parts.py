@@ -4,7 +4,7 @@ from clickhouse_connect.driver.asyncclient import AsyncClient
 
 from clickhouse.client import classify
 
-_MOST = """
+MOST = """
 SELECT max(parts) FROM
 (
     SELECT count() AS parts FROM system.parts
@@ -21,7 +21,7 @@ async def most(client: AsyncClient) -> int:
     (3,000) on. It reads what the server holds in memory, in a few milliseconds.
     """
     try:
-        rows = (await client.query(_MOST)).result_rows
+        rows = (await client.query(MOST)).result_rows
     except Exception as error:
         raise classify(error) from error
     return int(rows[0][0])

@@ -7,12 +7,12 @@ from clickhouse_connect.driver.asyncclient import AsyncClient
 
 from clickhouse.client import classify
 
-_TABLES = """
+TABLES = """
 SELECT table, sum(rows), count(), sum(bytes_on_disk), sum(data_compressed_bytes), sum(data_uncompressed_bytes)
 FROM system.parts WHERE active AND database = currentDatabase()
 GROUP BY table ORDER BY sum(bytes_on_disk) DESC
 """
-_COLUMNS = """
+COLUMNS = """
 SELECT table, name, type, data_compressed_bytes, data_uncompressed_bytes, compression_codec
 FROM system.columns WHERE database = currentDatabase() AND data_compressed_bytes > 0
 ORDER BY table, data_compressed_bytes DESC
@@ -52,11 +52,11 @@ class Storage:
 
     async def tables(self) -> list[TableSize]:
         """All tables that hold anything, the largest first."""
-        return [TableSize(*row) for row in await self._rows(_TABLES)]
+        return [TableSize(*row) for row in await self._rows(TABLES)]
 
     async def columns(self) -> list[ColumnSize]:
         """Their columns, by table, the largest first; none of a table that has compact parts only."""
-        return [ColumnSize(*row) for row in await self._rows(_COLUMNS)]
+        return [ColumnSize(*row) for row in await self._rows(COLUMNS)]
 
     async def types(self, table: str) -> dict[str, int]:
         """Rows of a raw table by event type."""
