@@ -22,6 +22,12 @@ def prepared(settings: Settings) -> Settings:
 
 
 @pytest.fixture
+def rollups() -> bool:
+    """A database as a user has it."""
+    return True
+
+
+@pytest.fixture
 def home(tmp_path: Path) -> Path:
     """A home folder in which no stack runs, so that a process takes nothing from there."""
     return tmp_path / "home"

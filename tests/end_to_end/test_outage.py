@@ -80,7 +80,6 @@ def clickhouse_away(
     wanted = merged(truths)
     wait_for(settings, wanted, 120)
     assert worker.pid == process
-    # print("SEEN", seen, before, seen.memory - before, worker.metric("millrace_pauses_total"))
     assert worker.metric("millrace_pauses_total") > 0
     assert "waiting" in seen.states
     assert seen.lag > 60_000

@@ -37,9 +37,15 @@ class Answers:
 
 
 @pytest.fixture
-async def ready(settings: Settings) -> Settings:
-    """Settings of a test whose topics and tables exist; short ages, so that a batch ages in seconds."""
-    migrated(settings)
+def rollups() -> bool:
+    """Whether a test's database has the rollups; the rooms whose tests are about them say so."""
+    return False
+
+
+@pytest.fixture
+async def ready(settings: Settings, rollups: bool) -> Settings:
+    """Settings of a test whose topics and tables exist."""
+    migrated(settings, rollups=rollups)
     await create(settings)
     return settings
 

@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Sequence
 
+import pytest
 from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -67,6 +68,8 @@ def check(answer: Said) -> None:
         assert all((item["status"] == "accepted") != ("reason" in item) for item in content["items"])
 
 
+# hypothesis takes what the server's thread draws from `random` for a strategy's own
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning")
 @FAST
 @given(
     body=st.one_of(values.map(b"\n".join), values.map(lambda v: b"[" + b",".join(v) + b"]"), st.binary(max_size=300)),
