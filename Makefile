@@ -23,7 +23,7 @@ up: $(VENV)/.run ## start everything on this machine with a demo; ARGS='--help' 
 	@exec $(BIN)/millrace up $(ARGS)
 
 test: $(VENV)/.dev tools ## run all tests on real parts but the long ones of test-faults; ARGS go to pytest
-	@$(BIN)/pytest -n 4 --dist load --maxschedchunk 1 -m 'not faults' $(ARGS)
+	@$(BIN)/pytest -n 4 --dist loadgroup -m 'not faults' $(ARGS)
 
 test-faults: $(VENV)/.dev tools ## kill, pause and cut off parts at random and count the rows; ARGS go to pytest
 	@$(BIN)/pytest -m faults $(ARGS)

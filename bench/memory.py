@@ -1,8 +1,9 @@
 """Whether a worker's memory stays flat: `python -m bench memory` prints one line of JSON.
 
-First the worker is given a history as long as anything is kept in memory, so that its windows and sessions are as many
-as they will be; then events go on at the same rate in real time. What is told is the memory over that time: the medians
-of its first and of its last fifth, and the slope of a line through all of it (Theil and Sen).
+First the worker is given a history as long as anything is kept in memory, so that its windows, its sessions and the
+ids by which it knows duplicates are as many as they will be; then events go on at the same rate in real time. What is
+told is the memory over that time: the medians of its first and of its last fifth, and the slope of a line through all
+of it (Theil and Sen).
 """
 
 import argparse
@@ -34,11 +35,14 @@ from streams.world import clock
 from streams.world.dice import Dice
 from streams.world.record import Record
 from streams.world.traffic import events
+from tables.declared import declared
 
 RESULTS = Path(__file__).parent / "results"
 LOOK_SECONDS = 5.0
 SETTLE_SECONDS = 120.0
 """Time to take the history, which is not counted."""
+MARGIN = 1.03
+"""Of the history, over what is kept."""
 PAIRS = 20_000
 """Pairs of samples that the slope is the median of, about."""
 console = Console(stderr=True)
@@ -53,6 +57,13 @@ class Sample:
     megabytes: float
     keys: int
     """Keys of panes, and sessions."""
+
+
+def kept_minutes(settings: Settings, rate: float) -> float:
+    """How long anything is kept in memory: windows, sessions, and the ids of events."""
+    windows = max(slices.pane + slices.keep for slices in declared.slices.values()) / 60
+    sessions = max(session.keep_ms for session in declared.sessions.values()) / 60_000
+    return MARGIN * max(windows, sessions, settings.duplicate_memory_events / rate / 60)
 
 
 def look(worker: Part, began: float) -> Sample:
@@ -89,7 +100,9 @@ def sum_up(samples: list[Sample], rate: float) -> dict[str, float | int]:
 def measure(settings: Settings, worker: Part, arguments: argparse.Namespace) -> list[Sample]:
     """Send the history and what follows, and look at the worker over the latter."""
     began = time.time()
-    start, rate = began - arguments.history * 60, arguments.rate
+    rate = arguments.rate
+    history = arguments.history or kept_minutes(settings, rate)
+    start = began - history * 60
     until = began + SETTLE_SECONDS + arguments.minutes * 60
     made = events(("rides", "ticketing"), Dice(5), "bench", clock.live(start, rate), rate)
     live = threading.Event()
@@ -106,7 +119,7 @@ def measure(settings: Settings, worker: Part, arguments: argparse.Namespace) -> 
             if not await sender.send(to_send, asyncio.Event(), lambda _: None, due):
                 raise sender.failure or RuntimeError("the producer ended early")
 
-    console.print(f"sending the last {arguments.history} minutes, {int(rate * arguments.history * 60):,} events")
+    console.print(f"sending the last {history:.0f} minutes, {int(rate * history * 60):,} events")
     sender = threading.Thread(target=lambda: asyncio.run(send()), daemon=True)
     sender.start()
     live.wait()
@@ -146,9 +159,9 @@ def run(arguments: argparse.Namespace, home: Path) -> dict[str, float | int]:
 def main() -> None:
     """Measure, print, and write the result."""
     parser = argparse.ArgumentParser(prog="python -m bench memory", description=__doc__)
-    parser.add_argument("--rate", type=float, default=350, help="events a second (default: %(default)s)")
+    parser.add_argument("--rate", type=float, default=200, help="events a second (default: %(default)s)")
     parser.add_argument("--minutes", type=float, default=30, help="length of the live part (default: %(default)s)")
-    parser.add_argument("--history", type=float, default=100, help="minutes before it (default: %(default)s)")
+    parser.add_argument("--history", type=float, help="minutes before it (default: as long as anything is kept)")
     arguments = parser.parse_args()
     if tools.TOOLS["kafka"].find() is None:
         sys.exit("kafka is missing; run `make tools`")

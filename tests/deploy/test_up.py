@@ -114,14 +114,19 @@ def test_totals_are_exact_and_stdout_holds_two_lines(tmp_path: Path) -> None:
     nothing_abandoned(before)
 
 
-def test_nothing_is_left_behind_however_it_ends(tmp_path: Path) -> None:
+ENDINGS = {
+    "killed": [signal.SIGKILL],
+    "without broker": [],
+    "twice": [signal.SIGINT, signal.SIGINT],
+    "terminated": [signal.SIGTERM],
+}
+CODES = {"killed": -signal.SIGKILL, "without broker": 1, "twice": 0, "terminated": 0}
+
+
+@pytest.mark.parametrize("names", [list(ENDINGS)[:2], pytest.param(list(ENDINGS), marks=pytest.mark.faults)], ids=len)
+def test_nothing_is_left_behind_however_it_ends(tmp_path: Path, names: list[str]) -> None:
     before = on_tmpfs()
-    endings = {
-        "twice": [signal.SIGINT, signal.SIGINT],
-        "terminated": [signal.SIGTERM],
-        "killed": [signal.SIGKILL],
-        "without broker": [],
-    }
+    endings = {name: ENDINGS[name] for name in names}
     with ExitStack() as stack:
         # All at once: they must not meet either, and waiting for one is waiting for all.
         running = {name: stack.enter_context(started(tmp_path / name / "home")) for name in endings}
@@ -135,7 +140,7 @@ def test_nothing_is_left_behind_however_it_ends(tmp_path: Path) -> None:
                 process.send_signal(number)
         os.kill(broker_of(pids["without broker"]), signal.SIGKILL)
         codes = {name: process.wait(60) for name, process in running.items()}
-    assert codes == {"twice": 0, "terminated": 0, "killed": -signal.SIGKILL, "without broker": 1}
+    assert codes == {name: CODES[name] for name in names}
     assert "The broker died" in (tmp_path / "without broker" / "stderr").read_text()
     for name, of_run in pids.items():
         until(f"every process of {name} to end", lambda: not alive(of_run), 40)  # noqa: B023 - called at once

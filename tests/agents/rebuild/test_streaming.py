@@ -25,7 +25,7 @@ async def stream(settings: Settings, ended: asyncio.Event) -> int:
     sent = 0
     while not ended.is_set():
         sent += await produce(settings, mixed(A_CHUNK, first=1000 + sent))
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(1)
     return sent
 
 

@@ -97,7 +97,9 @@ async def test_a_shard_whose_log_was_recreated_goes_on_and_doubles_nothing(ready
     assert await ask.count("dead_letters") == 2
 
 
-@pytest.mark.parametrize("torn", ["events", "events_raw", "dead_letters"])
+@pytest.mark.parametrize(
+    "torn", ["events_raw", *(pytest.param(table, marks=pytest.mark.faults) for table in ("events", "dead_letters"))]
+)
 async def test_a_last_batch_that_was_delivered_in_part_is_completed(ready: Settings, ask: Answers, torn: str) -> None:
     await produce(ready, mixed(100))
     async with pipeline(ready):
