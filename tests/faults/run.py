@@ -18,14 +18,17 @@ from tests.faults.results import Met, Result
 from tests.faults.schedule import Schedule
 from tests.faults.site import Site, opened
 from tests.faults.verdict import Verdict, judge
+from tests.faults.windows import differing
 from tests.support.found import all_found, moved_on, wait_for
 from tests.support.producers import Producer, sending
 from tests.support.waiting import PAUSE, until
 
 SHARES = ("--invalid", "0.01", "--duplicate", "0.01", "--late", "0.02")
 DRAIN_SECONDS = 240.0
+QUIET_SECONDS, WINDOWS_SECONDS = 60.0, 60.0
+"""How long before the end of the stream a window must have ended to be looked at, and the wait for it to be kept."""
 LISTED = 200
-"""Batches of each shard that `millrace batches --verify` counts."""
+"""Batches of each shard that `millrace batches --verify` counts, and windows that are told one by one."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,16 @@ def _stream(site: Site, schedule: Schedule, load: Load, met: list[Met]) -> None:
     wanted = merged(site.sent)
     wait_for(site.settings, wanted, DRAIN_SECONDS + site.settings.batch_age_seconds)
     until("the last records to be taken", lambda: all_found(site.settings) == wanted, 60)
+    _close_windows(site)
+
+
+def _close_windows(site: Site) -> None:
+    """Wait until every window that ended before the last minute is kept as the rows say."""
+    before = time.time() - QUIET_SECONDS
+    try:
+        until("windows to be kept", lambda: not differing(site.settings, before), WINDOWS_SECONDS)
+    except AssertionError:
+        site.problems += differing(site.settings, before)[:LISTED]
 
 
 def _end(site: Site, producer: Producer) -> None:

@@ -32,6 +32,7 @@ TOOL_SECONDS = 900.0
 """Longest run of a command. One that holds the shards waits for the age of a batch where one cannot close in time."""
 AGE, SETTLE = 20.0, 5.0
 """Where ages are short: seconds until ClickHouse refuses a batch, and until nothing of it can be on its way."""
+OTHER_VERSION = "0.0.1"
 INSERTS = ("events_raw", "events", "dead_letters")
 STEPS = [
     f"{step}:{when}"
@@ -118,6 +119,19 @@ class Site:
             self.problems.append(
                 f"a worker ended with {code}, {time.monotonic() - began:.1f} s after SIGTERM:\n{worker.tail(12)}"
             )
+
+    def other_version(self) -> Path:
+        """A folder that, on PYTHONPATH, makes the product say that it is another version."""
+        folder = self.home / "other-version"
+        about = folder / f"millrace-{OTHER_VERSION}.dist-info" / "METADATA"
+        if not about.exists():
+            about.parent.mkdir(parents=True)
+            about.write_text(f"Metadata-Version: 2.1\nName: millrace\nVersion: {OTHER_VERSION}\n")
+            argv = [sys.executable, "-c", "from streams.version import VERSION; print(VERSION)"]
+            env = {**os.environ, "PYTHONPATH": str(folder)}
+            said = subprocess.run(argv, env=env, capture_output=True, text=True, check=True).stdout.strip()
+            assert said == OTHER_VERSION, f"a worker would say {said}: what is installed here comes first"
+        return folder
 
     def is_idle(self, worker: Worker) -> bool:
         """Whether the worker is up and has no shard, though all shards move."""

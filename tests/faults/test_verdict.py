@@ -1,6 +1,7 @@
 """The verdict is right about a right run, and red about each way in which one row can be wrong."""
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,16 @@ from streams.settings import Settings
 from streams.world.truth import expected
 from tests.faults.history import tell
 from tests.faults.verdict import Verdict, judge, rows
+from tests.faults.windows import differing
 from tests.support.feed import pipeline
 from tests.support.found import command, one, wait_for
 from tests.support.producers import send
 from tests.support.store import Answers
+from tests.support.waiting import until
 
 COUNT = 2000
+SOON = time.time() - 60
+"""Windows that ended before."""
 WORDS = ("load", "--rate", "max", "--seed", "5", "--invalid", "0.02", "--duplicate", "0.02", "--late", "0.02")
 """Few enough to be quick, enough of each fault."""
 
@@ -32,6 +37,7 @@ async def run(ready: Settings, ask: Answers) -> tuple[Settings, dict[str, Any]]:
     sent = expected(await asyncio.to_thread(send, ready, *WORDS, "--count", str(COUNT)))
     async with pipeline(ready):
         await asyncio.to_thread(wait_for, ready, sent)
+        await asyncio.to_thread(until, "windows to be kept", lambda: not differing(ready, SOON), 30)
     return ready, sent
 
 
@@ -54,6 +60,15 @@ def _walk(settings: Settings, sent: dict[str, Any], logs: Path) -> None:
 
     # What producers say and what the topics hold are held to each other.
     assert "against what producers sent" in verdict(sent | {"duplicates": sent["duplicates"] + 1}).problems[0]
+
+    # A window that is not kept any more.
+    assert differing(settings, SOON) == []
+    bookings = "window = 'rides.bookings.1m' AND values['created'] > 0"
+    at = one(settings, f"SELECT toUnixTimestamp(min(starts_at)) FROM metrics_realtime WHERE {bookings}")
+    sabotage(f"ALTER TABLE metrics_realtime DELETE WHERE {bookings} AND starts_at = {at} SETTINGS mutations_sync = 1")
+    lines = differing(settings, SOON)
+    assert lines
+    assert all("rides.bookings.1m" in line and f"at {at}: created is 0" in line for line in lines)
 
     # A row that says something else.
     place = "offset = (SELECT min(offset) FROM dead_letters WHERE shard = 0 AND topic = 'rides.trip')"

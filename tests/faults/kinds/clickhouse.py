@@ -4,7 +4,8 @@ import os
 import signal
 
 from tests.faults.kinds.kind import End, Fault, kind
-from tests.faults.site import AGE, SETTLE, Site
+from tests.faults.kinds.worker import AGED
+from tests.faults.site import Site
 from tests.support.proxy import Proxy
 from tests.support.waiting import until
 
@@ -35,9 +36,6 @@ def refuse(site: Site, _: Fault) -> End:
 def refuse_one(site: Site, fault: Fault) -> End:
     """The others go on."""
     return site.away([site.pick(fault.pick).clickhouse])
-
-
-AGED = (AGE + SETTLE, 1.6 * AGE)
 
 
 @kind("clickhouse", "clickhouse-beyond-age", "no connection until batches have aged", AGED, short_age=True)

@@ -1,9 +1,10 @@
 """Workers that die, sleep, stop, come and go."""
 
 from tests.faults.kinds.kind import End, Fault, kind, nothing
-from tests.faults.site import STEPS, Site
+from tests.faults.site import AGE, SETTLE, STEPS, Site
 from tests.support.waiting import until
 
+AGED = (AGE + SETTLE, 1.6 * AGE)
 SESSION = 6.0
 """Seconds after which the group takes a silent worker out; the broker takes no shorter session."""
 
@@ -23,6 +24,25 @@ def kill_all(site: Site, _: Fault) -> End:
     for worker in workers:
         worker.kill()
     return lambda: [worker.start() for worker in workers]
+
+
+@kind("worker", "workers-beyond-age", "SIGKILL of all workers; started once batches have aged", AGED, short_age=True)
+def beyond_age(site: Site, fault: Fault) -> End:
+    """Whatever was in flight is counted, not inserted again."""
+    return kill_all(site, fault)
+
+
+@kind(
+    "worker",
+    "worker-other-version",
+    "SIGKILL of one worker; it comes back as another version, beside the others",
+    (0, 4),
+)
+def other_version(site: Site, fault: Fault) -> End:
+    """A token of one version is not used by another where only some rows are there."""
+    worker = site.pick(fault.pick).worker
+    worker.kill()
+    return lambda: worker.start(PYTHONPATH=str(site.other_version()))
 
 
 @kind("worker", "worker-kill-point", "a worker kills itself at a step of the delivery; it is started again")
