@@ -5,8 +5,10 @@ import json
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,15 +55,18 @@ def run(schedule: Schedule, load: Load, home: Path) -> Result:
     with opened(home, short_age=schedule.short_age) as site:
         met: list[Met] = []
         interrupted = False
-        try:
-            _stream(site, schedule, load, met)
-        except KeyboardInterrupt:
-            interrupted = True
-            site.problems.append("interrupted")
-        except Exception:
-            # Liveness is part of the verdict; what is in the tables is looked at all the same.
-            site.problems.append(f"after {len(met)} faults: {traceback.format_exc()}")
-            say(f"seed {schedule.seed}: {site.problems[-1]}")
+        steps: list[Callable[[], None]] = [partial(_send, site, schedule, load, met), partial(_drain, site)]
+        for step in steps:
+            try:
+                step()
+            except KeyboardInterrupt:
+                interrupted = True
+                site.problems.append("interrupted")
+                break
+            except Exception:
+                # What is in the tables is looked at all the same.
+                site.problems.append(f"after {len(met)} faults: {traceback.format_exc()}")
+                say(f"seed {schedule.seed}: {site.problems[-1]}")
         say(f"seed {schedule.seed}: the verdict on {sum(map(_total, site.sent))} records")
         for hand in site.hands:
             if hand.worker.running:
@@ -87,8 +92,8 @@ def run(schedule: Schedule, load: Load, home: Path) -> Result:
         )
 
 
-def _stream(site: Site, schedule: Schedule, load: Load, met: list[Met]) -> None:
-    """From the first worker to the last row."""
+def _send(site: Site, schedule: Schedule, load: Load, met: list[Met]) -> None:
+    """From the first worker to the last record; faults meanwhile."""
     for _ in range(schedule.workers):
         site.hire()
     words = ("load", "--rate", f"{load.rate:g}", "--count", "0", "--seed", str(schedule.seed), *SHARES)
@@ -104,6 +109,10 @@ def _stream(site: Site, schedule: Schedule, load: Load, met: list[Met]) -> None:
                 assert producer.running, "the producer has ended"
         finally:
             _end(site, producer)
+
+
+def _drain(site: Site) -> None:
+    """Until the last row is there, and the last window that must be."""
     wanted = merged(site.sent)
     wait_for(site.settings, wanted, DRAIN_SECONDS + site.settings.batch_age_seconds)
     until("the last records to be taken", lambda: all_found(site.settings) == wanted, 60)
@@ -133,14 +142,24 @@ def _cause(site: Site, schedule: Schedule, fault: Fault) -> Met:
     PAUSE.wait(fault.seconds)
     end()
     lasted = time.monotonic() - began
-    resumed = None if fault.overlaps else round(site.wait_moving(), 2)
+    resumed = None if fault.overlaps else _resumed(site, fault)
     site.look()
-    after = "the next one comes at once" if resumed is None else f"resumed after {resumed:.1f} s"
+    after = "the next one comes now" if resumed is None else f"resumed after {resumed:.1f} s"
     say(
         f"seed {schedule.seed}: fault {fault.number} of {len(schedule.faults)}, {fault.kind}: {lasted:.1f} s, {after}; "
         f"{moved_on(site.settings) if resumed is not None else '...'} rows"
     )
     return Met(fault.kind, kind.part, round(lasted, 2), resumed, fault.pick)
+
+
+def _resumed(site: Site, fault: Fault) -> float | None:
+    """Seconds until the stream moved again; None, and a problem, if it does not: the rest of the run shows more."""
+    try:
+        return round(site.wait_moving(), 2)
+    except AssertionError as error:
+        site.problems.append(f"after fault {fault.number}, {fault.kind}: {error}")
+        say(site.problems[-1])
+        return None
 
 
 def _total(sent: dict[str, Any]) -> int:

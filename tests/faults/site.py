@@ -26,7 +26,7 @@ from tests.support.waiting import until
 from tests.support.workers import Crew, Worker, crew, environment
 
 MOST_WORKERS = 4
-MOVING_SECONDS = 150.0
+MOVING_SECONDS = 300.0
 """Longest wait for the stream to move again after a fault, the age of its batches left out."""
 TOOL_SECONDS = 900.0
 """Longest run of a command. One that holds the shards waits for the age of a batch where one cannot close in time."""
