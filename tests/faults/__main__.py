@@ -30,7 +30,7 @@ class Size(NamedTuple):
 
 
 SIZES = {
-    "ci": Size("today", 12, 0, 500, "one run of about three minutes; the seed is the day, so all kinds come by and by"),
+    "ci": Size("today", 10, 0, 500, "one run of about three minutes; the seed is the day, so all kinds come by and by"),
     "small": Size("1-2", 15, 0, 500, "two runs, ten minutes"),
     "medium": Size("1-10", 25, 100_000, 1000, "ten runs of 25 faults, an hour and a half"),
     "long": Size("1-40", 25, 260_000, 1500, "forty runs: ten million events and a thousand faults, eight hours"),
