@@ -83,7 +83,11 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--keep", type=Path, help="keep data and logs of failed runs in this folder")
     made.add_argument("--list", action="store_true", help="show every kind, and end")
     made.add_argument("--schedule", action="store_true", help="show what the seeds draw, and end")
-    made.add_argument("--report", action="store_true", help="write docs/faults.md from the results, and end")
+    made.add_argument(
+        "--report",
+        action="store_true",
+        help="only write docs/faults.md from the results; runs write it too, unless --results is given",
+    )
     return made
 
 
@@ -112,7 +116,7 @@ def main() -> int:
             given, chosen, count, Load(given.rate or size.rate, size.events if given.events is None else given.events)
         )
     found = results.load(given.results)
-    if given.report:
+    if given.report or given.results == results.RESULTS:
         report.PAGE.write_text(report.text(found))
     ours = found if given.report else [each for each in found if each.seed in chosen]
     sys.stdout.write(f"{results.total(ours)}\n")

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from deploy.local import clickhouse_part, postgres, redis
+from deploy.local import worker as pages
 from deploy.local.kafka import Kafka
 from deploy.local.part import Part, Server
 from deploy.local.process import free_port
@@ -111,11 +112,11 @@ class Site:
         return self.hands[int(share * len(self.hands)) % len(self.hands)]
 
     def stop(self, worker: Worker) -> None:
-        """SIGTERM; a worker that does not end well is a problem of the run."""
+        """SIGTERM; a worker that was up and does not end well is a problem of the run."""
+        was_up = self._look_at(worker)
         began = time.monotonic()
-        self.look()
-        running, code = worker.running, worker.stop()
-        if running and code:
+        code = worker.stop()
+        if was_up and code:
             self.problems.append(
                 f"a worker ended with {code}, {time.monotonic() - began:.1f} s after SIGTERM:\n{worker.tail(12)}"
             )
@@ -141,12 +142,17 @@ class Site:
 
     def look(self) -> None:
         """Remember the invariant counters of every worker that answers."""
-        for hand in [*self.hands]:
-            worker = hand.worker
-            try:
-                self.broken[worker.pid, worker.url] = worker.metric("millrace_invariants_broken_total")
-            except (OSError, ValueError):
-                continue
+        for hand in self.hands:
+            self._look_at(hand.worker)
+
+    def _look_at(self, worker: Worker) -> bool:
+        """The same of one worker; whether it answers."""
+        try:
+            pages.ping(worker.url)
+        except OSError:
+            return False
+        self.broken[worker.pid, worker.url] = worker.metric("millrace_invariants_broken_total")
+        return True
 
     def moving(self, since: float) -> bool:
         """Whether of every shard a record appended since (Unix seconds) can be queried."""
