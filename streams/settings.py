@@ -121,6 +121,8 @@ class Settings(BaseSettings):
     """How far out of order the events of a topic may come before windows close over them."""
     watermark_idle_seconds: Seconds = 5
     """A topic from which nothing has come for so long no longer holds the watermark back."""
+    watermark_skew_seconds: Seconds = 3600
+    """A topic whose events are so far ahead of the slowest one's waits for it, so that a backlog needs few windows."""
     live_publish_seconds: Annotated[float, Field(gt=0)] = 0.5
     """How often a worker publishes its windows at least; a delivered batch is published at once."""
 
