@@ -11,6 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+SIZE ?= small
 
 .PHONY: help up test test-faults check bench docs tools lock clean
 
@@ -25,8 +26,9 @@ up: $(VENV)/.run ## start everything on this machine with a demo; ARGS='--help' 
 test: $(VENV)/.dev tools ## run all tests on real parts but the long ones of test-faults; ARGS go to pytest
 	@$(BIN)/pytest -n 4 --dist loadgroup -m 'not faults' $(ARGS)
 
-test-faults: $(VENV)/.dev tools ## kill, pause and cut off parts at random and count the rows; ARGS go to pytest
-	@$(BIN)/pytest -m faults $(ARGS)
+test-faults: $(VENV)/.dev tools ## kill, pause and cut off parts by seed and hold every row to the log; SIZE=ci|small|medium|long|full
+	@$(if $(filter full,$(SIZE)),$(BIN)/pytest -m faults)
+	@$(BIN)/python -m tests.faults --size $(SIZE) $(ARGS)
 
 check: $(VENV)/.dev ## format, lint, types, architecture and documents; no parts are started
 	@$(BIN)/ruff format --check --quiet . || { echo "run: $(BIN)/ruff format ." >&2; exit 1; }

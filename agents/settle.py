@@ -35,21 +35,29 @@ class Settler:
 
         Returns the batch as it was delivered: rows that ClickHouse refused have become dead letters.
 
+        Views are completed last, also those that a former owner has left open: then no insert of the batch is on its
+        way to them, and what takes longer than the age cannot age a record that is still to be delivered.
+
         Raises SinkUnavailable, IntentConflict, ConfigurationError, InvariantBroken.
         """
+        views_may_lack = second
         while True:
             if second and await self._must_wait(intent, batch):
                 outcome = Outcome(aged=True)
             else:
                 outcome = await self._delivery.deliver(intent, offset, batch, second=second)
             if outcome.is_done:
-                return batch
+                break
+            views_may_lack = True
             following = await self._supersede(intent, batch, outcome)
             if following is None:
                 await self._store.dead_letters.send(batch.content.dead, intent)
-                return batch
+                break
             intent, offset, batch = following
             second = False
+        if views_may_lack:
+            await self._store.repairs.run(self._shard)
+        return batch
 
     async def _must_wait(self, intent: Intent, batch: Batch) -> bool:
         """A second delivery under the record's token is not possible: aged, or another version's rows (R11)."""
@@ -80,7 +88,6 @@ class Settler:
             await self._store.repairs.enter(self._shard, intent, table)
         await self._store.witness.replica.catch_up()
         if not missing:
-            await self._store.repairs.run(self._shard)
             return None
         rest = batch.content.only(missing)
         again = self._proposer.successor(
@@ -96,7 +103,6 @@ class Settler:
         metrics.SUPERSEDED.inc()
         log.warning("a batch is superseded", shard=self._shard, seq=intent.seq, by=again.seq, rows=again.rows)
         offset = await self._proposer.propose(again)
-        await self._store.repairs.run(self._shard)
         return again, offset, batch
 
     async def _wait_out(self, intent: Intent) -> None:

@@ -244,11 +244,11 @@ class Shard:
         check_starts(self.number, chain, bounds)
         last = self.proposer.last
         await self._store.witness.replica.catch_up()
-        await self._store.repairs.run(self.number)
         seen = around.memory.events // around.sizes.partitions
         await remember(self.number, last.starts, around.memory, self._store, around.memory_seconds, seen)
         await self.windows.recover(last)
         if last.is_empty:
+            await self._store.repairs.run(self.number)
             await self._store.witness.write_line(self.number, last, chain.offset)
         else:
             await self._deliver_again(last, chain.offset)

@@ -44,6 +44,15 @@ def test_arguments_are_passed_on() -> None:
     assert "millrace up --demo none --for 5" in make("-n", "up", "ARGS=--demo none --for 5")
 
 
+def test_faults_have_a_size() -> None:
+    usual = make("-n", "test-faults")
+    assert "-m tests.faults --size small" in usual
+    assert "pytest -m faults" not in usual
+    said = make("-n", "test-faults", "SIZE=full", "ARGS=--again")
+    assert "-m tests.faults --size full --again" in said
+    assert "pytest -m faults" in said
+
+
 def test_submission_runs_what_a_developer_runs() -> None:
     script = ROOT / ".ci/run"
     assert os.access(script, os.X_OK)

@@ -5,6 +5,7 @@ import secrets
 import signal
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.local import broker, tools
@@ -18,8 +19,9 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners={listeners},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners={advertised}
+listener.security.protocol.map={protocols},CONTROLLER:PLAINTEXT
 log.dirs={data}
 auto.create.topics.enable=false
 group.initial.rebalance.delay.ms=0
@@ -34,11 +36,15 @@ transaction.state.log.min.isr=1
 class Kafka:
     """A node on fixed free ports. `heap_megabytes` is all that the JVM may take for objects.
 
-    `brief`: for a life of seconds, with less spent on starting than on running well.
+    `brief`: for a life of seconds, with less spent on starting than on running well. `ways`: further ports to listen
+    on, each with the port that clients who come there are told, such as that of a proxy.
     """
 
-    def __init__(self, home: Path, heap_megabytes: int = 512, *, brief: bool = False) -> None:
+    def __init__(
+        self, home: Path, heap_megabytes: int = 512, *, brief: bool = False, ways: Sequence[tuple[int, int]] = ()
+    ) -> None:
         self.home = home
+        self._ways = ways
         self._options = BRIEF if brief else LASTING
         self.port = 0
         self._heap = heap_megabytes
@@ -96,7 +102,16 @@ class Kafka:
         self.port = free_port()
         self.home.mkdir(parents=True, exist_ok=True)
         data = self.home / "data"
-        self._config.write_text(PROPERTIES.format(port=self.port, controller=free_port(), data=data))
+        ways = {"PLAINTEXT": (self.port, self.port)} | {f"WAY{n}": way for n, way in enumerate(self._ways)}
+        self._config.write_text(
+            PROPERTIES.format(
+                listeners=",".join(f"{name}://127.0.0.1:{port}" for name, (port, _) in ways.items()),
+                advertised=",".join(f"{name}://127.0.0.1:{port}" for name, (_, port) in ways.items()),
+                protocols=",".join(f"{name}:PLAINTEXT" for name in ways),
+                controller=free_port(),
+                data=data,
+            )
+        )
         if not data.exists():
             # A cluster id is 16 bytes in base64; Kafka refuses those that begin with a dash.
             cluster = "M" + secrets.token_urlsafe(16)[1:22]

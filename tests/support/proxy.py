@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
 
@@ -24,6 +24,8 @@ class Proxy:
         self.passes = asyncio.Event()
         """Cleared: bytes from the worker are kept back."""
         self.passes.set()
+        self.delay = 0.0
+        """Seconds by which everything that the worker sends comes late."""
         self._writers: set[asyncio.StreamWriter] = set()
 
     async def serve(self) -> asyncio.Server:
@@ -35,14 +37,26 @@ class Proxy:
     def refuse(self) -> None:
         """Be away: close what is open, take nothing new."""
         self.refuses = True
+        self.cut()
+
+    def cut(self) -> None:
+        """Close what is open; new connections are taken."""
         for writer in list(self._writers):
             writer.close()
+
+    def is_insert(self, data: bytes) -> bool:
+        """Whether a request whose answer `swallows` is about begins with these bytes."""
+        return self.inserts in data.split(b"\r\n", 1)[0]
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.refuses:
             writer.close()
             return
-        there_reader, there_writer = await asyncio.open_connection(*self._target)
+        try:
+            there_reader, there_writer = await asyncio.open_connection(*self._target)
+        except OSError:
+            writer.close()  # nobody listens there now
+            return
         self._writers |= {writer, there_writer}
         inserting = asyncio.Event()
         with contextlib.suppress(OSError):
@@ -58,8 +72,10 @@ class Proxy:
         try:
             while data := await reader.read(65536):
                 if to_server:
+                    if self.delay:
+                        await asyncio.sleep(self.delay)
                     await self.passes.wait()
-                    if self.inserts in data.split(b"\r\n", 1)[0]:
+                    if self.is_insert(data):
                         inserting.set()
                 elif inserting.is_set():
                     inserting.clear()
@@ -74,9 +90,9 @@ class Proxy:
 
 
 @asynccontextmanager
-async def proxy(host: str, port: int) -> AsyncIterator[Proxy]:
+async def proxy(host: str, port: int, kind: type[Proxy] = Proxy) -> AsyncIterator[Proxy]:
     """A running proxy."""
-    made = Proxy(host, port)
+    made = kind(host, port)
     server = await made.serve()
     yield made
     made.passes.set()
@@ -100,15 +116,19 @@ class ProxyThread:
         """Be there again."""
         self._proxy.refuses = False
 
+    def do(self, change: Callable[[Proxy], object]) -> None:
+        """Let a change be made in the proxy's own thread."""
+        self._loop.call_soon_threadsafe(change, self._proxy)
+
 
 @contextmanager
-def proxy_thread(host: str, port: int) -> Iterator[ProxyThread]:
+def proxy_thread(host: str, port: int, kind: type[Proxy] = Proxy) -> Iterator[ProxyThread]:
     """A running proxy beside the test."""
     ready: Future[ProxyThread] = Future()
     over = asyncio.Event()
 
     async def serve() -> None:
-        async with proxy(host, port) as made:
+        async with proxy(host, port, kind) as made:
             ready.set_result(ProxyThread(made, asyncio.get_running_loop()))
             await over.wait()
         # Every connection is closed now: its handler ends by itself, which a cancellation would report as an error.

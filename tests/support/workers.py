@@ -62,11 +62,11 @@ class Worker:
         """State of each shard assigned to this worker; empty where it does not answer."""
         return {int(number): state for number, state in worker.shards(self.url).items()}
 
-    def start(self) -> "Worker":
-        """Start the process; does not wait for anything."""
+    def start(self, **more: str) -> "Worker":
+        """Start the process; does not wait for anything. `more`: environment variables of this process alone."""
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
-        env = self._env | {"WORKER_PORT": str(port)}
+        env = self._env | {"WORKER_PORT": str(port)} | more
         self._process = Process(Command(ARGV, env=env, grace=self._grace), self.log)
         self._process.start()
         return self

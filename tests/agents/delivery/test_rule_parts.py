@@ -1,5 +1,6 @@
 """The parts of the rules one by one: what the others would mend, or hide, is kept away from each."""
 
+import asyncio
 import time
 
 import pytest
@@ -7,6 +8,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from agents.recover import Beginning, check_starts, first_record
 from agents.shard import State
+from clickhouse.repair import Repairs
 from streams.batch import Chunk
 from streams.cli.topics import create
 from streams.errors import SourceCut
@@ -146,6 +148,33 @@ async def test_r8_a_superseding_record_names_what_is_missing_and_completes_the_v
         return bool(await ask.one(aged))
 
     await eventually("the batch has aged", has_aged)
+    async with pipeline(quick, [0]):
+        await exactly(ask, 40)
+    assert await ask.one("SELECT uniqExact(intent) FROM events_raw") == 2
+    assert await ask.one("SELECT count() FROM repairs FINAL WHERE done = 0") == 0
+
+
+async def test_r8_views_that_take_longer_than_the_age_do_not_age_what_supersedes(
+    ready: Settings, ask: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else one superseding record would follow the other for as long as the views take so long."""
+    await shorten_age(ask, 2)
+    quick = short(ready, 2)
+    await produce(quick, users(40))
+    async with pipeline(quick, [0]) as worker:
+        await exactly(ask, 40)
+        worker.crash()
+    await ask.client.command("ALTER TABLE events_raw DELETE WHERE offset % 4 = 0 SETTINGS mutations_sync = 2")
+    await ask.client.command("ALTER TABLE user_events DELETE WHERE offset % 2 = 0 SETTINGS mutations_sync = 2")
+    complete = Repairs.run
+
+    async def slowly(self: Repairs, shard: int) -> int:
+        """As over a day of many rows."""
+        done = await complete(self, shard)
+        await asyncio.sleep(3 if done else 0)
+        return done
+
+    monkeypatch.setattr(Repairs, "run", slowly)
     async with pipeline(quick, [0]):
         await exactly(ask, 40)
     assert await ask.one("SELECT uniqExact(intent) FROM events_raw") == 2

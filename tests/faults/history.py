@@ -1,0 +1,106 @@
+"""The whole history of one event: its record, the batches that took it, its rows, what the workers said meanwhile."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from agents import audit
+from agents.build import groupless
+from agents.consumer import stop
+from streams.batch import from_runs
+from streams.settings import Settings
+from tests.faults.verdict import TABLES, Wrong
+from tests.support.found import query
+
+AROUND = timedelta(seconds=20)
+"""Lines of the workers' logs are told from so long before the first batch until so long after the last."""
+LINES = 80
+
+
+def tell(settings: Settings, wrong: Wrong, logs: Path) -> list[str]:
+    """Lines of text, in the order of what happened."""
+    record = asyncio.run(_record(settings, wrong))
+    batches = asyncio.run(_batches(settings, wrong))
+    lines = [
+        f"{wrong.what} in {wrong.table}: topic {wrong.topic}, partition {wrong.partition}, offset {wrong.offset}",
+        *record,
+        *(line for line, _ in batches),
+        *_rows(settings, wrong),
+    ]
+    times = [at for _, at in batches]
+    if times:
+        lines += _said(logs, wrong.partition, min(times) - AROUND, max(times) + AROUND)
+    return lines
+
+
+async def _record(settings: Settings, wrong: Wrong) -> list[str]:
+    consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka_bootstrap_servers, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        place = TopicPartition(wrong.topic, wrong.partition)
+        consumer.assign([place])
+        consumer.seek(place, wrong.offset)
+        record = await asyncio.wait_for(consumer.getone(place), 30)
+        return [f"record: appended at {_at(record.timestamp)}, key {record.key!r}, value {record.value!r:.600}"]
+    finally:
+        await stop(consumer)
+
+
+async def _batches(settings: Settings, wrong: Wrong) -> list[tuple[str, datetime]]:
+    """Every record of the log of intents, void ones too, whose range holds the event."""
+    log = await audit.read(settings.kafka_intents_topic, wrong.partition, groupless(settings), None)
+    found = []
+    for entry in log.entries:
+        intent = entry.intent
+        if intent is None:
+            continue
+        start, end = intent.ranges.get(wrong.topic, (0, 0))
+        if not start <= wrong.offset < end:
+            continue
+        words = [
+            word for word, runs in intent.verdict.get(wrong.topic, {}).items() if wrong.offset in set(from_runs(runs))
+        ]
+        found.append(
+            (
+                f"batch: offset {entry.raw.offset} of the log, appended at {_at(entry.raw.at)}, "
+                f"{'valid' if entry.is_valid else f'void ({entry.why})'}, {audit.kind(intent)}, "
+                f"token {intent.token(settings.kafka_group, wrong.partition)}, range {start}-{end}, "
+                f"rows {intent.rows}, ingested_at {_at(intent.ingested_at)}, verdict {words or 'a row'}",
+                datetime.fromtimestamp(entry.raw.at / 1000, UTC),
+            )
+        )
+    return found
+
+
+def _rows(settings: Settings, wrong: Wrong) -> Iterator[str]:
+    for table in TABLES:
+        partition = "partition" if table == "dead_letters" else "shard"
+        where = f"topic = '{wrong.topic}' AND {partition} = {wrong.partition} AND offset = {wrong.offset}"
+        has_batch = table in ("events_raw", "events", "dead_letters")
+        batch = "intent, nonce, intent_offset, app_version, _part" if has_batch else "_part"
+        for row in query(settings, f"SELECT ingested_at, chain, {batch} FROM {table} WHERE {where}"):
+            yield f"row in {table}: {row}"
+
+
+def _said(logs: Path, shard: int, start: datetime, end: datetime) -> list[str]:
+    """What workers said of this shard, or of none, in this time."""
+    lines = []
+    for log in sorted(logs.glob("worker-*.log")):
+        for line in log.read_text(errors="replace").splitlines():
+            try:
+                said: dict[str, Any] = json.loads(line)
+                at = datetime.fromisoformat(str(said["timestamp"]))
+            except (ValueError, KeyError, TypeError):
+                continue
+            if start <= at <= end and said.get("shard", shard) == shard:
+                lines.append(f"{log.stem}: {line}")
+    return sorted(lines, key=lambda line: line.partition(": ")[2])[:LINES]
+
+
+def _at(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds")

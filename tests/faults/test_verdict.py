@@ -1,0 +1,105 @@
+"""The verdict is right about a right run, and red about each way in which one row can be wrong."""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streams.settings import Settings
+from streams.world.truth import expected
+from tests.faults.history import tell
+from tests.faults.verdict import Verdict, judge, rows
+from tests.faults.windows import differing
+from tests.support.feed import pipeline
+from tests.support.found import command, one, wait_for
+from tests.support.producers import send
+from tests.support.store import Answers
+from tests.support.waiting import until
+
+COUNT = 2000
+SOON = time.time() - 60
+"""Windows that ended before."""
+WORDS = ("load", "--rate", "max", "--seed", "5", "--invalid", "0.02", "--duplicate", "0.02", "--late", "0.02")
+"""Few enough to be quick, enough of each fault."""
+
+
+@pytest.fixture
+def rollups() -> bool:
+    """They are judged too."""
+    return True
+
+
+@pytest.fixture
+async def run(ready: Settings, ask: Answers) -> tuple[Settings, dict[str, Any]]:
+    """A stream that has worked off a load, and what was sent."""
+    sent = expected(await asyncio.to_thread(send, ready, *WORDS, "--count", str(COUNT)))
+    async with pipeline(ready):
+        await asyncio.to_thread(wait_for, ready, sent)
+        await asyncio.to_thread(until, "windows to be kept", lambda: not differing(ready, SOON), 30)
+    return ready, sent
+
+
+async def test_each_wrong_row_is_found_and_nothing_else(run: tuple[Settings, dict[str, Any]], tmp_path: Path) -> None:
+    await asyncio.to_thread(_walk, *run, tmp_path)
+
+
+def _walk(settings: Settings, sent: dict[str, Any], logs: Path) -> None:
+    """Wrong rows are added one by one; whatever was wrong before stays so."""
+
+    def verdict(given: dict[str, Any] = sent) -> Verdict:
+        return asyncio.run(rows(settings, given))
+
+    def sabotage(sql: str) -> None:
+        command(settings, sql)
+
+    right = asyncio.run(judge(settings, sent))
+    assert (right.problems, right.events, right.lost, right.doubled) == ([], COUNT, 0, 0)
+    assert min(sent["duplicates"], sent["sampled_out"], sum(sent["dead_letters"].values())) > 5
+
+    # What producers say and what the topics hold are held to each other.
+    assert "against what producers sent" in verdict(sent | {"duplicates": sent["duplicates"] + 1}).problems[0]
+
+    # A window that is not kept any more.
+    assert differing(settings, SOON) == []
+    bookings = "window = 'rides.bookings.1m' AND values['created'] > 0"
+    at = one(settings, f"SELECT toUnixTimestamp(min(starts_at)) FROM metrics_realtime WHERE {bookings}")
+    sabotage(f"ALTER TABLE metrics_realtime DELETE WHERE {bookings} AND starts_at = {at} SETTINGS mutations_sync = 1")
+    lines = differing(settings, SOON)
+    assert lines
+    assert all("rides.bookings.1m" in line and f"at {at}: created is 0" in line for line in lines)
+
+    # A row that says something else.
+    place = "offset = (SELECT min(offset) FROM dead_letters WHERE shard = 0 AND topic = 'rides.trip')"
+    letter = f"shard = 0 AND topic = 'rides.trip' AND {place}"
+    sabotage(f"ALTER TABLE dead_letters UPDATE value = 'x' WHERE {letter} SETTINGS mutations_sync = 1")
+    assert verdict().problems == ["1 changed in dead_letters"]
+
+    # A dead letter that is gone.
+    sabotage(f"ALTER TABLE dead_letters DELETE WHERE {letter} SETTINGS mutations_sync = 1")
+    found = verdict()
+    assert (found.problems, found.lost, found.doubled) == (["1 lost in dead_letters"], 1, 0)
+
+    # A row that is there twice, and with it what the views made of it.
+    booking = "topic = 'rides.booking' AND shard = 1"
+    row = f"SELECT min(offset) FROM events_raw WHERE {booking}"
+    sabotage(f"INSERT INTO events_raw SELECT * FROM events_raw WHERE {booking} AND offset = ({row})")
+    found = verdict()
+    assert found.problems == ["1 doubled in booking_events", "1 doubled in events_raw", "1 lost in dead_letters"]
+    assert found.doubled == 2
+
+    # A row of a raw table that is gone: its family and its rollups then hold more than the raw rows say.
+    gone = one(settings, "SELECT min(offset) FROM events WHERE topic = 'ticketing.pages' AND shard = 0")
+    sabotage(
+        f"ALTER TABLE events DELETE WHERE topic = 'ticketing.pages' AND shard = 0 AND offset = {gone} "
+        "SETTINGS mutations_sync = 1"
+    )
+    found = asyncio.run(judge(settings, sent))
+    assert "1 lost in events" in found.problems
+    assert any(text.startswith("page_views on ") for text in found.problems)
+    [wrong] = [each for each in found.wrong if each.table == "events"]
+    assert tuple(wrong) == ("ticketing.pages", 0, gone, "events", "lost")
+    told = "\n".join(tell(settings, wrong, logs))
+    for word in ("record: appended at", "ticketing.pages", "valid, batch, token", "row in page_views"):
+        assert word in told
