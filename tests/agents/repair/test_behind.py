@@ -1,5 +1,8 @@
 """ClickHouse behind its log of intents, as after a restore: shards stop, and a repair reads again what is missing."""
 
+from typing import Any
+
+import msgspec
 import pytest
 
 from agents.repair.behind import Passed
@@ -15,11 +18,10 @@ from tests.support.wire import mixed
 ROWS = 200
 
 
-def record(seq: int, start: int, end: int, rows: int = 0, **more: object) -> Intent:
+def record(seq: int, start: int, end: int, rows: int = 0, **more: Any) -> Intent:
     """A record of one topic."""
-    return Intent(
-        chain="c", seq=seq, previous="", nonce=str(seq), ranges={"t": (start, end)}, rows={"events": rows}, **more
-    )
+    made = Intent(chain="c", seq=seq, previous="", nonce=str(seq), ranges={"t": (start, end)}, rows={"events": rows})
+    return msgspec.structs.replace(made, **more)
 
 
 def seqs(anchor: Intent | None, *records: Intent) -> list[int]:
