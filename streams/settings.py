@@ -155,6 +155,8 @@ class Settings(BaseSettings):
     """TOML file that takes the place of the product's own retention policy; unset: that one."""
     archive_url: str | None = None
     """Folder, `file://` or `s3://bucket/prefix` of the archive; unset: that of the embedded stack, else none."""
+    backup_folder: str | None = None
+    """Folder of the backups, under one name for ClickHouse's server and for `millrace`; unset: the embedded stack's."""
     erasure_key: SecretStr | None = None
     """Secret of 16 characters or more by which erased persons are remembered; the same for all workers, for ever."""
     archive_file_rows: Count = 1000000

@@ -28,6 +28,7 @@ COMMANDS: dict[str, Entry] = {
     "hold": Entry("hold", "Close all shards for maintenance, and let them go on."),
     "retention": Entry("retention", "Show and apply how long data is kept, and where."),
     "archive": Entry("archive", "Archive old days, check the files, and bring days back."),
+    "backup": Entry("backup", "Back up ClickHouse and PostgreSQL, and bring them back."),
     "legal-hold": Entry("legal_hold", "Keep rows from being dropped or erased."),
     "forget": Entry("forget:forget", "Erase one person everywhere, with a receipt."),
     "rebuild": Entry("rollups:rebuild", "Make rollups or family tables again from the raw rows."),
