@@ -163,7 +163,9 @@ class Settings(BaseSettings):
     """Rows of one file of the archive at most."""
     cache_ttl_closed_seconds: Seconds = 1800
     """How long the API keeps an answer about a closed period."""
-    cache_ttl_open_seconds: Seconds = 300
+    cache_ttl_cohort_seconds: Seconds = 300
+    """The same where what began in the closed period may still end, as of conversion rates."""
+    cache_ttl_open_seconds: Seconds = 15
     """How long the API keeps an answer about the running period."""
 
     # The API and the dashboard
@@ -175,6 +177,11 @@ class Settings(BaseSettings):
     """How often a live stream sends its numbers at least; new ones are sent at once, up to four times a second."""
     live_stale_seconds: Seconds = 5
     """A shard that published nothing for so long is shown as stale, with its age."""
+
+    metrics_requests_per_second: Count = 200
+    """Questions for metrics a second of one key over all web processes, unless the key has a limit of its own."""
+    metrics_concurrency: Count = 16
+    """Questions that one web process puts to ClickHouse at the same time; further ones wait for their turn."""
 
     # HTTP ingestion
     api_key_cache_seconds: Seconds = 2

@@ -36,6 +36,7 @@ COMMANDS: dict[str, Entry] = {
         "rollups:reconcile", "Compare rollups and family tables with the raw rows; repair what differs."
     ),
     "metrics-daily": Entry("daily:metrics_daily", "Compute the daily metrics of closed and of changed days."),
+    "metrics": Entry("metrics", "List the metrics, explain one, or ask for its numbers."),
     "batches": Entry("batches:batches", "Show the audit trail: what every batch took and delivered."),
     "intents": Entry("intents", "Show and repair the log of intents."),
     "dlq": Entry("dlq", "Look at dead letters, send them again, or give them up."),
