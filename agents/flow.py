@@ -79,7 +79,8 @@ class Intake:
         if max(behind, default=0.0) < now - STALL_SECONDS:
             ahead = frozenset()
         if ahead != self.ahead:
-            log.info("topics wait for the slowest of their shard", shard=self._shard, topics=sorted(ahead))
+            if not self.ahead:  # which they are changes all the time in a backlog
+                log.info("topics wait for the slowest of their shard", shard=self._shard, topics=sorted(ahead))
             self.ahead = ahead
             self._flow.pause(self._shard)
             self._flow.resume(self._shard, ahead)
