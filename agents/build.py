@@ -15,6 +15,7 @@ from agents.alerts import Alerts
 from agents.dead_letter import DeadLetterTopic
 from agents.deduplicate import Memory
 from agents.deliver import Limits, Store
+from agents.flow import Flow
 from agents.gate import Gate
 from agents.judge import Policy
 from agents.locate import Locate
@@ -23,7 +24,7 @@ from agents.pressure import Pressure
 from agents.recover import Beginning
 from agents.render import Render
 from agents.rules import rules_of
-from agents.shard import Flow, Sizes, Surroundings
+from agents.shard import Sizes, Surroundings
 from agents.shards import Positions, Shards, every
 from agents.source import Source
 from agents.suppress import Suppressed, pseudonyms_of
@@ -286,5 +287,6 @@ def _sizes(settings: Settings) -> Sizes:
         dead_records=settings.dead_letter_limit_records,
         partitions=settings.kafka_partitions,
         idle_topic_seconds=settings.watermark_idle_seconds,
+        skew_seconds=settings.watermark_skew_seconds,
         seconds_a_part=token_seconds(settings) / DEDUPLICATION_WINDOW * settings.kafka_partitions,
     )

@@ -7,6 +7,7 @@ import structlog
 
 from agents.deliver import Store
 from agents.log import IntentLog
+from agents.repair.behind import Passed, check_held
 from agents.repair.ends import kept
 from agents.source import Source
 from clickhouse.chains import ChainRows
@@ -35,7 +36,7 @@ async def read_chain(
 ) -> Chain:
     """The chain of the shard up to the log's end, begun if there is none.
 
-    Raises LogCut, SourceCut, ConfigurationError, UnknownIntentFormat, SinkUnavailable.
+    Raises LogCut, WitnessBehind, SourceCut, ConfigurationError, UnknownIntentFormat, SinkUnavailable.
     """
     seen = await store.witness.highest(shard)
     begin, end = await intents_log.bounds()
@@ -47,8 +48,11 @@ async def read_chain(
         if anchored is None:
             anchored = await _after_cut(shard, seen, intents_log, source, store.rows, beginning, begin, end)
         chain = anchored
+    passed = Passed(chain.last)
     async for offset, value in intents_log.read_to(end):
-        chain.take(offset, value)
+        if (record := chain.take(offset, value)) is not None:
+            passed.take(record)
+    await check_held(shard, passed.delivered, store.witness)
     if chain.last is None:
         if begin > 0 and seen is None:
             raise LogCut(

@@ -7,7 +7,6 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
 
 import structlog
 
@@ -17,6 +16,7 @@ from agents.buffer import Buffer, by_topic, ranges_of
 from agents.decode import decode, misplaced
 from agents.deduplicate import Memory
 from agents.deliver import Delivery, Limits, Store
+from agents.flow import Flow, Intake
 from agents.gate import Gate
 from agents.judge import Policy, follow, judge
 from agents.log import IntentLog
@@ -51,18 +51,6 @@ class State(StrEnum):
     """A person has to look; the log says why."""
 
 
-class Flow(Protocol):
-    """The group's consumer, as far as a shard steers it."""
-
-    def pause(self, shard: int) -> None: ...
-    def resume(self, shard: int) -> None: ...
-    async def reposition(self, shard: int, offsets: Mapping[str, int]) -> None: ...
-    async def commit(self, shard: int, offsets: Mapping[str, int]) -> None:
-        """Must not wait for the group's coordinator: every batch calls it."""
-
-    def ends(self, shard: int) -> dict[str, int | None]: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Sizes:
     """Limits of batch and buffer."""
@@ -78,6 +66,8 @@ class Sizes:
     dead_records: int
     partitions: int
     idle_topic_seconds: float
+    skew_seconds: float
+    """How far the events of a topic may be ahead of the slowest one's."""
     seconds_a_part: float
     """Least time from one batch of a shard to the next, for each part that it made in a table (R8)."""
 
@@ -147,7 +137,7 @@ class Shard:
         self._wake = asyncio.Event()
         self._leaving = False
         self._accepting = False
-        self._paused = False
+        self._intake = Intake(number, around.flow, around.sizes.buffer_bytes, around.sizes.skew_seconds)
         self._first_at = self._not_before = 0.0
         self._moved_at = time.monotonic()
         self._audited: dict[str, int] = {}
@@ -216,7 +206,7 @@ class Shard:
     def _stop(self, error: Exception) -> None:
         self.problem = f"{type(error).__name__}: {error}"
         self._enter(State.STOPPED)
-        self._around.flow.pause(self.number)
+        self._intake.stop()
         log.error("shard stopped", shard=self.number, why=self.problem)
 
     def _enter(self, state: State) -> None:
@@ -268,8 +258,7 @@ class Shard:
         self._arrived = dict.fromkeys(around.topics, time.monotonic())
         self.settled = self.proposer.last.seq
         self._accepting = self.is_recovered = True
-        self._paused = False
-        around.flow.resume(self.number)
+        self._intake.open()
         await around.flow.reposition(self.number, self.buffer.expected)
 
     async def _deliver_again(self, last: Intent, offset: int) -> None:
@@ -304,22 +293,24 @@ class Shard:
             decoded = decode(fitting, sizes.event_bytes)
         misplaced(decoded, sizes.partitions)
         self.buffer.add(decoded)
-        if not self._paused and self.buffer.size > sizes.buffer_bytes:
-            self._paused = True
-            metrics.PAUSED.inc()
-            self._around.flow.pause(self.number)
+        self._intake.filled(self.buffer.size)
         self._wake.set()
 
     def audit(self, positions: Mapping[str, int | None]) -> None:
         """R3, once a second: a fetch position that has left what the shard holds is put back."""
         if not self._accepting:
             return
+        self._align()
         for topic, expected in self.buffer.expected.items():
             position = positions.get(topic)
             stuck = self._audited.get(topic) == expected
             if position is not None and position != expected and stuck:
                 self._seek_back(topic, "audit")
             self._audited[topic] = expected
+
+    def _align(self) -> None:
+        mark = self.windows.watermark
+        self._intake.align(mark.value, mark.topics, self._arrived, time.monotonic())
 
     def _seek_back(self, topic: str, cause: str) -> None:
         metrics.SOUGHT_BACK.labels(cause).inc()
@@ -424,9 +415,8 @@ class Shard:
         for part in batch.judged.accepted:
             self.rows[part.topic.partition(".")[0]] += len(part.events)
         self.dead.update(str(letter.reason) for letter in batch.content.dead)
-        if self._paused and self.buffer.size <= around.sizes.buffer_bytes // 2:
-            self._paused = False
-            around.flow.resume(self.number)
+        self._intake.drained(self.buffer.size)
+        self._align()
         await around.flow.commit(self.number, self.proposer.last.ends)
         self._check_share(batch)
 
@@ -438,7 +428,7 @@ class Shard:
 
     def idle_topics(self) -> list[str]:
         """Topics of which everything is delivered and nothing comes; none while the shard is paused or recovers."""
-        if not self._accepting or self._paused:
+        if not self._accepting or self._intake.is_paused:
             return []
         silent = time.monotonic() - self._around.sizes.idle_topic_seconds
         held = {decoded.chunk.topic for decoded in self.buffer.chunks} | self._in_flight

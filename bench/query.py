@@ -2,7 +2,8 @@
 
 Each `.sql` file of bench/queries is asked time and again over another range and about another person, organizer, driver
 or event, without ClickHouse's caches of results and of uncompressed blocks; the store is one that
-`python -m bench volume --keep FOLDER` made. Rows and bytes read are what the query log says.
+`python -m bench volume --keep FOLDER` made. Rows and bytes read are what the query log says. With `--setting`, such as
+`use_skip_indexes=0`, it prints what the questions would take without something, and writes no result.
 """
 
 import argparse
@@ -11,8 +12,10 @@ import random
 import statistics
 import sys
 import time
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
@@ -43,7 +46,9 @@ GROUP BY name
 """
 
 
-def measure(client: Client, rounds: int, dice: random.Random) -> dict[str, dict[str, Any]]:
+def measure(
+    client: Client, rounds: int, dice: random.Random, settings: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, dict[str, Any]]:
     """Milliseconds, rows and bytes of each question, over the rounds."""
     first, last = client.query(SPAN).result_rows[0]
     choices = {
@@ -59,7 +64,7 @@ def measure(client: Client, rounds: int, dice: random.Random) -> dict[str, dict[
             asked = _parameters(first, last, choices, DAYS[number % len(DAYS)], dice)
             began = time.perf_counter()
             result = client.query(
-                sql, parameters=asked, settings={**UNCACHED, "query_id": f"{run}/{name}/{number}"}
+                sql, parameters=asked, settings={**UNCACHED, **settings, "query_id": f"{run}/{name}/{number}"}
             ).result_rows
             spent[name].append((time.perf_counter() - began) * 1000)
             answers[name] = max(answers.get(name, 0), len(result))
@@ -88,6 +93,14 @@ def _parameters(
     return asked | {name: dice.choice(found) for name, found in choices.items() if found}
 
 
+def _pair(word: str) -> tuple[str, str]:
+    """NAME=VALUE. Raises as argparse wants it."""
+    name, equals, value = word.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{word!r} is no NAME=VALUE")
+    return name, value
+
+
 def show(result: dict[str, Any]) -> Table:
     """The table that is printed."""
     table = Table("Question", "p50 ms", "p95 ms", "Rows read", "MB read", title=f"{result['rows']:,} raw rows")
@@ -107,6 +120,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench query", description=__doc__)
     parser.add_argument("--home", type=Path, required=True, help="folder of `python -m bench volume --keep`")
     parser.add_argument("--rounds", type=int, default=30, help="times that each is asked (default: %(default)s)")
+    parser.add_argument(
+        "--setting",
+        action="append",
+        default=[],
+        type=_pair,
+        metavar="NAME=VALUE",
+        help="a setting of ClickHouse, for comparison",
+    )
     arguments = parser.parse_args()
     if not (arguments.home / "clickhouse").is_dir():
         sys.exit(f"--home {arguments.home}: no store is there; make one with `python -m bench volume --keep FOLDER`")
@@ -114,9 +135,10 @@ def main() -> None:
         client = connect_sync(settings)
         rows = client.query("SELECT (SELECT count() FROM events_raw) + (SELECT count() FROM events)").result_rows[0][0]
         result = {"rows": rows, "rounds": arguments.rounds}
-        result["questions"] = measure(client, arguments.rounds, random.Random(7))
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "query.json").write_text(json.dumps(result, indent=2) + "\n")
+        result["questions"] = measure(client, arguments.rounds, random.Random(7), dict(arguments.setting))
+    if not arguments.setting:
+        RESULTS.mkdir(exist_ok=True)
+        (RESULTS / "query.json").write_text(json.dumps(result, indent=2) + "\n")
     Console(file=sys.stdout, width=110).print(show(result))
 
 

@@ -21,6 +21,8 @@ class Scope(StrEnum):
     """Send events of its domains."""
     PAGES_WRITE = "pages:write"
     """Send page views alone: for a key that stands in a web page, where everybody can read it."""
+    METRICS_READ = "metrics:read"
+    """Ask for the metrics of its domains."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -302,9 +302,10 @@ class GroupConsumer:
         """Fetch no more of this shard; what is on its way still arrives."""
         self._app.consumer.pause_partitions(self._tps(shard))
 
-    def resume(self, shard: int) -> None:
-        """Fetch this shard again, as far as it is assigned to this worker."""
-        self._app.consumer.resume_partitions(self._tps(shard) & self._app.consumer.assignment())
+    def resume(self, shard: int, but: frozenset[str] = frozenset()) -> None:
+        """Fetch this shard again, all topics but these, as far as it is assigned to this worker."""
+        wanted = {tp for tp in self._tps(shard) if tp.topic not in but}
+        self._app.consumer.resume_partitions(wanted & self._app.consumer.assignment())
 
     async def reposition(self, shard: int, offsets: Mapping[str, int]) -> None:
         """Fetch on from these offsets, by topic."""

@@ -69,6 +69,10 @@ class LogCut(ShardStopped):
     """The log of intents was cut or re-created. Run `millrace intents repair`."""
 
 
+class WitnessBehind(ShardStopped):
+    """ClickHouse lacks rows that were delivered, as after a restore. Run `millrace intents repair`."""
+
+
 class SourceCut(ShardStopped):
     """A source topic no longer holds records that no batch has taken. Run `millrace intents repair`."""
 

@@ -57,3 +57,22 @@ PRODUCERS = Counter(
     "Connections of the producer that were made: one at the start, one after each failure that it cannot go on from.",
     registry=REGISTRY,
 )
+METRIC_REQUESTS = Counter(
+    "millrace_metric_requests",
+    "Requests for metrics, by group of metrics and status of the answer.",
+    ["group", "status"],
+    registry=REGISTRY,
+)
+METRIC_ANSWERS = Counter(
+    "millrace_metric_answers",
+    "Answers about one metric, by what the cache gave (hit, stale, shared with a question under way, miss, off).",
+    ["cache"],
+    registry=REGISTRY,
+)
+METRIC_SECONDS = Histogram(
+    "millrace_metric_seconds",
+    "Seconds that ClickHouse took for one metric, by kind of table (aggregate, rows).",
+    ["kind"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+    registry=REGISTRY,
+)

@@ -121,6 +121,8 @@ class Settings(BaseSettings):
     """How far out of order the events of a topic may come before windows close over them."""
     watermark_idle_seconds: Seconds = 5
     """A topic from which nothing has come for so long no longer holds the watermark back."""
+    watermark_skew_seconds: Seconds = 3600
+    """A topic whose events are so far ahead of the slowest one's waits for it, so that a backlog needs few windows."""
     live_publish_seconds: Annotated[float, Field(gt=0)] = 0.5
     """How often a worker publishes its windows at least; a delivered batch is published at once."""
 
@@ -153,13 +155,17 @@ class Settings(BaseSettings):
     """TOML file that takes the place of the product's own retention policy; unset: that one."""
     archive_url: str | None = None
     """Folder, `file://` or `s3://bucket/prefix` of the archive; unset: that of the embedded stack, else none."""
+    backup_folder: str | None = None
+    """Folder of the backups, under one name for ClickHouse's server and for `millrace`; unset: the embedded stack's."""
     erasure_key: SecretStr | None = None
     """Secret of 16 characters or more by which erased persons are remembered; the same for all workers, for ever."""
     archive_file_rows: Count = 1000000
     """Rows of one file of the archive at most."""
     cache_ttl_closed_seconds: Seconds = 1800
     """How long the API keeps an answer about a closed period."""
-    cache_ttl_open_seconds: Seconds = 300
+    cache_ttl_cohort_seconds: Seconds = 300
+    """The same where what began in the closed period may still end, as of conversion rates."""
+    cache_ttl_open_seconds: Seconds = 15
     """How long the API keeps an answer about the running period."""
 
     # The API and the dashboard
@@ -171,6 +177,11 @@ class Settings(BaseSettings):
     """How often a live stream sends its numbers at least; new ones are sent at once, up to four times a second."""
     live_stale_seconds: Seconds = 5
     """A shard that published nothing for so long is shown as stale, with its age."""
+
+    metrics_requests_per_second: Count = 200
+    """Questions for metrics a second of one key over all web processes, unless the key has a limit of its own."""
+    metrics_concurrency: Count = 16
+    """Questions that one web process puts to ClickHouse at the same time; further ones wait for their turn."""
 
     # HTTP ingestion
     api_key_cache_seconds: Seconds = 2

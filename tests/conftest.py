@@ -10,5 +10,6 @@ pytest_plugins = [
     "tests.support.metadata",
     "tests.support.posting",
     "tests.support.workers",
+    "tests.support.metric_world",
     "tests.support.order",
 ]

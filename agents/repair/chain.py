@@ -6,6 +6,8 @@ from agents import audit
 from agents.build import groupless
 from agents.judge import LOST
 from agents.recover import format_of
+from agents.repair.behind import Passed, told
+from agents.repair.behind import lacking as lacking_rows
 from agents.repair.ends import Known, Place, agreement, by_rows, place
 from agents.repair.parts import Parts, committed
 from agents.repair.rest import lacking
@@ -63,23 +65,63 @@ async def plan(parts: Parts, shard: int) -> Plan:
         return Plan(shard, seen, found, standing=(last, log.last.raw.offset), left=left)
     bounds = await parts.source(shard).bounds()
     whole = log.anchored or (seen is None and last is not None)
+    base = last
+    """The record that tells how far ClickHouse's rows reach."""
+    above: dict[str, int] = {}
     if whole and last is not None:
-        faults = _faults(last, bounds)
+        base, lost = await _reached(parts, shard, seen, log, last)
+        faults = ([lost] if lost else []) + _faults(base, bounds)
         if not faults:
             return Plan(shard, seen, "the log is whole; nothing to repair")
         found = "the log is whole, but " + "; ".join(faults)
+        above = await _above(parts, shard, log, base) if lost else {}
     else:
         found = _cut(seen, log)
-    known = await _known(parts, shard, seen, log, last)
+    known = await _known(parts, shard, seen, log, base, above)
     made = Plan(shard, seen, found, left=_left(seen, last))
-    chain = made.left[0]
+    chain = base.chain if base is not None else made.left[0]
     for topic in sorted(bounds):
         here = known.get(topic)
         source = parts.source(shard)
         agreed = None if here is None else await agreement(parts.rows, source, shard, chain, topic, here, bounds[topic])
         made.places[topic] = place(here, *bounds[topic], agreed)
-    made.record = await _record(parts, made, last)
+    # Beyond its own ranges a record has no opinion, so what lies there is judged anew.
+    made.record = await _record(parts, made, None if above else base, chain)
     return made
+
+
+async def _reached(
+    parts: Parts, shard: int, seen: Delivered | None, log: audit.Log, last: Intent
+) -> tuple[Intent, str]:
+    """How far ClickHouse's rows reach: the last record, or the one that it testifies to if it has lost data since.
+
+    With it, what is lost, in words; empty if nothing is.
+    """
+    valid = [entry.intent for entry in log.entries if entry.intent is not None and entry.is_valid]
+    at = next((n for n, record in enumerate(valid) if seen is not None and record.nonce == seen.nonce), None)
+    passed = Passed(None if at is None else valid[at])
+    for record in valid if at is None else valid[at + 1 :]:
+        passed.take(record)
+    lost = await lacking_rows(shard, passed.delivered, parts.witness)
+    if lost is None:
+        return last, ""
+    return (valid[0] if at is None else valid[at]), told(*lost)
+
+
+async def _above(parts: Parts, shard: int, log: audit.Log, base: Intent) -> dict[str, int]:
+    """Per topic the end of rows that survived above the record that ClickHouse testifies to; a backup has none.
+
+    Raises ConfigurationError if such rows are of another chain: then nothing tells which of them are whole.
+    """
+    ends = await parts.rows.ends(shard, base.chain, 1 << 62)
+    valid = [entry.intent for entry in log.entries if entry.intent is not None and entry.is_valid]
+    for chain in {record.chain for record in valid if record.seq > base.seq} - {base.chain}:
+        if left := await parts.rows.ends(shard, chain, 1 << 62):
+            raise ConfigurationError(
+                f"shard {shard}: ClickHouse holds rows of chain {chain} ({', '.join(left)}), but testifies to chain "
+                f"{base.chain} only: data was lost in the middle. Restore a backup with `millrace backup restore`"
+            )
+    return {topic: end for topic, end in ends.items() if end > base.ends.get(topic, 0)}
 
 
 async def begin(parts: Parts, made: Plan, actor: str, skip_lost: bool, note: str = "") -> tuple[Intent, int]:
@@ -138,14 +180,15 @@ async def _append(parts: Parts, made: Plan, record: Intent) -> int:
 
 
 async def _known(
-    parts: Parts, shard: int, seen: Delivered | None, log: audit.Log, last: Intent | None
+    parts: Parts, shard: int, seen: Delivered | None, log: audit.Log, last: Intent | None, above: dict[str, int]
 ) -> dict[str, Known]:
     """Per topic what was delivered: by the last record if it can be read, else by rows and committed offsets."""
     if last is not None:
         done = await _is_delivered(parts, shard, last)
         word = "delivered" if done else "perhaps not delivered whole"
+        word = f"record {last.seq} covers {{}} to {{}} and was {word}"
         return {
-            topic: Known(end if done else start, end, f"record {last.seq} covers {start} to {end} and was {word}")
+            topic: Known(end if done else start, max(end, above.get(topic, 0)), word.format(start, end))
             for topic, (start, end) in last.ranges.items()
         }
     group = await committed(parts.settings, shard)
@@ -180,12 +223,12 @@ def _older(log: audit.Log, seen: Delivered | None) -> dict[str, int]:
     return chain.last.ends if chain.last is not None else {}
 
 
-async def _record(parts: Parts, made: Plan, last: Intent | None) -> Intent:
+async def _record(parts: Parts, made: Plan, last: Intent | None, chain: str) -> Intent:
     """The record that begins the new chain, with what the last batch of the old one still lacks."""
     settings = parts.settings
     now = await parts.witness.now()
     spans: Ranges = {topic: (place.start, place.end) for topic, place in made.places.items()}
-    chain, seq, nonce = made.left
+    _, seq, nonce = made.left
     newest = await parts.rows.newest(made.shard, chain)
     since = newest - 1000 * int(settings.duplicate_memory_seconds + TOUCHED * settings.batch_age_seconds)
     found = await lacking(parts, made.shard, chain, spans, last, now, since)

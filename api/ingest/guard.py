@@ -1,4 +1,4 @@
-"""Who may post: looks keys up, remembers them for a moment, and says no in the terms of RFC 6750."""
+"""Who may post and read: looks keys up, remembers them for a moment, and says no in the terms of RFC 6750."""
 
 import asyncio
 import time
@@ -151,6 +151,15 @@ def allow_writing(key: ApiKey) -> None:
     if not any(scope in key.scopes for scope in WRITING):
         detail = f"Key {key.id} has the scope {' '.join(key.scopes)}; to send events it needs {Scope.EVENTS_WRITE}."
         raise _forbidden(detail, Scope.EVENTS_WRITE)
+
+
+def allow_reading(key: ApiKey, domain: str) -> None:
+    """Check that a key may ask for metrics of a domain. Raises Problem (403)."""
+    if Scope.METRICS_READ not in key.scopes:
+        detail = f"Key {key.id} has the scope {' '.join(key.scopes)}; to ask for metrics it needs {Scope.METRICS_READ}."
+        raise _forbidden(detail, Scope.METRICS_READ)
+    if domain not in key.domains:
+        raise _forbidden(f"Key {key.id} may not read domain {domain!r}, only {', '.join(key.domains)}.")
 
 
 def _unauthorized(challenge: str, title: str, detail: str) -> Problem:

@@ -17,7 +17,7 @@ import psutil
 from pydantic import SecretStr
 
 from deploy.local import broker, clickhouse_part, postgres, redis
-from deploy.local.clickhouse.config import HOT_COLD
+from deploy.local.clickhouse.config import BACKUPS, HOT_COLD
 from deploy.local.part import Part, Server, start_all
 from streams.errors import ConfigurationError
 from streams.settings import Settings, completed
@@ -133,6 +133,7 @@ class Stack:
                 found["kafka_forgets"] = True
             if "clickhouse_url" in found:
                 found |= {"clickhouse_storage_policy": HOT_COLD, "archive_url": str(self.home / "archive")}
+                found["backup_folder"] = str(self.home / BACKUPS)
                 found["erasure_key"] = secret(self.home, "erasure-key")
             self._publish(found | self.outside)
             return completed(self.settings, found)

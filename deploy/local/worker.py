@@ -29,6 +29,7 @@ HANDED_OVER = (
     "clickhouse_database",
     "clickhouse_storage_policy",
     "archive_url",
+    "backup_folder",
     "erasure_key",
     "clickhouse_cluster",
     "clickhouse_shard_urls",

@@ -28,6 +28,7 @@ COMMANDS: dict[str, Entry] = {
     "hold": Entry("hold", "Close all shards for maintenance, and let them go on."),
     "retention": Entry("retention", "Show and apply how long data is kept, and where."),
     "archive": Entry("archive", "Archive old days, check the files, and bring days back."),
+    "backup": Entry("backup", "Back up ClickHouse and PostgreSQL, and bring them back."),
     "legal-hold": Entry("legal_hold", "Keep rows from being dropped or erased."),
     "forget": Entry("forget:forget", "Erase one person everywhere, with a receipt."),
     "rebuild": Entry("rollups:rebuild", "Make rollups or family tables again from the raw rows."),
@@ -35,6 +36,7 @@ COMMANDS: dict[str, Entry] = {
         "rollups:reconcile", "Compare rollups and family tables with the raw rows; repair what differs."
     ),
     "metrics-daily": Entry("daily:metrics_daily", "Compute the daily metrics of closed and of changed days."),
+    "metrics": Entry("metrics", "List the metrics, explain one, or ask for its numbers."),
     "batches": Entry("batches:batches", "Show the audit trail: what every batch took and delivered."),
     "intents": Entry("intents", "Show and repair the log of intents."),
     "dlq": Entry("dlq", "Look at dead letters, send them again, or give them up."),

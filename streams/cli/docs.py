@@ -20,6 +20,7 @@ GENERATED: dict[str, str] = {
     "deploy/clickhouse/users.d/users.xml": "clickhouse.access:users_file",
     "docs/metrics.md": "streams.metrics:reference",
     "docs/commands.md": "streams.cli.docs:commands",
+    "docs/METRICS_CATALOG.md": "clickhouse.metrics.document:text",
     "docs/reference/clickhouse.md": "clickhouse.reference:reference",
     "docs/API.md": "api.reference:reference",
 }

@@ -99,5 +99,6 @@ def test_the_load_is_exact_on_the_embedded_broker(
 
 
 @pytest.mark.kafka
+@pytest.mark.faults
 def test_the_load_is_exact_on_apache_kafka(on_kafka: Settings, own_clickhouse: Part, workers: Crew) -> None:
     check(on_kafka, own_clickhouse, workers)

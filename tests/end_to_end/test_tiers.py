@@ -72,7 +72,7 @@ async def test_real_rides_go_through_all_tiers_and_come_back(embedded: Settings,
     day = damaged.parts[-3].removeprefix("day=")
     flip(damaged)
     faults = await answer(now, "archive", "verify", code=1)
-    assert [line["partition"] for line in faults if line["fault"]] == [day]
+    assert [line["day"] for line in faults if line["fault"]] == [day]
     refused = await call(now, "archive", "restore", "events_raw", "--day", day)
     assert (refused.code, one(now, "SELECT count() FROM events_raw")) == (1, 0)
     flip(damaged)

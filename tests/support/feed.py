@@ -38,24 +38,26 @@ class Feed:
         await self._consumer.seek_to_beginning()
 
     def pause(self, shard: int) -> None:
-        """As agents.shard.Flow."""
+        """As agents.flow.Flow."""
         self._consumer.pause(*(tp for (number, _), tp in self._tps.items() if number == shard))
 
-    def resume(self, shard: int) -> None:
-        """As agents.shard.Flow."""
-        self._consumer.resume(*(tp for (number, _), tp in self._tps.items() if number == shard))
+    def resume(self, shard: int, but: frozenset[str] = frozenset()) -> None:
+        """As agents.flow.Flow."""
+        self._consumer.resume(
+            *(tp for (number, topic), tp in self._tps.items() if number == shard and topic not in but)
+        )
 
     async def reposition(self, shard: int, offsets: Mapping[str, int]) -> None:
-        """As agents.shard.Flow."""
+        """As agents.flow.Flow."""
         for topic, offset in offsets.items():
             self._seeks[self._tps[shard, topic]] = offset
 
     async def commit(self, shard: int, offsets: Mapping[str, int]) -> None:
-        """As agents.shard.Flow."""
+        """As agents.flow.Flow."""
         self.committed[shard] = dict(offsets)
 
     def ends(self, shard: int) -> dict[str, int | None]:
-        """As agents.shard.Flow."""
+        """As agents.flow.Flow."""
         return {topic: self._consumer.highwater(self._tps[shard, topic]) for topic in TOPICS}
 
     async def positions(self, shards: Iterable[int]) -> dict[int, dict[str, int | None]]:

@@ -17,6 +17,7 @@ LASTING = (
     "as_user",
     "known",
     "lasting_place",
+    "metric_world",
 )
 """Fixtures that outlive a test and take long to make."""
 SPREAD = 0.7

@@ -7,6 +7,9 @@ from xml.sax.saxutils import escape
 HOT_COLD = "hot_cold"
 """The storage policy with a volume `cold` beside the default one."""
 
+BACKUPS = "backups"
+"""Folder beside the data folder that BACKUP may write to."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -77,6 +80,7 @@ _CONFIG = """<clickhouse>
       </{policy}>
     </policies>
   </storage_configuration>
+  <backups><allowed_path>{backups}/</allowed_path></backups>
 </clickhouse>
 """
 
@@ -87,6 +91,12 @@ def write(folder: Path, limits: Limits) -> Path:
     cold.mkdir(parents=True, exist_ok=True)
     logs = "".join(_LOGS.format(name=name) for name in ("query_log", "part_log"))
     path = folder / "config.xml"
-    text = _CONFIG.format(memory=limits.memory_bytes, logs=logs, cold=escape(str(cold)), policy=HOT_COLD)
+    text = _CONFIG.format(
+        memory=limits.memory_bytes,
+        logs=logs,
+        cold=escape(str(cold)),
+        policy=HOT_COLD,
+        backups=escape(str(folder.parent / BACKUPS)),
+    )
     path.write_text(text, "utf-8")
     return path

@@ -1,0 +1,4 @@
+-- from route_events, events_raw
+SELECT count() AS value
+FROM {source}
+WHERE event_type = 'route.cancelled'

@@ -1,0 +1,11 @@
+-- from events_hourly, user_funnel, device_analytics, geographic_metrics, realtime_dashboard, organizer_daily_metrics, event_performance
+SELECT uniqCombined64MergeIf(14)(people, event_type = 'ticket.purchased') AS numerator,
+    uniqCombined64MergeIf(14)(people, event_type = 'checkout.started') AS denominator
+FROM {source}
+WHERE event_type IN ('checkout.started', 'ticket.purchased')
+
+-- from events
+SELECT uniqExactIf(ifNull(user_id, ifNull(session_id, '')), event_type = 'ticket.purchased') AS numerator,
+    uniqExactIf(ifNull(user_id, ifNull(session_id, '')), event_type = 'checkout.started') AS denominator
+FROM {source}
+WHERE event_type IN ('checkout.started', 'ticket.purchased')

@@ -1,0 +1,116 @@
+"""The statement that answers a question. What a reader sends is bound, never written into it."""
+
+from typing import Any, Final
+
+from clickhouse.metrics import periods
+from clickhouse.metrics.metric import Reading
+from clickhouse.metrics.periods import Granularity
+from clickhouse.metrics.question import Question
+
+EARLIER_DAYS: Final = 7
+"""What ends something is looked for from so long before it began: clocks of producers may differ by as much."""
+
+
+def compose(question: Question, reading: Reading, most: int) -> tuple[str, dict[str, Any]]:
+    """The statement and its parameters: columns `period` (not for TOTAL), `key_0` ..., and the measures."""
+    values = _values(question, reading)
+    keys = _keys(question, reading)
+    conditions = [f"({reading.where})", *_range(reading), *_conditions(question, reading)]
+    if reading.source.where:
+        conditions.append(reading.source.where)
+    if question.metric.is_money:
+        conditions.append("ifNull(currency, '') != ''")
+    table, keys = _table(question, reading, keys, " AND ".join(conditions))
+    columns = [f"{expression} AS {name}" for name, expression in keys.items()]
+    group = f" GROUP BY {', '.join(keys)}" if keys else ""
+    sql = (
+        f"SELECT {', '.join([*columns, reading.measures, *_ratio(reading)])} FROM {table}{group} "
+        f"ORDER BY {', '.join(_order(list(keys)))} LIMIT {{most:UInt32}} OFFSET {{offset:UInt32}}"
+    )
+    return sql, {**values, "most": most, "offset": question.offset}
+
+
+def _keys(question: Question, reading: Reading) -> dict[str, str]:
+    """Columns that an answer is grouped by, and their expressions."""
+    found = {}
+    if question.granularity is not Granularity.TOTAL:
+        found["period"] = periods.start_of(question.granularity, _time(reading))
+    for number, name in enumerate(question.keys):
+        found[f"key_{number}"] = f"toString({reading.source.dimensions[name]})"
+    return found
+
+
+def _time(reading: Reading) -> str:
+    return reading.source.times[reading.time]
+
+
+def _range(reading: Reading) -> list[str]:
+    """The range, as conditions that spare ClickHouse the other partitions."""
+    # A bucket is compared in seconds, an event in milliseconds.
+    begin, end = ("{begin:DateTime('UTC')}", "{end:DateTime('UTC')}")
+    if reading.source.is_rows:
+        begin, end = (f"{{{name}:DateTime64(3, 'UTC')}}" for name in ("begin", "end"))
+    found = [f"{_time(reading)} >= {begin}", f"{_time(reading)} < {end}"]
+    if reading.time != "occurred":
+        found.append(f"{reading.source.times['occurred']} >= {begin} - INTERVAL {EARLIER_DAYS} DAY")
+    return found
+
+
+def _conditions(question: Question, reading: Reading) -> list[str]:
+    found = []
+    for number, (name, values) in enumerate(question.where):
+        expression = f"toString({reading.source.dimensions[name]})"
+        whole = f"{expression} IN {{is_{number}:Array(String)}}"
+        prefixes = [n for n, value in enumerate(values) if value.endswith("*")]
+        starts = [f"startsWith({expression}, {{begins_{number}_{n}:String}})" for n in prefixes]
+        found.append(f"({' OR '.join([whole, *starts])})")
+    return found
+
+
+def _values(question: Question, reading: Reading) -> dict[str, Any]:
+    """The parameters by name."""
+    begin = question.begin
+    found: dict[str, Any] = {"zone": question.zone.key}
+    if days := question.metric.rolling_days:
+        first = begin.astimezone(question.zone).date()
+        begin = periods.midnight(first.fromordinal(first.toordinal() - days + 1), question.zone)
+        last = question.starts()[-1].astimezone(question.zone).date()
+        found |= {"first": str(first), "last": str(last), "days": days}
+    form = "%Y-%m-%d %H:%M:%S"
+    for name, moment in (("begin", begin), ("end", question.end)):
+        text = moment.strftime(form)
+        found[name] = f"{text}.{moment.microsecond // 1000:03d}" if reading.source.is_rows else text
+    for number, (_, values) in enumerate(question.where):
+        found[f"is_{number}"] = [value for value in values if not value.endswith("*")]
+        found |= {f"begins_{number}_{n}": value[:-1] for n, value in enumerate(values) if value.endswith("*")}
+    return found
+
+
+def _table(question: Question, reading: Reading, keys: dict[str, str], condition: str) -> tuple[str, dict[str, str]]:
+    """What the measures are read from, and the keys as it has them: grouped first where the metric says so."""
+    plain = f"{reading.source.table} WHERE {condition}"
+    if not reading.per:
+        return plain, keys
+    rolls = bool(question.metric.rolling_days)
+    inner = {f"own_{name}": expression for name, expression in keys.items()}
+    inner["per"] = f"toDate({_time(reading)}, {{zone:String}})" if rolls else reading.per
+    columns = [f"{expression} AS {name}" for name, expression in inner.items()]
+    grouped = f"(SELECT {', '.join([*columns, reading.inner])} FROM {plain} GROUP BY {', '.join(inner)})"
+    kept = {name: f"own_{name}" for name in keys}
+    if not rolls:
+        return grouped, kept
+    # Each day's states, once for every day whose period holds them.
+    spread = f"(SELECT *, arrayJoin(range({{days:UInt16}})) AS shift FROM {grouped})"
+    return f"{spread} WHERE per + shift BETWEEN {{first:Date}} AND {{last:Date}}", kept | {"period": "per + shift"}
+
+
+def _ratio(reading: Reading) -> list[str]:
+    if not reading.is_ratio:
+        return []
+    return ["if(denominator = 0, NULL, toFloat64(numerator) / toFloat64(denominator)) AS value"]
+
+
+def _order(shown: list[str]) -> list[str]:
+    """Periods in their order, in each the largest value first."""
+    rest = [name for name in shown if name != "period"]
+    return [*(["period"] if "period" in shown else []), "value DESC NULLS LAST", *rest]

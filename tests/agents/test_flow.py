@@ -1,0 +1,129 @@
+"""What of a shard is fetched: a full buffer pauses it, and a topic that is far ahead waits for the slowest."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from agents.flow import STALL_SECONDS, Intake
+from streams.settings import Settings
+from tests.support.feed import Pipeline, pipeline, produce
+from tests.support.store import Answers, exactly
+from tests.support.waiting import eventually
+from tests.support.wire import event
+
+HOUR = 3_600_000
+T = 1_700_000_000_000
+"""The watermark of these tests, in milliseconds."""
+
+
+class Told:
+    """A flow that remembers what is fetched of shard 3: None is nothing, else all but these."""
+
+    def __init__(self) -> None:
+        self.state: frozenset[str] | None = frozenset()
+
+    def pause(self, shard: int) -> None:
+        """Nothing is fetched."""
+        assert shard == 3
+        self.state = None
+
+    def resume(self, shard: int, but: frozenset[str] = frozenset()) -> None:
+        """All but these."""
+        assert shard == 3
+        self.state = but
+
+    async def reposition(self, shard: int, offsets: Mapping[str, int]) -> None:
+        """Not asked for here."""
+
+    async def commit(self, shard: int, offsets: Mapping[str, int]) -> None:
+        """Not asked for here."""
+
+    def ends(self, shard: int) -> dict[str, int | None]:
+        """Not asked for here."""
+        return {}
+
+
+@pytest.fixture
+def told() -> Told:
+    """The flow."""
+    return Told()
+
+
+@pytest.fixture
+def intake(told: Told) -> Intake:
+    """Of a shard with a buffer of 1000 bytes whose topics may be an hour apart."""
+    return Intake(3, told, 1000, 3600)
+
+
+def test_a_full_buffer_pauses_until_half_of_it_is_gone(intake: Intake, told: Told) -> None:
+    intake.filled(1000)
+    assert not intake.is_paused
+    assert told.state == frozenset()
+    intake.filled(1001)
+    assert intake.is_paused
+    assert told.state is None
+    intake.drained(501)
+    assert told.state is None
+    intake.drained(500)
+    assert not intake.is_paused
+    assert told.state == frozenset()
+
+
+def test_a_topic_far_ahead_waits_for_the_slowest(intake: Intake, told: Told) -> None:
+    arrived = {"slow": 100.0, "fast": 50.0}
+    intake.align(T, {"slow": T, "fast": T + HOUR}, arrived, 101)
+    assert told.state == frozenset()
+    intake.align(T, {"slow": T, "fast": T + HOUR + 1}, arrived, 101)
+    assert told.state == intake.ahead == frozenset({"fast"})
+    intake.filled(2000)
+    intake.align(T + 1, {"slow": T + 1, "fast": T + HOUR + 1}, arrived, 102)
+    assert told.state is None
+    intake.drained(0)
+    assert told.state == frozenset({"fast"})
+    intake.align(T + 1, {"slow": T + 1, "fast": T + HOUR + 1}, arrived, 102)
+    assert told.state == intake.ahead == frozenset()
+
+
+def test_nobody_waits_for_a_topic_that_does_not_move_or_that_nothing_is_known_of(intake: Intake, told: Told) -> None:
+    topics, arrived = {"slow": T, "fast": T + 2 * HOUR}, {"slow": 100.0, "fast": 100.0}
+    intake.align(T, topics, arrived, 100 + STALL_SECONDS)
+    assert told.state == frozenset({"fast"})
+    intake.align(T, topics, arrived, 100.1 + STALL_SECONDS)
+    assert told.state == frozenset()
+    intake.align(T, topics, arrived | {"slow": 111.0}, 111)
+    assert told.state == frozenset({"fast"})
+    intake.open()
+    assert (told.state, intake.ahead) == (frozenset(), frozenset())
+    intake.align(0, {"slow": 0, "fast": T}, arrived, 100)
+    assert told.state == frozenset()
+
+
+DENSE, HOURS = 12_000, 20
+
+
+@pytest.mark.slow
+async def test_a_backlog_is_taken_together_in_time_and_all_of_it_arrives(ready: Settings, ask: Answers) -> None:
+    """Page views of twenty hours, of which sales of the same hours are a hundredth and would be done long before."""
+    quick = ready.model_copy(update={"watermark_idle_seconds": 0.5, "batch_rows": 2000})
+    records: list[tuple[str, int, bytes | None]] = []
+    for number in range(DENSE):
+        ago = HOURS * 3600 * (1 - number / DENSE)
+        for kind in ["page.viewed", *(["ticket.purchased"] if number % 100 == 0 else [])]:
+            topic, value = event(kind, number, ago=ago)
+            records.append((topic, 0, value))
+    await produce(quick, records)
+    async with pipeline(quick, [0]) as worker:
+        await eventually("sales wait for page views", lambda: _waits(worker, "ticketing.sales"))
+        await exactly(ask, len(records))
+        await eventually("nobody waits", lambda: _nobody_waits(worker))
+        topic, value = event("ticket.purchased", DENSE)
+        await produce(quick, [(topic, 0, value)])
+        await exactly(ask, len(records) + 1)
+
+
+async def _waits(worker: Pipeline, topic: str) -> bool:
+    return topic in worker.shards[0]._intake.ahead
+
+
+async def _nobody_waits(worker: Pipeline) -> bool:
+    return not worker.shards[0]._intake.ahead
