@@ -24,6 +24,8 @@ KEEP_SECONDS = 1.0
 LEAST_SECONDS = 0.125
 """Between two publications: shards count one after the other."""
 LEAVE_SECONDS = 10.0
+CUT_SECONDS = 1.0
+"""What a shard that is cut off may take to end."""
 
 Positions = Callable[[Iterable[int]], Awaitable[Mapping[int, Mapping[str, int | None]]]]
 """Tells, per shard and topic, where the group's consumer fetches next."""
@@ -63,6 +65,7 @@ class Shards:
         self._audit_seconds = audit_seconds
         self._publish_seconds = publish_seconds
         self._tasks: list[asyncio.Task[None]] = []
+        self._leaving: set[asyncio.Task[None]] = set()
 
     def offer(self, chunk: Chunk) -> None:
         """Hand a chunk to its shard; one of a shard that does not run here is dropped."""
@@ -145,8 +148,17 @@ class Shards:
                 await shard.windows.keep(shard.settled)
 
     async def _leave(self, seconds: float) -> None:
+        """Also waits for shards that are being let go already: a worker that is stopped amid a rebalance must not close
+        the connections that these still use.
+        """
         shards, self.running = list(self.running.values()), {}
-        await asyncio.gather(*(shard.leave(seconds) for shard in shards))
+        self._leaving |= {asyncio.create_task(shard.leave(seconds)) for shard in shards}
+        if not self._leaving:
+            return
+        done, _ = await asyncio.wait(self._leaving, timeout=seconds + CUT_SECONDS)
+        self._leaving -= done
+        for task in done:
+            task.result()
 
 
 async def every(seconds: float, look: Callable[[], Awaitable[None]], name: str) -> None:

@@ -289,3 +289,16 @@ async def test_r12_a_batch_that_is_delivered_again_is_remembered(ready: Settings
 
 async def _one_dead(ask: Answers) -> bool:
     return await ask.count("dead_letters") == 1
+
+
+async def test_a_stop_waits_for_shards_that_are_being_let_go(ready: Settings) -> None:
+    """A worker is stopped amid a rebalance, as in every rolling restart."""
+    async with pipeline(ready, [0]) as worker:
+        await state_of(worker, State.RUNNING)
+        shards, shard = worker.running.shards, worker.shards[0]
+        rebalance = asyncio.create_task(shards.revoke(5))
+        await asyncio.sleep(0)
+        assert worker.shards == {}
+        await shards.revoke(5)
+        assert shard.state is State.HELD
+        await rebalance
