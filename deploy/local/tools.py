@@ -1,4 +1,4 @@
-"""Installs what tests need beyond Python, and finds it: Kafka, ZooKeeper (Maven), promtool and Chromium (apt).
+"""Installs what tests need beyond Python, and finds it: Kafka, ZooKeeper (Maven), faketime, promtool, Chromium (apt).
 
 `python -m deploy.local.tools` is idempotent, says what it could not get and why, and never fails a build: tests that
 need a missing tool are skipped by name, or fail where `CI` is set.
@@ -152,6 +152,7 @@ def chromium() -> str | None:
 TOOLS: dict[str, Tool] = {
     "kafka": Tool(kafka, lambda: install_jars(KAFKA, *KAFKA_JARS), "faults and transactions on Apache Kafka"),
     "zookeeper": Tool(zookeeper, lambda: install_jars(ZOOKEEPER, *ZOOKEEPER_JARS), "replicated tables"),
+    "faketime": Tool(lambda: shutil.which("faketime"), lambda: apt("faketime"), "workers whose clock jumps"),
     "promtool": Tool(promtool, install_promtool, "checks of metrics and alert rules"),
     "chromium": Tool(chromium, lambda: apt("chromium"), "tests of web pages"),
 }

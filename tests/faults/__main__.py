@@ -13,7 +13,7 @@ from deploy.local.tools import TOOLS
 from tests.faults import report, results
 from tests.faults.kinds import KINDS
 from tests.faults.run import Load, run, say
-from tests.faults.schedule import draw
+from tests.faults.schedule import Schedule, draw
 
 
 class Size(NamedTuple):
@@ -78,6 +78,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--events", type=int, help="records of a run at least; without faults left, it only sends")
     made.add_argument("--rate", type=float, help="records a second")
     made.add_argument("--kinds", type=kinds, default=[], help="only these kinds, or those of these parts: a,b")
+    made.add_argument("--without", type=kinds, default=[], help="not these kinds, nor those of these parts: a,b")
     made.add_argument("--results", type=Path, default=results.RESULTS, help="where runs are kept, a line each")
     made.add_argument("--again", action="store_true", help="also run seeds that are in the results")
     made.add_argument("--keep", type=Path, help="keep data and logs of failed runs in this folder")
@@ -98,23 +99,19 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     size = SIZES[given.size]
-    count = given.faults or size.faults
-    if given.list:
-        for name, kind in KINDS.items():
-            sys.stdout.write(f"{name:24} {kind.part:12} {kind.about}\n")
-        return 0
-    chosen = given.seeds or seeds(size.seeds)
-    if given.schedule:
-        for seed in chosen:
-            sys.stdout.write(f"{draw(seed, count, given.kinds)}\n")
+    chosen, count = given.seeds or seeds(size.seeds), given.faults or size.faults
+    names = [name for name in given.kinds or KINDS if name not in given.without]
+    if given.list or given.schedule:
+        about = [f"{name:24} {KINDS[name].part:12} {KINDS[name].about}" for name in names]
+        shown = about if given.list else [str(draw(seed, count, names)) for seed in chosen]
+        sys.stdout.write("\n".join(shown) + "\n")
         return 0
     if not given.report:
-        if TOOLS["kafka"].find() is None:
-            sys.stderr.write("Apache Kafka is missing, without which no fault can be caused; run `make tools`\n")
+        if lacking := missing(names):
+            sys.stderr.write(f"{lacking}; run `make tools`\n")
             return 2
-        _run_all(
-            given, chosen, count, Load(given.rate or size.rate, size.events if given.events is None else given.events)
-        )
+        load = Load(given.rate or size.rate, size.events if given.events is None else given.events)
+        _run_all(given, {seed: draw(seed, count, names) for seed in chosen}, load)
     found = results.load(given.results)
     if given.report or given.results == results.RESULTS:
         report.PAGE.write_text(report.text(found))
@@ -123,14 +120,20 @@ def main() -> int:
     return int(any(each.problems for each in ours))
 
 
-def _run_all(given: argparse.Namespace, chosen: list[int], count: int, load: Load) -> None:
+def missing(names: list[str]) -> str:
+    """Which tools are not here, and which kinds need them; empty if all are."""
+    needed = {"kafka": "every kind"} | {KINDS[name].tool: f"{name} (or leave it --without)" for name in names}
+    needed.pop("", None)
+    return "; ".join(f"{tool} is missing for {what}" for tool, what in needed.items() if TOOLS[tool].find() is None)
+
+
+def _run_all(given: argparse.Namespace, schedules: dict[int, Schedule], load: Load) -> None:
     """Run the seeds that are left, and keep the result of each."""
     done = set() if given.again else {each.seed for each in results.load(given.results)}
-    for seed in chosen:
+    for seed, schedule in schedules.items():
         if seed in done:
             say(f"seed {seed} is in {given.results}; --again runs it once more")
             continue
-        schedule = draw(seed, count, given.kinds)
         say(f"seed {seed}: {len(schedule.faults)} faults, {schedule.workers} workers, {load.rate:g} records a second")
         home = Path(tempfile.mkdtemp(prefix="millrace-faults-"))
         # PostgreSQL does not run as root, and who it runs as has to get here.

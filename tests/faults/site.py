@@ -134,6 +134,18 @@ class Site:
             assert said == OTHER_VERSION, f"a worker would say {said}: what is installed here comes first"
         return folder
 
+    def clock(self, hours: int) -> dict[str, str]:
+        """Set the clock of all workers that run in this environment, by hours from the true time; they see it soon."""
+        offset = self.home / "clock"
+        offset.write_text(f"{hours:+d}h\n" if hours else "+0\n")
+        [library] = Path("/usr/lib").glob("*/faketime/libfaketime.so.1")
+        return {
+            "LD_PRELOAD": str(library),
+            "FAKETIME_TIMESTAMP_FILE": str(offset),
+            "FAKETIME_CACHE_DURATION": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        }
+
     def is_idle(self, worker: Worker) -> bool:
         """Whether the worker is up and has no shard, though all shards move."""
         return worker.running and not worker.shards and self.moving(time.time() - 5)

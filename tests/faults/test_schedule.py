@@ -5,7 +5,8 @@ from collections import Counter
 
 import pytest
 
-from tests.faults.__main__ import SIZES, kinds, parser, seeds
+from deploy.local.tools import TOOLS
+from tests.faults.__main__ import SIZES, kinds, missing, parser, seeds
 from tests.faults.kinds import KINDS
 from tests.faults.schedule import CALM, draw
 from tests.faults.site import MOST_WORKERS
@@ -48,6 +49,13 @@ def test_the_long_run_is_long_enough() -> None:
     runs = len(seeds(size.seeds))
     assert runs * size.faults >= 200
     assert runs * size.events >= 10_000_000
+
+
+def test_a_missing_tool_is_told_with_what_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TOOLS, "kafka", TOOLS["kafka"]._replace(find=lambda: "here"))
+    monkeypatch.setitem(TOOLS, "faketime", TOOLS["faketime"]._replace(find=lambda: None))
+    assert missing(["worker-kill", "worker-clock"]) == "faketime is missing for worker-clock (or leave it --without)"
+    assert missing(["worker-kill"]) == ""
 
 
 def test_words_of_the_command_line() -> None:

@@ -49,6 +49,8 @@ class Kind:
     """Workers that there are more of, or fewer, once it has ended."""
     short_age: bool
     """It needs tables that refuse a batch after seconds, not minutes."""
+    tool: str
+    """What it needs of `make tools` beside Apache Kafka; empty: nothing."""
 
 
 KINDS: dict[str, Kind] = {}
@@ -64,12 +66,13 @@ def kind(
     workers: tuple[int, int] = (1, 4),
     change: int = 0,
     short_age: bool = False,
+    tool: str = "",
 ) -> Callable[[Begin], Begin]:
     """Declare a function to be how this kind begins; what it returns is how it ends. `seconds`: least and most."""
 
     def declare(begin: Begin) -> Begin:
         assert name not in KINDS, f"{name} is declared twice"
-        KINDS[name] = Kind(name, part, about, begin, seconds, workers, change, short_age)
+        KINDS[name] = Kind(name, part, about, begin, seconds, workers, change, short_age, tool)
         return begin
 
     return declare

@@ -45,6 +45,23 @@ def other_version(site: Site, fault: Fault) -> End:
     return lambda: worker.start(PYTHONPATH=str(site.other_version()))
 
 
+@kind("worker", "worker-clock", "the clock of a worker jumps by hours, on or back", (5, 12), tool="faketime")
+def clock(site: Site, fault: Fault) -> End:
+    """No clock of a worker decides anything."""
+    worker = site.pick(fault.pick).worker
+    hours = (-7, -1, 1, 7)[int(fault.pick * 1000) % 4]
+    site.stop(worker)
+    worker.start(**site.clock(0))
+    site.wait_moving()
+    site.clock(hours)
+
+    def end() -> None:
+        site.stop(worker)
+        worker.start()
+
+    return end
+
+
 @kind("worker", "worker-kill-point", "a worker kills itself at a step of the delivery; it is started again")
 def kill_point(site: Site, fault: Fault) -> End:
     """Before or after the intent, the delivery, or an insert; not always the first one."""
