@@ -19,6 +19,7 @@ import structlog
 from agents.batch import Batch
 from agents.dead_letter import DeadLetterTopic
 from agents.kill_point import point
+from agents.outage import Outages
 from agents.render import DEAD_LETTERS, Content, dead_letter_rows
 from agents.rows import body
 from clickhouse.chains import ChainRows
@@ -86,6 +87,7 @@ class Delivery:
         self.held = False
         """ClickHouse has not taken the last try of an insert."""
         self._group = group
+        self._outages = Outages()
 
     def token(self, intent: Intent) -> str:
         """The insert token of the record."""
@@ -140,6 +142,7 @@ class Delivery:
                 with metrics.INSERT_SECONDS.labels(table).time():
                     written = await self._write(table, intent, offset, content)
                 self.held = False
+                self._outages.over("insert taken", table, shard=self.shard, table=table, seq=intent.seq)
                 point(f"insert-{table}", "after")
                 if not unknown and written >= wanted:
                     return True
@@ -147,7 +150,8 @@ class Delivery:
             except SinkUnavailable as error:
                 unknown = self.held = True
                 metrics.HELD.labels("clickhouse").inc()
-                log.warning("insert held", shard=self.shard, table=table, seq=intent.seq, error=str(error))
+                held = {"shard": self.shard, "table": table, "seq": intent.seq, "error": str(error)}
+                self._outages.met("insert held", table, **held)
                 await backoff.wait()
                 if await self.is_aged(intent):
                     return False

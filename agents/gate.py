@@ -45,9 +45,14 @@ class Gate:
             log.info("shards are held" if reason else "shards may run", why=reason or "no hold is in force")
         self.reason = reason
 
+    @property
+    def silent_seconds(self) -> float:
+        """How long ClickHouse has not told the holds; infinite before it did for the first time."""
+        return time.monotonic() - self._seen_at
+
     def check(self) -> None:
         """Raise SinkUnavailable if a batch may not be sent now."""
         if self.reason is not None:
             raise SinkUnavailable(f"the shards are held: {self.reason}")
-        if time.monotonic() - self._seen_at > BLIND_SECONDS:
+        if self.silent_seconds > BLIND_SECONDS:
             raise SinkUnavailable("ClickHouse has not told for long whether maintenance holds the shards")

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from agents.gate import LOOK_SECONDS
 from agents.live import Ends, lag
 from agents.shard import State
 from agents.shards import Shards
@@ -26,8 +27,15 @@ STALL_SECONDS = 120.0
 """A running shard with lag whose chain has not moved for so long is stalled."""
 
 
+AWAY_SECONDS = 3 * LOOK_SECONDS
+"""ClickHouse, which is asked every LOOK_SECONDS, counts as away when it has not answered for so long."""
+
+
 class Asked(Ends, Protocol):
     """Asks for the ends of the topics too."""
+
+    answers: bool
+    """Whether the broker answered when it was asked last."""
 
     async def ask_ends(self) -> None: ...
 
@@ -54,8 +62,11 @@ def register(app: Any, get_shards: GetShards, group: Asked) -> None:
     @app.page("/ready")
     async def ready_page(view: Any, _: Any) -> Any:
         """Readiness: every shard of this worker is recovered and its parts answer."""
+        await group.ask_ends()
         ready, states = readiness(get_shards())
-        return view.json({"ready": ready, "shards": states}, status=200 if ready else 503)
+        gone = away(get_shards(), group)
+        ready = ready and not gone
+        return view.json({"ready": ready, "shards": states, "away": gone}, status=200 if ready else 503)
 
     @app.page("/health")
     async def health_page(view: Any, _: Any) -> Any:
@@ -95,6 +106,14 @@ def readiness(shards: Shards | None) -> tuple[bool, dict[int, str]]:
     }
     states |= {number: str(State.HELD) for number in shards.partial | shards.assigned - shards.running.keys()}
     return all(state in (State.RUNNING, State.CLOSED) for state in states.values()), states
+
+
+def away(shards: Shards | None, group: Asked) -> list[str]:
+    """The parts that do not answer, whether a shard needs them just now or not."""
+    if shards is None or not shards.assigned:
+        return []
+    found = {"broker": not group.answers, "clickhouse": shards.around.gate.silent_seconds > AWAY_SECONDS}
+    return [name for name, is_away in found.items() if is_away]
 
 
 def describe(shards: Shards | None, group: Ends) -> list[dict[str, Any]]:

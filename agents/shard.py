@@ -20,6 +20,7 @@ from agents.flow import Flow, Intake
 from agents.gate import Gate
 from agents.judge import Policy, follow, judge
 from agents.log import IntentLog
+from agents.outage import Outages
 from agents.propose import Proposer
 from agents.recover import Beginning, check_starts, read_chain
 from agents.remember import remember
@@ -144,6 +145,7 @@ class Shard:
         self._new_topics: dict[str, int] = {}
         self._shares: deque[tuple[int, int]] = deque()
         self._task: asyncio.Task[None] | None = None
+        self._outages = Outages()
 
     # Life
 
@@ -200,7 +202,7 @@ class Shard:
     async def _hold(self, error: SinkUnavailable, backoff: Backoff) -> None:
         self._enter(State.WAITING)
         metrics.HELD.labels("shard").inc()
-        log.warning("shard waits", shard=self.number, why=str(error))
+        self._outages.met("shard waits", "shard", shard=self.number, why=str(error))
         await backoff.wait()
 
     def _stop(self, error: Exception) -> None:
@@ -210,7 +212,9 @@ class Shard:
         log.error("shard stopped", shard=self.number, why=self.problem)
 
     def _enter(self, state: State) -> None:
-        if state is not self.state:
+        # Of an outage that goes on, each try to recover would else be told.
+        trying = state in (State.RECOVERING, State.WAITING) and self._outages.lasts("shard")
+        if state is not self.state and not trying:
             log.info("shard state", shard=self.number, state=str(state))
         self.state = state
         for each in State:
@@ -254,6 +258,7 @@ class Shard:
             await self._deliver_again(last, chain.offset)
         self._new_topics = {topic: bounds[topic][0] for topic in around.topics - last.ranges.keys()}
         self.buffer.reset(self._new_topics | self.proposer.last.ends)
+        self._outages.over("shard waits no longer", "shard", shard=self.number)
         log.info("shard recovered", shard=self.number, seq=self.proposer.last.seq, ends=self.buffer.expected)
         self._arrived = dict.fromkeys(around.topics, time.monotonic())
         self.settled = self.proposer.last.seq

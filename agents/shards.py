@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 
 from agents.gate import LOOK_SECONDS
 from agents.live import status_of
+from agents.outage import Outages
 from agents.pressure import Pressure
 from agents.shard import Shard, State, Surroundings
 from streams import metrics
@@ -163,6 +164,7 @@ class Shards:
 
 async def every(seconds: float, look: Callable[[], Awaitable[None]], name: str) -> None:
     """Look time and again, until cancelled; what goes wrong is tried again."""
+    outages = Outages()
     while True:
         await asyncio.sleep(seconds)
         try:
@@ -170,6 +172,8 @@ async def every(seconds: float, look: Callable[[], Awaitable[None]], name: str) 
         except asyncio.CancelledError as error:
             if was_asked_to_end():
                 raise
-            log.warning("could not look", at=name, error=repr(error))
+            outages.met("could not look", name, at=name, error=repr(error))
         except (MillraceError, KafkaError, RuntimeError, OSError) as error:
-            log.warning("could not look", at=name, error=repr(error))
+            outages.met("could not look", name, at=name, error=repr(error))
+        else:
+            outages.over("looked again", name, at=name)

@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from clickhouse import statements
+from clickhouse.backup.restore import VERIFY
 from clickhouse.cluster import ALL
 from streams.events.domains import DOMAINS, Domain
 
@@ -109,9 +110,9 @@ def _roles(owner: Mapping[str, str]) -> dict[str, tuple[str, list[str]]]:
             ],
         ),
         "migrate": (
-            "Migrations, rebuilds, retention, setup.",
+            "Migrations, rebuilds, retention, backup, setup.",
             [
-                *(f"GRANT ALL ON {database}.*" for database in both),
+                *(f"GRANT ALL ON {database}.*" for database in (*both, DATABASE + VERIFY)),
                 "GRANT SELECT ON system.*",
                 "GRANT CLUSTER ON *.*",
                 "GRANT REMOTE ON *.*",

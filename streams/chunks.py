@@ -294,6 +294,8 @@ class GroupConsumer:
         self._app = app
         self._topics = topics
         self._ends: dict[TP, int] = {}
+        self.answers = True
+        """Whether the broker answered `ask_ends` the last time."""
 
     def _tps(self, shard: int) -> set[TP]:
         return {TP(topic, shard) for topic in self._topics}
@@ -329,7 +331,9 @@ class GroupConsumer:
         """Ask the broker for the ends of all assigned logs: a paused topic is not fetched, so its end is not told."""
         consumer = self._app.consumer
         if tps := {tp for tp in consumer.assignment() if tp.topic in self._topics}:
-            self._ends |= await consumer._thread.log_ends(tps, ENDS_SECONDS)
+            told = await consumer._thread.log_ends(tps, ENDS_SECONDS)
+            self.answers = bool(told)
+            self._ends |= told
 
     def ends(self, shard: int) -> dict[str, int | None]:
         """Per topic the end of the log as the last fetch or `ask_ends` told it; None before the first."""

@@ -8,4 +8,7 @@ Everything below the last batch that ClickHouse has seen was delivered whole, fo
 the one before it was acknowledged. That last batch itself may have been delivered in part: an insert a table, and the
 worker gone between two of them. Its record is lost with the log, so its records are read again, and what has no row
 yet is named by the first record of the new chain, which delivers it: one record, so there is no state in between.
+
+Where the log is whole and ClickHouse is not (behind.py), as after the restore of a backup (restored.py), the last batch
+that it testifies to takes the place of the log's last record: what came after it is read again.
 """

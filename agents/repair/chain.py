@@ -191,9 +191,10 @@ async def _known(
             topic: Known(end if done else start, max(end, above.get(topic, 0)), word.format(start, end))
             for topic, (start, end) in last.ranges.items()
         }
-    group = await committed(parts.settings, shard)
     if seen is None:
-        return by_rows({}, {}, group, _older(log, None))
+        # Where no row is, none can be doubled; what the group once committed went to a ClickHouse that is gone.
+        return {}
+    group = await committed(parts.settings, shard)
     complete = await parts.rows.ends(shard, seen.chain, max(0, seen.seq + 1 - TOUCHED))
     touched = await parts.rows.ends(shard, seen.chain, seen.seq + 1)
     floor = await parts.rows.starts(shard, seen.chain)

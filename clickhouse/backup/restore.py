@@ -14,6 +14,8 @@ from clickhouse.policy import PASSING
 from streams.errors import ConfigurationError, MillraceError
 
 HOLDS = "holds"
+VERIFY = "_verify"
+"""What the name of the database ends with that a backup is restored into to see that it can be."""
 
 
 async def refuse_used(client: AsyncClient, database: str, replace: bool) -> None:
@@ -58,14 +60,14 @@ async def release(client: AsyncClient, hold: str) -> None:
     await Holds(client).release(hold)
 
 
-async def faults(client: AsyncClient, manifest: Manifest, place: Place, told: Told) -> list[str]:
-    """Restores the backup into a database beside the product's, and drops it; the tables that are not as they were.
+async def faults(client: AsyncClient, beside: str, manifest: Manifest, place: Place, told: Told) -> list[str]:
+    """Restores the backup into a database `beside` the product's, and drops it; the tables that are not as they were.
 
     Every part must have the hash that it had when the backup was taken. Raises BackupFailed, and as `classify` does.
     """
     copy = _clickhouse(manifest)
-    database = f"{PASSING}verify_{place.id.lower()}"
-    elements, job = _elements(copy, copy.tables, database), f"{database}"
+    database, job = beside, f"{beside}-{place.id}"
+    elements = _elements(copy, copy.tables, database)
     try:
         await client.command(f"DROP DATABASE IF EXISTS {database} SYNC", use_database=False)
         await client.command(f"CREATE DATABASE {database}", use_database=False)

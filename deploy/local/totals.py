@@ -90,6 +90,8 @@ async def dropped(settings: Settings) -> Counter[str]:
             for log, records in (await consumer.getmany(timeout_ms=500)).items():
                 for record in records:
                     intent = chains[log].take(record.offset, record.value)
+                    if intent is not None and intent.begins:
+                        valid[log] = _below(valid[log], intent.starts)
                     if intent is not None:
                         # A superseding record says again what its predecessor said of the same ranges.
                         valid[log][(intent.chain, *sorted(intent.ranges.items()))] = intent
@@ -101,3 +103,12 @@ async def dropped(settings: Settings) -> Counter[str]:
             for words in intent.verdict.values():
                 counts.update({word: count_runs(words[word]) for word in DROPPED if word in words})
     return counts
+
+
+def _below(valid: dict[tuple[Any, ...], Intent], starts: dict[str, int]) -> dict[tuple[Any, ...], Intent]:
+    """The records that still count where a chain begins anew at these offsets: what lies beyond is read again."""
+    return {
+        key: intent
+        for key, intent in valid.items()
+        if all(end <= starts.get(topic, end) for topic, end in intent.ends.items())
+    }

@@ -13,7 +13,7 @@ from agents.repair.restored import Asked, bring_back, patient
 from clickhouse.backup import folder as files
 from clickhouse.backup import manifest as manifests
 from clickhouse.backup.manifest import Copy, Manifest, Postgres
-from clickhouse.backup.restore import faults
+from clickhouse.backup.restore import VERIFY, faults
 from clickhouse.backup.take import Place, take
 from clickhouse.client import connect, connect_sync
 from clickhouse.quiet import Patience
@@ -67,10 +67,10 @@ def create(
     place = Place(folder, at, base)
     (folder / at).mkdir(parents=True, mode=0o770)
     clickhouse, postgres = None, None
-    if only != "postgres":
-        clickhouse = _clickhouse(settings, place)
     if only != "clickhouse" and (settings.database_url is not None or only):
         postgres = _postgres(settings, folder / at)
+    if only != "postgres":
+        clickhouse = _clickhouse(settings, place)
     listed = files.listed(folder / at)
     made = Manifest(at, VERSION, round(time.monotonic() - began, 2), listed, base, clickhouse, postgres)
     manifests.save(folder, made)
@@ -209,7 +209,7 @@ def _postgres(settings: Settings, folder: Path) -> Postgres:
 async def _verify(settings: Settings, chosen: Manifest, place: Place) -> list[str]:
     client = await connect(patient(settings), database=False)
     try:
-        return await _with_bar(lambda told: faults(client, chosen, place, told))
+        return await _with_bar(lambda told: faults(client, settings.clickhouse_database + VERIFY, chosen, place, told))
     finally:
         await client.close()
 
