@@ -23,6 +23,8 @@ from api.feed import Feeds
 from api.ingest import routes as ingest
 from api.ingest.limits import Limits
 from api.ingest.service import Ingestion
+from api.metrics import routes as metrics
+from api.metrics.service import Metrics
 from api.news import News
 from api.numbers import Numbers
 from streams import log
@@ -67,16 +69,19 @@ def create(settings: Settings) -> FastAPI:
     )
     numbers, news = Numbers(read), News(client, settings.kafka_group, read.refresh)
     feeds = Feeds(settings.live_interval_seconds, lambda: news.next)
-    ingestion = Ingestion(settings, Limits(client, settings.kafka_group))
+    limits = Limits(client, settings.kafka_group)
+    ingestion, asked = Ingestion(settings, limits), Metrics(settings, limits, client)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         news.start()
         ingestion.start()
+        asked.start()
         with on_signal(feeds.close):
             yield
         feeds.close()
         await ingestion.stop()
+        await asked.stop()
         await news.stop()
         await client.aclose()
 
@@ -92,6 +97,7 @@ def create(settings: Settings) -> FastAPI:
     problems.register(built)
     built.include_router(ingest.routes(ingestion))
     built.include_router(live.routes(numbers))
+    built.include_router(metrics.routes(asked))
     built.include_router(stream.routes(numbers, feeds))
     built.include_router(health.routes(numbers, feeds, ingestion))
     built.mount("/static", StaticFiles(directory=STATIC), name="static")

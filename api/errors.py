@@ -10,6 +10,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from api.ingest.routes import PATHS
+from api.metrics.routes import PATHS as METRICS
 from api.problems import Problem
 from api.problems import respond as problem
 from streams.errors import LiveUnavailable, QueryRefused
@@ -63,7 +64,7 @@ def register(app: FastAPI) -> None:
         code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "refused")
         message = f"{request.method} {request.url.path}: {error.detail}."
         hint = "docs/API.md and /openapi.json list every address."
-        if request.url.path.startswith(PATHS):
+        if request.url.path.startswith((PATHS, METRICS)):
             title, headers = code.replace("_", " ").capitalize(), error.headers
             return problem(Problem(error.status_code, code, title, f"{message} {hint}", headers=headers))
         return respond(error.status_code, body(code, message, value=request.url.path, hint=hint))

@@ -18,7 +18,8 @@ the same for programs.
   shard that has fallen silent still counts with what it said last, and is listed in `stale_shards`.
 - Numbers are read again when a shard has published, or after half a second; many viewers cost one read.
 - Errors are JSON: `{"error": {"code", "message", "value", "hint", "near"}}`: what, which value, and what to do.
-  Those of `/v1/events` are problem details (RFC 9457). How events are posted: [HTTP ingestion](http-ingestion.md).
+  Those of `/v1/events` and of metrics are problem details (RFC 9457). How events are posted:
+  [HTTP ingestion](http-ingestion.md); how metrics are asked for: [asking for metrics](asking-for-metrics.md).
 """
 
 

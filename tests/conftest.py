@@ -11,5 +11,6 @@ pytest_plugins = [
     "tests.support.posting",
     "tests.support.workers",
     "tests.support.metric_world",
+    "tests.support.metric_client",
     "tests.support.order",
 ]

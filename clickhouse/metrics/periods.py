@@ -1,10 +1,12 @@
 """Periods of time in any zone: their beginnings as people reckon them, and the ClickHouse expression of the same."""
 
+import difflib
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from typing import Final
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from streams.errors import QueryRefused
 
@@ -54,11 +56,17 @@ def start_of(granularity: Granularity, time: str) -> str:
 
 def zone_of(name: str) -> ZoneInfo:
     """A zone by its IANA name. Raises QueryRefused."""
-    try:
+    # ZoneInfo opens any file of the system's folder, of which ClickHouse knows the zones of IANA alone.
+    if name in _zones():
         return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # not known, no name at all, the name of a folder
-        hint = "Give an IANA name, such as America/New_York."
-        raise QueryRefused(f"{name[:80]!r} is no time zone.", code="bad_zone", value=name[:80], hint=hint) from None
+    near = tuple(difflib.get_close_matches(name[:80], _zones(), n=3, cutoff=0.7))
+    hint = "Give an IANA name, such as America/New_York."
+    raise QueryRefused(f"{name[:80]!r} is no time zone.", code="bad_zone", value=name[:80], hint=hint, near=near)
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones() - {"localtime"})
 
 
 def seconds_of(granularity: Granularity) -> int:

@@ -1,4 +1,4 @@
-"""`millrace keys`: makes, lists and revokes the API keys that events are posted with."""
+"""`millrace keys`: makes, lists and revokes API keys: for posting events, for reading metrics."""
 
 import asyncio
 import json
@@ -17,14 +17,14 @@ from streams.settings import load
 
 T = TypeVar("T")
 
-app = typer.Typer(no_args_is_help=True, help="Make, list and revoke the API keys that events are posted with.")
+app = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys: for posting events, for reading metrics.")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.callback()
 def keys() -> None:
-    """Make, list and revoke the API keys that events are posted with."""
+    """Make, list and revoke API keys: for posting events, for reading metrics."""
 
 
 @app.command()
@@ -32,10 +32,13 @@ def create(
     name: Annotated[str, typer.Argument(help="Who or what will use it; shown in lists.")],
     scope: Annotated[
         list[Scope] | None,
-        typer.Option(help="What it may do; repeatable. pages:write is for keys that stand in web pages."),
+        typer.Option(
+            help="What it may do; repeatable. pages:write is for keys in web pages, metrics:read for reading metrics."
+        ),
     ] = None,
     domain: Annotated[
-        list[str] | None, typer.Option(help="Domain whose events it may send; repeatable; default: all of today.")
+        list[str] | None,
+        typer.Option(help="Domain that it may post to, or read; repeatable; default: all of today."),
     ] = None,
     requests_per_second: Annotated[
         int | None, typer.Option(min=1, help="Its own limit, instead of INGEST_REQUESTS_PER_SECOND.")

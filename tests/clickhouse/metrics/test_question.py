@@ -40,6 +40,8 @@ def whole_of(world: World) -> dict[str, Any]:
         ({"zone": "Mars/Olympus"}, "bad_zone", "America/New_York"),
         ({"zone": "../../etc/passwd"}, "bad_zone", "America/New_York"),
         ({"zone": "America"}, "bad_zone", "America/New_York"),
+        ({"zone": "posix/America/New_York"}, "bad_zone", "America/New_York"),
+        ({"zone": "localtime"}, "bad_zone", "America/New_York"),
         ({"granularity": "days"}, "bad_granularity", "day, week, month"),
         ({"granularity": "5m", "begin": "2026-01-01"}, "too_much", "longer periods"),
         ({"by": ["driver_id"]}, "unknown_dimension", "method, gateway"),

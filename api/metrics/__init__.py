@@ -1,0 +1,1 @@
+"""Metrics over HTTP: addresses, what may be asked of them, the cache."""

@@ -1,0 +1,183 @@
+"""The way of one request for metrics: the key, the questions, the cache, ClickHouse, the answer."""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+import redis.asyncio as redis
+import structlog
+from clickhouse_connect.driver.asyncclient import AsyncClient
+from fastapi import Request
+from fastapi.responses import Response
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from api import problems
+from api.ingest import guard
+from api.ingest.guard import Guard
+from api.ingest.limits import Limits
+from api.metrics import cursor, parameters
+from api.metrics.cache import AnswerCache, Content, Watermarks
+from api.problems import Problem, later
+from clickhouse.client import connect as connect_clickhouse
+from clickhouse.metrics import catalogue, shown
+from clickhouse.metrics.answer import answer, as_of
+from clickhouse.metrics.metric import Cache, Metric
+from clickhouse.metrics.question import Question
+from metadata.keys import Keys
+from metadata.models import ApiKey
+from metadata.session import connect as connect_metadata
+from streams import http_metrics
+from streams.errors import MillraceError, QueryRefused
+from streams.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+LATE: Final = timedelta(minutes=15)
+"""So long after its end a period counts as running: batches and late events may still come."""
+_PER_ROW: Final = ("metric", "unit", "by", "exact", "source", "as_of", "compared_with", "rows", "next_cursor")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What is needed beside the settings; there is none of it where a URL is missing."""
+
+    engine: AsyncEngine
+    guard: Guard
+
+
+class Metrics:
+    """Metrics of one web process."""
+
+    def __init__(self, settings: Settings, limits: Limits, client: redis.Redis) -> None:
+        self._settings = settings
+        self._limits = limits
+        self._cache = AnswerCache(client, settings.kafka_group)
+        self._watermarks = Watermarks(self._watermark)
+        self._turns = asyncio.Semaphore(settings.metrics_concurrency)
+        self._connecting = asyncio.Lock()
+        self._reader: AsyncClient | None = None
+        self._parts = self._built(settings)
+
+    def _built(self, settings: Settings) -> Parts | None:
+        if settings.database_url is None or settings.clickhouse_url is None:
+            return None
+        engine = connect_metadata(settings)
+        keys = Guard(Keys(engine, settings), settings.api_key_cache_seconds, settings.api_key_grace_seconds)
+        return Parts(engine, keys)
+
+    def start(self) -> None:
+        """Begin to note which keys are used."""
+        if self._parts is not None:
+            self._parts.guard.start()
+
+    async def stop(self) -> None:
+        """Let what is under way end."""
+        await self._cache.stop()
+        if self._reader is not None:
+            await self._reader.close()
+        if self._parts is not None:
+            await self._parts.guard.stop()
+            await self._parts.engine.dispose()
+
+    async def answer(self, group: str, request: Request) -> Response:
+        """Answer a request for metrics of a group. Never raises for what a client sends."""
+        try:
+            response = await self._answer(group, request)
+        except Problem as problem:
+            response = problems.respond(problem)
+        except QueryRefused as error:
+            response = problems.respond(refusal(error))
+        except MillraceError as error:
+            log.warning("metrics cannot be read", error=str(error))
+            detail = "The numbers cannot be read now; try again later. The server's log says why."
+            response = problems.respond(later(503, "store_unavailable", "The store does not answer", detail))
+        http_metrics.METRIC_REQUESTS.labels(group, str(response.status_code)).inc()
+        return response
+
+    async def _answer(self, group: str, request: Request) -> Response:
+        key = await self._admit(request)
+        for domain in dict.fromkeys(metric.domain.name for metric in catalogue.of_group(group)):
+            guard.allow_reading(key, domain)
+        asked = parameters.read(group, request.query_params)
+        found = await asyncio.gather(*(self._one(each, compare=asked.compare) for each in asked.questions))
+        return respond(group, asked.questions[0], found, request.headers)
+
+    async def _admit(self, request: Request) -> ApiKey:
+        if self._parts is None:
+            detail = "DATABASE_URL or CLICKHOUSE_URL is not set."
+            raise later(503, "not_configured", "Metrics cannot be read here", detail, 60)
+        key = await self._parts.guard.admit(request.headers.get("authorization"))
+        rate = key.requests_per_second or self._settings.metrics_requests_per_second
+        wait = await self._limits.take(f"{key.id}:metrics", 1, rate)
+        if wait > 0:
+            detail = f"Key {key.id} may ask {rate} times a second. Ask again later."
+            raise later(429, "too_fast", "Too many questions", detail, wait, limit=rate)
+        return key
+
+    async def _one(self, question: Question, *, compare: bool) -> Content:
+        """The answer about one metric, and how it came."""
+        watermark = await self._watermarks.of(question.metric.domain.name)
+        seconds = kept(self._settings, question, datetime.now(UTC))
+        asked = [*cursor.fingerprint(question), question.offset, compare]
+        content, how = await self._cache.get(asked, watermark, seconds, lambda: self._made(question, compare=compare))
+        http_metrics.METRIC_ANSWERS.labels(how).inc()
+        return content | {"cache": how}
+
+    async def _made(self, question: Question, *, compare: bool) -> Content:
+        async with self._turns:
+            began = time.perf_counter()
+            found = await answer(await self._client(), question, compare=compare)
+        kind = "rows" if found.reading.source.is_rows else "aggregate"
+        http_metrics.METRIC_SECONDS.labels(kind).observe(time.perf_counter() - began)
+        following = cursor.write(question, question.offset + question.limit) if found.has_more else None
+        plain = shown.answer(found) | {"next_cursor": following}
+        return {name: plain[name] for name in _PER_ROW}
+
+    async def _watermark(self, domain: str) -> datetime | None:
+        metric = next(metric for metric in catalogue.METRICS if metric.domain.name == domain)
+        return await as_of(await self._client(), metric)
+
+    async def _client(self) -> AsyncClient:
+        """The client, once ClickHouse has answered. Raises as `clickhouse.client.connect` does."""
+        async with self._connecting:
+            if self._reader is None:
+                self._reader = await connect_clickhouse(self._settings, reading=True)
+            return self._reader
+
+
+def kept(settings: Settings, question: Question, now: datetime) -> float:
+    """How long an answer may be kept, in seconds: by its class, and by whether its period has closed."""
+    if question.end > now - LATE:
+        return settings.cache_ttl_open_seconds
+    metric: Metric = question.metric
+    return settings.cache_ttl_cohort_seconds if metric.cache is Cache.COHORT else settings.cache_ttl_closed_seconds
+
+
+def refusal(error: QueryRefused) -> Problem:
+    """What was asked wrong, as a problem: which value, what would do, what was perhaps meant."""
+    near: dict[str, Any] = {"near": [*error.near]} if error.near else {}
+    title = error.code.replace("_", " ").capitalize()
+    return Problem(400, error.code, title, f"{error} {error.hint}", value=error.value, hint=error.hint, **near)
+
+
+def respond(group: str, question: Question, found: Sequence[Content], headers: Mapping[str, str]) -> Response:
+    """The answers as one document, with an ETag by which an unchanged one is not sent again."""
+    zone = question.zone
+    head: dict[str, Any] = {
+        "group": group,
+        "from": shown.moment(question.begin.astimezone(zone)),
+        "to": shown.moment(question.end.astimezone(zone)),
+        "zone": zone.key,
+        "granularity": question.granularity.value,
+    }
+    same = [{name: value for name, value in each.items() if name != "cache"} for each in found]
+    tag = f'W/"{hashlib.sha256(msgspec.json.encode([head, same])).hexdigest()[:32]}"'
+    sent = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization"}
+    if tag in [each.strip() for each in headers.get("if-none-match", "").split(",")]:
+        return Response(status_code=304, headers=sent)
+    return Response(msgspec.json.encode(head | {"metrics": found}), media_type="application/json", headers=sent)
