@@ -39,8 +39,8 @@ from tables.declared import declared
 
 RESULTS = Path(__file__).parent / "results"
 LOOK_SECONDS = 5.0
-SETTLE_SECONDS = 120.0
-"""Time to take the history, which is not counted."""
+SETTLE_SECONDS = 480.0
+"""Time to take the history, and for the allocator to find its size after it; it is not counted."""
 MARGIN = 1.03
 """Of the history, over what is kept."""
 PAIRS = 20_000
