@@ -11,7 +11,7 @@ from pathlib import Path
 from deploy.local import broker, tools
 from deploy.local.process import Command, Process, free_port
 
-START_SECONDS = 60.0
+START_SECONDS = 180.0
 LASTING = ("-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20")
 BRIEF = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 PROPERTIES = """

@@ -26,7 +26,7 @@ from tests.support.producers import Producer, sending
 from tests.support.waiting import PAUSE, until
 
 SHARES = ("--invalid", "0.01", "--duplicate", "0.01", "--late", "0.02")
-DRAIN_SECONDS = 240.0
+DRAIN_SECONDS, TAKEN_SECONDS = 240.0, 120.0
 QUIET_SECONDS, WINDOWS_SECONDS = 60.0, 60.0
 """How long before the end of the stream a window must have ended to be looked at, and the wait for it to be kept."""
 LISTED = 200
@@ -115,7 +115,7 @@ def _drain(site: Site) -> None:
     """Until the last row is there, and the last window that must be."""
     wanted = merged(site.sent)
     wait_for(site.settings, wanted, DRAIN_SECONDS + site.settings.batch_age_seconds)
-    until("the last records to be taken", lambda: all_found(site.settings) == wanted, 60)
+    until("the last records to be taken", lambda: all_found(site.settings) == wanted, TAKEN_SECONDS)
     _close_windows(site)
 
 

@@ -38,7 +38,9 @@ async def poison(settings: Settings, seed: int, count: int) -> dict[str, Any]:
     async with AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap_servers, acks="all") as producer:
         for number in range(count):
             value = dice.choice((None, dice.randbytes(dice.randrange(1, 400)), *RUBBISH))
-            await producer.send(topics[number % len(topics)], value, partition=number % settings.kafka_partitions)
+            key = b"nobody" if value is None else None  # without both aiokafka sends nothing
+            partition = number % settings.kafka_partitions
+            await producer.send(topics[number % len(topics)], value, key, partition)
     return _expected(settings, Counter()) | {"dead_letters": {str(Reject.MALFORMED): count}}
 
 
