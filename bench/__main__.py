@@ -14,6 +14,7 @@ BENCHMARKS = {
     "volume": "20 million events: JSON against bytes on disk, parts made, and how fast they came in",
     "http": "events posted over HTTP, one and 500 a request, beside the product's own producer",
     "query": "how long the questions of people take over a store that `volume` has kept",
+    "metrics": "how long the metrics of the catalogue take over such a store",
     "readme": "write the newest figures into the README",
 }
 
