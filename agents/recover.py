@@ -31,6 +31,16 @@ class Beginning:
     """ClickHouse shards that the rows are spread over."""
 
 
+def _check_stores(shard: int, last: Intent, beginning: Beginning) -> None:
+    """Before ClickHouse is asked for rows, which lie elsewhere if the number of its shards is another."""
+    if last.stores != beginning.stores:
+        raise ConfigurationError(
+            f"shard {shard}: its chain lies on ClickHouse shard {shard % last.stores} of {last.stores}, but "
+            f"CLICKHOUSE_SHARD_URLS names {beginning.stores}; name as many as before, or move its rows first "
+            '(clickhouse/README.md, "More shards")'
+        )
+
+
 async def read_chain(
     shard: int, intents_log: IntentLog, source: Source, store: Store, beginning: Beginning, topics: frozenset[str]
 ) -> Chain:
@@ -52,6 +62,8 @@ async def read_chain(
     async for offset, value in intents_log.read_to(end):
         if (record := chain.take(offset, value)) is not None:
             passed.take(record)
+    if chain.last is not None:
+        _check_stores(shard, chain.last, beginning)
     await check_held(shard, passed.delivered, store.witness)
     if chain.last is None:
         if begin > 0 and seen is None:
@@ -62,12 +74,6 @@ async def read_chain(
         await begin_chain(shard, chain, intents_log, source, beginning, after=seen)
     last = chain.last
     assert last is not None
-    if last.stores != beginning.stores:
-        raise ConfigurationError(
-            f"shard {shard}: its chain lies on ClickHouse shard {shard % last.stores} of {last.stores}, but "
-            f"CLICKHOUSE_SHARD_URLS names {beginning.stores}; name as many as before, or move its rows first "
-            '(clickhouse/README.md, "More shards")'
-        )
     if unknown := last.ranges.keys() - topics:
         raise ConfigurationError(
             f"shard {shard}: its chain covers topics that this version does not know ({', '.join(sorted(unknown))}); "

@@ -136,7 +136,7 @@ def client(settings: Settings, runner: asyncio.Runner) -> Iterator[AsyncClient]:
 SHARDS = iter(range(100, 60_000))
 
 
-@sized(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@sized(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches())
 def test_what_is_rebuilt_is_what_was_counted(
     settings: Settings, client: AsyncClient, runner: asyncio.Runner, given_batches: list[Batch]

@@ -38,7 +38,7 @@ def same(sent: object, stored: object) -> bool:
 
 @given(st.lists(acceptable(), min_size=1, max_size=25))
 @hypothesis_settings(
-    max_examples=30,
+    max_examples=20,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

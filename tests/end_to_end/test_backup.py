@@ -24,7 +24,7 @@ from tests.support.producers import sending
 from tests.support.waiting import until
 from tests.support.workers import Crew, environment
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.timeout(300)]
 
 RATE = 400
 
@@ -96,7 +96,6 @@ def test_a_lost_clickhouse_comes_back_on_apache_kafka(
     lost_and_found(on_kafka, own_clickhouse, tmp_path, workers)
 
 
-@pytest.mark.faults
 def test_a_lost_clickhouse_comes_back_on_the_embedded_broker(
     settings: Settings, home: Path, own_clickhouse: Part, workers: Crew, tmp_path: Path
 ) -> None:

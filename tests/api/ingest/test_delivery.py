@@ -48,6 +48,8 @@ class OwnBroker:
 
     def pause(self) -> None:
         os.kill(self._process.pid, signal.SIGSTOP)
+        stopped = Path(f"/proc/{self._process.pid}/stat")
+        until("the broker to stand still", lambda: stopped.read_text().rpartition(")")[2].split()[0] == "T")
 
     def resume(self) -> None:
         os.kill(self._process.pid, signal.SIGCONT)
