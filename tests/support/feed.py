@@ -27,6 +27,8 @@ class Feed:
         self._tps = {(shard, topic): TopicPartition(topic, shard) for shard in self.shards for topic in TOPICS}
         self.lose: Callable[[Chunk], bool] = lambda _: False
         """Chunks for which it says True are dropped on the way, as Faust drops some."""
+        self.waited: frozenset[str] = frozenset()
+        """Topics that have waited for others."""
         self.committed: dict[int, dict[str, int]] = {}
         self._seeks: dict[TopicPartition, int] = {}
         """To be done between two fetches: a seek in the middle of one would make its records look misplaced."""
@@ -43,6 +45,7 @@ class Feed:
 
     def resume(self, shard: int, but: frozenset[str] = frozenset()) -> None:
         """As agents.flow.Flow."""
+        self.waited |= but
         self._consumer.resume(
             *(tp for (number, topic), tp in self._tps.items() if number == shard and topic not in but)
         )
