@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ from streams.cli import topics
 from streams.settings import Settings
 from tests.faults.way import KafkaWay
 from tests.support.found import command, one
-from tests.support.proxy import Proxy, ProxyThread, proxy_thread
+from tests.support.proxy import ProxyThread, proxy_thread
 from tests.support.tables import migrated
 from tests.support.waiting import until
 from tests.support.workers import Crew, Worker, crew, environment
@@ -189,40 +189,6 @@ class Site:
         return time.monotonic() - began
 
     # Ways
-
-    def away(self, ways: Sequence[ProxyThread]) -> End:
-        """Let these ways refuse; returns how they accept again."""
-        for way in ways:
-            way.refuse()
-
-        def accept() -> None:
-            for way in ways:
-                way.accept()
-
-        return accept
-
-    def late(self, ways: Sequence[ProxyThread], seconds: float) -> End:
-        """Let everything come late on these ways; returns how it comes at once again."""
-
-        def delay(value: float) -> None:
-            def change(way: Proxy) -> None:
-                way.delay = value
-
-            for way in ways:
-                way.do(change)
-
-        delay(seconds)
-        return lambda: delay(0)
-
-    def held_back(self, ways: Sequence[ProxyThread]) -> End:
-        """Keep back what workers send on these ways; returns how it is passed on."""
-
-        def passing(change: Callable[[Proxy], object]) -> None:
-            for way in ways:
-                way.do(change)
-
-        passing(lambda each: each.passes.clear())
-        return lambda: passing(lambda each: each.passes.set())
 
     # Tools
 

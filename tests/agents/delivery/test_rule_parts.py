@@ -130,42 +130,48 @@ async def test_r6_rows_above_the_record_stop_the_shard(ready: Settings, ask: Ans
         assert worker.shards[0].problem.startswith("InvariantBroken")
 
 
-async def test_r8_a_superseding_record_names_what_is_missing_and_completes_the_views(
-    ready: Settings, ask: Answers
-) -> None:
+async def torn(ready: Settings, ask: Answers) -> Settings:
+    """Settings under which the last batch, which was delivered in part, soon ages.
+
+    Some raw rows are missing with their row in the family, and of others the family row alone.
+    """
     await shorten_age(ask, 2)
     quick = short(ready, 2)
     await produce(quick, users(40))
     async with pipeline(quick, [0]) as worker:
         await exactly(ask, 40)
         worker.crash()
-    # Some raw rows are missing with their row in the family, and of others the family row alone.
     await ask.client.command("ALTER TABLE events_raw DELETE WHERE offset % 4 = 0 SETTINGS mutations_sync = 2")
     await ask.client.command("ALTER TABLE user_events DELETE WHERE offset % 2 = 0 SETTINGS mutations_sync = 2")
-    aged = "SELECT max(ingested_at) + INTERVAL 2500 MILLISECOND < now64(3) FROM events_raw"
+    return quick
 
-    async def has_aged() -> bool:
-        return bool(await ask.one(aged))
 
-    await eventually("the batch has aged", has_aged)
+async def superseded_once(quick: Settings, ask: Answers) -> None:
+    """The next owner completes rows and views under one more record."""
     async with pipeline(quick, [0]):
         await exactly(ask, 40)
     assert await ask.one("SELECT uniqExact(intent) FROM events_raw") == 2
     assert await ask.one("SELECT count() FROM repairs FINAL WHERE done = 0") == 0
 
 
+async def test_r8_a_superseding_record_names_what_is_missing_and_completes_the_views(
+    ready: Settings, ask: Answers
+) -> None:
+    quick = await torn(ready, ask)
+    aged = "SELECT max(ingested_at) + INTERVAL 2500 MILLISECOND < now64(3) FROM events_raw"
+
+    async def has_aged() -> bool:
+        return bool(await ask.one(aged))
+
+    await eventually("the batch has aged", has_aged)
+    await superseded_once(quick, ask)
+
+
 async def test_r8_views_that_take_longer_than_the_age_do_not_age_what_supersedes(
     ready: Settings, ask: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else one superseding record would follow the other for as long as the views take so long."""
-    await shorten_age(ask, 2)
-    quick = short(ready, 2)
-    await produce(quick, users(40))
-    async with pipeline(quick, [0]) as worker:
-        await exactly(ask, 40)
-        worker.crash()
-    await ask.client.command("ALTER TABLE events_raw DELETE WHERE offset % 4 = 0 SETTINGS mutations_sync = 2")
-    await ask.client.command("ALTER TABLE user_events DELETE WHERE offset % 2 = 0 SETTINGS mutations_sync = 2")
+    quick = await torn(ready, ask)
     complete = Repairs.run
 
     async def slowly(self: Repairs, shard: int) -> int:
@@ -175,10 +181,7 @@ async def test_r8_views_that_take_longer_than_the_age_do_not_age_what_supersedes
         return done
 
     monkeypatch.setattr(Repairs, "run", slowly)
-    async with pipeline(quick, [0]):
-        await exactly(ask, 40)
-    assert await ask.one("SELECT uniqExact(intent) FROM events_raw") == 2
-    assert await ask.one("SELECT count() FROM repairs FINAL WHERE done = 0") == 0
+    await superseded_once(quick, ask)
 
 
 async def test_r8_an_insert_that_still_runs_is_waited_for(ready: Settings, ask: Answers) -> None:

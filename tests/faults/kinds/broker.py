@@ -1,5 +1,6 @@
 """Apache Kafka killed, hung, slow, cut off, or delivering an append late."""
 
+from tests.faults import way
 from tests.faults.kinds.kind import End, Fault, kind, nothing
 from tests.faults.kinds.worker import SESSION
 from tests.faults.site import Site
@@ -33,32 +34,22 @@ def cut(site: Site, _: Fault) -> End:
 @kind("broker", "broker-refuses-one", "one worker gets no connection for longer than its session", LONGER)
 def refuse_one(site: Site, fault: Fault) -> End:
     """It still reaches ClickHouse, and the others take its shards."""
-    return site.away([site.pick(fault.pick).kafka])
+    return way.away([site.pick(fault.pick).kafka])
 
 
 @kind("broker", "broker-late-append", "what one worker sends is held back beyond its session, and comes late", LONGER)
 def late_append(site: Site, fault: Fault) -> End:
     """Its intent arrives after that of whoever took the shard."""
-    return site.held_back([site.pick(fault.pick).kafka])
+    return way.held_back([site.pick(fault.pick).kafka])
 
 
 @kind("broker", "broker-cuts", "the connection is cut after an append was taken, before the answer", (3, 6))
 def swallow(site: Site, fault: Fault) -> End:
     """Nobody knows whether the intent stands in the log."""
-    count = 1 + int(fault.pick * 3)
-
-    def cutting(swallows: int) -> None:
-        def change(way: Proxy) -> None:
-            way.swallows = swallows
-
-        for hand in site.hands:
-            hand.kafka.do(change)
-
-    cutting(count)
-    return lambda: cutting(0)
+    return way.swallowing([hand.kafka for hand in site.hands], 1 + int(fault.pick * 3))
 
 
 @kind("broker", "broker-slow", "everything that workers send to it comes late", (4, 10))
 def slow(site: Site, fault: Fault) -> End:
     """By up to half a second a piece."""
-    return site.late([hand.kafka for hand in site.hands], 0.05 + 0.45 * fault.pick)
+    return way.late([hand.kafka for hand in site.hands], 0.05 + 0.45 * fault.pick)

@@ -3,6 +3,7 @@
 import os
 import signal
 
+from tests.faults import way
 from tests.faults.kinds.kind import End, Fault, kind
 from tests.faults.site import Site
 from tests.support.waiting import until
@@ -11,7 +12,7 @@ from tests.support.waiting import until
 @kind("stores", "redis-refuses", "no worker gets a connection", (2, 10))
 def refuse(site: Site, _: Fault) -> End:
     """Live numbers stand still."""
-    return site.away([hand.redis for hand in site.hands])
+    return way.away([hand.redis for hand in site.hands])
 
 
 @kind("stores", "redis-kill", "kill -9; its supervisor starts it again")
