@@ -68,9 +68,9 @@ class Reading:
 class Metric:
     """One number, over time and by its dimensions."""
 
+    domain: Domain
     short: str
     """Name within its domain, and of its file below sql/."""
-    domain: Domain
     groups: tuple[str, ...]
     """The addresses that answer it: `/v1/metrics/<group>`."""
     unit: Unit

@@ -1,5 +1,6 @@
 """The metrics of ride sharing: one line each, beside its file in sql/rides."""
 
+from functools import partial
 from typing import Final
 
 from clickhouse.metrics.metric import Cache, Metric, Unit
@@ -16,20 +17,7 @@ _PLACE: Final = ("pickup_country", "pickup_state", "pickup_city", "pickup_zone")
 _ROUTE: Final = ("route_id", "from_zone", "to_zone")
 _WAY: Final = ("method", "gateway")
 _COUNT, _RATIO, _MONEY, _SECONDS = Unit.COUNT, Unit.RATIO, Unit.MONEY, Unit.SECONDS
-
-
-def _metric(
-    short: str,
-    groups: tuple[str, ...],
-    unit: Unit,
-    sentence: str,
-    formula: str,
-    by: tuple[str, ...] = (),
-    cache: Cache = Cache.FACT,
-    days: int = 0,
-) -> Metric:
-    return Metric(short, RIDES, groups, unit, sentence, formula, by, cache, days)
-
+_metric = partial(Metric, RIDES)
 
 METRICS: Final = (
     _metric(
@@ -45,7 +33,7 @@ METRICS: Final = (
         _COUNT,
         "People active in the seven days that end with a day.",
         "distinct people of 7 days",
-        days=7,
+        rolling_days=7,
     ),
     _metric(
         "monthly_active_users",
@@ -53,7 +41,7 @@ METRICS: Final = (
         _COUNT,
         "People active in the thirty days that end with a day.",
         "distinct people of 30 days",
-        days=30,
+        rolling_days=30,
     ),
     _metric(
         "active_drivers",

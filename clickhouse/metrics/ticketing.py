@@ -1,5 +1,6 @@
 """The metrics of event ticketing: one line each, beside its file in sql/ticketing."""
 
+from functools import partial
 from typing import Final
 
 from clickhouse.metrics.metric import Metric, Unit
@@ -15,19 +16,7 @@ _PLACE: Final = ("country", "region", "city")
 _DEVICE: Final = ("device_type", "os", "browser")
 _PAID: Final = ("payment_method", "promoted")
 _COUNT, _RATIO, _MONEY = Unit.COUNT, Unit.RATIO, Unit.MONEY
-
-
-def _metric(
-    short: str,
-    groups: tuple[str, ...],
-    unit: Unit,
-    sentence: str,
-    formula: str,
-    by: tuple[str, ...] = (),
-    days: int = 0,
-) -> Metric:
-    return Metric(short, TICKETING, groups, unit, sentence, formula, by, rolling_days=days)
-
+_metric = partial(Metric, TICKETING)
 
 METRICS: Final = (
     _metric(
@@ -178,7 +167,7 @@ METRICS: Final = (
         "Visitors of the seven days that end with a day.",
         "distinct visitors of 7 days",
         (*_PLACE, *_DEVICE),
-        days=7,
+        rolling_days=7,
     ),
     _metric(
         "monthly_visitors",
@@ -187,7 +176,7 @@ METRICS: Final = (
         "Visitors of the thirty days that end with a day.",
         "distinct visitors of 30 days",
         (*_PLACE, *_DEVICE),
-        days=30,
+        rolling_days=30,
     ),
     _metric("sessions", _AUDIENCE, _COUNT, "Visits in which that happened.", "distinct session_id", _DEVICE),
     _metric("page_views", _AUDIENCE, _COUNT, "Pages opened.", "page.viewed", (*_PLACE, *_DEVICE)),

@@ -1,8 +1,6 @@
 """The snippets that people copy: those of docs/http-ingestion.md run as they stand, the one for pages in a browser."""
 
-import asyncio
 import json
-import re
 import sys
 import threading
 from collections.abc import Iterator
@@ -16,34 +14,20 @@ from metadata.keys import Scope
 from streams.settings import Settings
 from tests.support.browser import browser
 from tests.support.posting import Poster, ids, new_key, poster, records
+from tests.support.snippets import blocks, run
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[3]
 DOCUMENT = (ROOT / "docs/http-ingestion.md").read_text()
 
 
-def blocks(language: str) -> list[str]:
-    """The blocks of the document in this language."""
-    return re.findall(rf"```{language}\n(.*?)```", DOCUMENT, re.DOTALL)
-
-
-async def run(posting: Poster, *command: str) -> str:
-    """Run a command that finds the web process as the document says; what it printed."""
-    env = {"MILLRACE_URL": posting.url, "MILLRACE_KEY": posting.key, "PATH": "/usr/bin:/bin"}
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(*command, env=env, stdout=pipe, stderr=pipe)
-    out, errors = await process.communicate()
-    assert process.returncode == 0, (out, errors)
-    return out.decode()
-
-
 async def test_the_document_works_as_it_stands(posting: Poster, ingest_settings: Settings) -> None:
-    shells, (python,) = blocks("sh"), blocks("python")
+    shells, (python,) = blocks(DOCUMENT, "sh"), blocks(DOCUMENT, "python")
     assert len(shells) == 3
     for shell in shells:
-        said = json.loads(await run(posting, "sh", "-ec", shell))
+        said = json.loads(await run(posting.url, posting.key, "sh", "-ec", shell))
         assert (said["accepted"] > 0, said["refused"]) == (True, 0)
-    assert await run(posting, sys.executable, "-c", python) == ""
+    assert await run(posting.url, posting.key, sys.executable, "-c", python) == ""
     found = await records(str(ingest_settings.kafka_bootstrap_servers))
     named = [f"curl-{n}" for n in (1, 2, "batch-1", "batch-2", "batch-3")]
     assert [each for each in ids(found) if each.startswith("curl")] == sorted(named)
@@ -52,9 +36,11 @@ async def test_the_document_works_as_it_stands(posting: Poster, ingest_settings:
 
 
 async def test_the_python_snippet_tells_what_is_refused(posting: Poster) -> None:
-    (python,) = blocks("python")
+    (python,) = blocks(DOCUMENT, "python")
     spoiled = python.replace('url="https://shop.example/e/winter-jazz"', "url=7")
-    assert (await run(posting, sys.executable, "-c", spoiled)).startswith("event 0 is refused: invalid data.url: ")
+    assert (await run(posting.url, posting.key, sys.executable, "-c", spoiled)).startswith(
+        "event 0 is refused: invalid data.url: "
+    )
 
 
 class Site(ThreadingHTTPServer):
@@ -99,7 +85,7 @@ def site() -> Iterator[Site]:
 @pytest.mark.slow
 async def test_pages_of_a_known_origin_tell_of_their_views(ingest_settings: Settings, tmp_path: Path) -> None:
     key = await new_key(ingest_settings, [Scope.PAGES_WRITE])
-    (tag,) = blocks("html")
+    (tag,) = blocks(DOCUMENT, "html")
     with site() as known, site() as stranger:
         settings = ingest_settings.model_copy(update={"ingest_cors_origins": f"https://a.example, {known.origin}"})
         async with poster(settings, key) as posting, browser(tmp_path / "profile") as page:
