@@ -60,11 +60,12 @@ def watch(worker: Worker, seconds: float) -> Seen:
 
 
 def small(settings: Settings, megabytes: int = 8, **more: object) -> Settings:
-    """A small buffer, so that an outage fills it; short waits."""
+    """A small buffer, so that an outage fills it; short waits; few inserts, which are most of what these tests cost."""
     return settings.model_copy(
         update={
             "buffer_bytes": megabytes << 20,
             "clickhouse_timeout_seconds": 5.0,
+            "batch_seconds": 2.0,
             "retry_longest_seconds": 1.0,
             **more,
         }

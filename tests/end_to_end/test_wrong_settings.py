@@ -107,7 +107,7 @@ CASES: dict[str, tuple[Callable[[Settings], Settings], tuple[str, ...]]] = {
 }
 
 
-QUICK = ("broker away", "wrong password", "partitions differ")
+QUICK = ("wrong password", "partitions differ")
 """Cases that go through a worker in `make test` too; the others only in `make test-faults`."""
 
 
