@@ -9,6 +9,7 @@ from aiokafka.errors import KafkaError
 from clickhouse_connect.driver.asyncclient import AsyncClient
 from redis.asyncio import Redis
 
+import streams.refresh  # noqa: F401  # a broker that is away costs no core
 from agents import places
 from agents.alert_topic import AlertTopic
 from agents.alerts import Alerts

@@ -4,7 +4,8 @@ import asyncio
 
 from aiokafka import AIOKafkaConsumer
 
-import streams.records  # noqa: F401  # what a producer writes must not stop these readers either
+import streams.records  # what a producer writes must not stop these readers either
+import streams.refresh  # noqa: F401  # a broker that is away costs no core
 
 
 async def stop(consumer: AIOKafkaConsumer) -> None:

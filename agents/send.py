@@ -10,6 +10,7 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
+import streams.refresh  # noqa: F401  # a broker that is away costs no core
 from streams.errors import ConfigurationError, SinkUnavailable
 from streams.topics import partition_of
 from streams.world.record import Record

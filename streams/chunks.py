@@ -20,6 +20,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 
+import streams.refresh  # noqa: F401  # a broker that is away costs no core
 from streams.batch import Chunk
 from streams.records import TolerantRecords
 

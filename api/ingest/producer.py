@@ -10,6 +10,7 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
+import streams.refresh  # noqa: F401  # a broker that is away costs no core
 from streams import http_metrics
 
 log = structlog.get_logger(__name__)

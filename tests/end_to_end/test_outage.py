@@ -55,7 +55,7 @@ def watch(worker: Worker, seconds: float) -> Seen:
     while time.monotonic() < until_then:
         assert worker.running
         seen.look(worker)
-        PAUSE.wait(0.2)
+        PAUSE.wait(1)
     return seen
 
 
