@@ -1,7 +1,7 @@
 """aiokafka asks for metadata again after a pause when nobody answered.
 
 Its producer asks as long as a leader is unknown, and where connections are refused each try fails at once: a broker
-that is away would cost most of a core and hundreds of lines of log a second. Importing this file is enough: it holds
+that is away would cost most of a core and thousands of lines of log a second. Importing this file is enough: it holds
 for every client of the process.
 """
 
