@@ -2,20 +2,17 @@
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
-import streams.refresh  # noqa: F401  # a broker that is away costs no core
+from streams import producer as connection
 from streams.errors import ConfigurationError, SinkUnavailable
 from streams.topics import partition_of
 from streams.world.record import Record
 
-BATCH_BYTES = 262_144
 LINGER_SECONDS = 0.05
 """How long a record waits for others at most."""
 PAUSE_SECONDS = 0.02
@@ -38,7 +35,7 @@ class Sender:
         `outage_seconds`: how long a batch is tried again while the broker is away.
         """
         self.servers = servers
-        self._outage_milliseconds = int(outage_seconds * 1000)
+        self._outage_seconds = outage_seconds
         self.topics = sorted(topics)
         self.idempotent = True
         """Whether the broker sorts out repeated requests; else an outage can append a record twice."""
@@ -70,36 +67,15 @@ class Sender:
         await self._producer.stop()
 
     async def _connected(self) -> Any:
-        """A started producer; a broker without idempotence refuses the first try."""
-        log = logging.getLogger("aiokafka")
-        level = log.level
-        for self.idempotent in (True, False):
-            producer = AIOKafkaProducer(
-                bootstrap_servers=self.servers,
-                acks="all",
-                enable_idempotence=self.idempotent,
-                max_batch_size=BATCH_BYTES,
-                request_timeout_ms=self._outage_milliseconds,
-            )
-            # A refusal is expected here and told by `idempotent`.
-            log.setLevel(logging.CRITICAL)
-            try:
-                await producer.start()
-            except KafkaConnectionError as error:
-                await producer.stop()
-                raise SinkUnavailable(
-                    f"no broker answers at {self.servers} ({error}). Start one with `millrace up`, or set "
-                    "KAFKA_BOOTSTRAP_SERVERS or --bootstrap."
-                ) from error
-            except KafkaError:
-                await producer.stop()
-                if not self.idempotent:
-                    raise
-            else:
-                return producer
-            finally:
-                log.setLevel(level)
-        raise AssertionError("unreachable")
+        """A started producer; `idempotent` tells of which kind."""
+        try:
+            producer, self.idempotent = await connection.connect(self.servers, self._outage_seconds)
+        except KafkaConnectionError as error:
+            raise SinkUnavailable(
+                f"no broker answers at {self.servers} ({error}). Start one with `millrace up`, or set "
+                "KAFKA_BOOTSTRAP_SERVERS or --bootstrap."
+            ) from error
+        return producer
 
     async def send(
         self,

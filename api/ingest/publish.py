@@ -15,9 +15,10 @@ from typing import Any
 import structlog
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 
-from api.ingest import producer as connection
 from api.ingest.hold import Budget
 from api.ingest.lot import Lot, Place
+from streams import http_metrics
+from streams import producer as connection
 from streams.backoff import Backoff
 from streams.topics import partition_of
 
@@ -194,6 +195,7 @@ class Publisher:
         while True:
             try:
                 self._producer, self.idempotent = await connection.connect(self._servers, self._ack_seconds)
+                http_metrics.PRODUCERS.inc()
             except (KafkaError, OSError) as error:
                 if not told:
                     told = True

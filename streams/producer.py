@@ -1,4 +1,4 @@
-"""The connection to Kafka under HTTP ingestion: made in the background, idempotent where the broker can."""
+"""A connection to the broker for whoever sends events: begun whole or not at all, and let go of within a time."""
 
 import asyncio
 import contextlib
@@ -6,14 +6,10 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
 import streams.refresh  # noqa: F401  # a broker that is away costs no core
-from streams import http_metrics
-
-log = structlog.get_logger(__name__)
 
 BATCH_BYTES = 262_144
 LEAST_TIMEOUT_SECONDS = 5.0
@@ -44,7 +40,6 @@ async def connect(servers: str, seconds: float) -> tuple[Any, bool]:
             if not idempotent:
                 raise
         else:
-            http_metrics.PRODUCERS.inc()
             return producer, idempotent
         finally:
             aiokafka_log.setLevel(level)
