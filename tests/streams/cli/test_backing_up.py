@@ -1,24 +1,22 @@
 """`millrace backup`, as a person calls it: taken, listed, checked, refused where it must be, and brought back."""
 
 import asyncio
-import json
 import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
 from clickhouse_connect.driver.client import Client
-from typer.testing import CliRunner, Result
 
 from clickhouse.backup import manifest
 from clickhouse.client import connect_sync
-from streams.cli import app, topics
+from streams.cli import topics
 from streams.errors import ConfigurationError
 from streams.settings import Settings
 from tests.support.aged import aged, put
+from tests.support.invoked import answer, call
 from tests.support.metadata import fresh_database
 from tests.support.tables import migrated
 from tests.support.waiting import until
@@ -65,17 +63,6 @@ def client(used: Settings) -> Iterator[Client]:
     put(made, used, aged(38, 1), "first")
     yield made
     made.close()
-
-
-def call(*words: str) -> Result:
-    return CliRunner().invoke(app, list(words), catch_exceptions=False)
-
-
-def answer(*words: str, code: int = 0) -> Any:
-    """What a command prints with --json."""
-    result = call(*words, "--json")
-    assert result.exit_code == code, result.output
-    return json.loads(result.stdout)
 
 
 def contents(client: Client, database: str) -> dict[str, int]:

@@ -4,17 +4,15 @@ import json
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from clickhouse_connect.driver.client import Client
-from typer.testing import CliRunner, Result
 
 from clickhouse.client import connect_sync
-from streams.cli import app
 from streams.errors import ConfigurationError
 from streams.settings import Settings
 from tests.support.aged import aged, count, day, put
+from tests.support.invoked import answer, call
 from tests.support.tables import migrated
 from tests.support.workers import environment
 
@@ -36,17 +34,6 @@ def client(stack_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyP
     yield client
     client.command(f"DROP DATABASE {settings.clickhouse_database} SYNC")
     client.close()
-
-
-def call(*words: str) -> Result:
-    return CliRunner().invoke(app, list(words), catch_exceptions=False)
-
-
-def answer(*words: str, code: int = 0) -> Any:
-    """What a command prints with --json."""
-    result = call(*words, "--json")
-    assert result.exit_code == code, result.output
-    return json.loads(result.stdout)
 
 
 def test_from_a_policy_to_an_archive_and_back(client: Client) -> None:
