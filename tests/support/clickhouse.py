@@ -13,6 +13,7 @@ import urllib3
 from clickhouse_connect.driver.client import Client
 
 from deploy.local.clickhouse import launch
+from tests.support.renames import Renames
 
 PASSWORD = "correct horse"
 
@@ -68,12 +69,20 @@ class Address:
 class Server:
     """One server process over a folder."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, renames: Renames | None = None) -> None:
+        """`renames` watches it, if given."""
         environment = {**os.environ, launch.PASSWORD_VARIABLE: PASSWORD}
         command = [*launch.command(folder), *options]
         self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+            command if renames is None else renames.argv(command),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+            pass_fds=() if renames is None else renames.hold,
         )
+        if renames is not None:
+            renames.begin(self.process.pid)
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
