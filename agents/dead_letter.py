@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from agents.judge import DeadLetter
+from agents.kill_point import Step, step
 from streams import metrics
 from streams.backoff import Backoff, patiently
 from streams.errors import SinkUnavailable
@@ -31,7 +32,8 @@ class DeadLetterTopic:
     async def send(self, letters: Sequence[DeadLetter], intent: Intent) -> None:
         """Send all letters of a batch. Waits out a broker that is away."""
         if letters:
-            await patiently(lambda: self._send(letters, intent), Backoff(*self._backoff), _held)
+            with step(Step.LETTERS):
+                await patiently(lambda: self._send(letters, intent), Backoff(*self._backoff), _held)
             for letter in letters:
                 metrics.DEAD_LETTERS.labels(letter.reason).inc()
 

@@ -18,7 +18,7 @@ import structlog
 
 from agents.batch import Batch
 from agents.dead_letter import DeadLetterTopic
-from agents.kill_point import point
+from agents.kill_point import Step, insert_of, step
 from agents.outage import Outages
 from agents.render import DEAD_LETTERS, Content, dead_letter_rows
 from agents.rows import body
@@ -99,16 +99,19 @@ class Delivery:
         `second`: somebody may have delivered it before, in whole or in part. The dead-letter topic and the line of
         a batch without rows are written last, so that the next intent finds everything acknowledged (step 4).
         """
-        point("deliver", "before")
         content = batch.content.only(intent.missing) if intent.missing is not None else batch.content
-        outcome = await self._insert_all(intent, offset, content, second)
-        if not outcome.is_done:
-            return outcome
-        await self.store.dead_letters.send(content.dead, intent)
-        if intent.is_empty:
-            await self.store.witness.write_line(self.shard, intent, offset)
-        point("deliver", "after")
+        with step(Step.DELIVER):
+            outcome = await self._insert_all(intent, offset, content, second)
+            if outcome.is_done:
+                await self.store.dead_letters.send(content.dead, intent)
+                if intent.is_empty:
+                    await self.testify(intent, offset)
         return outcome
+
+    async def testify(self, intent: Intent, offset: int) -> None:
+        """Write the witness's line of a record without rows. Raises SinkUnavailable."""
+        with step(Step.LINE):
+            await self.store.witness.write_line(self.shard, intent, offset)
 
     async def is_aged(self, intent: Intent) -> bool:
         """True if ClickHouse would refuse the record's rows by now."""
@@ -138,15 +141,14 @@ class Delivery:
         backoff = self.limits.backoff()
         while True:
             try:
-                point(f"insert-{table}", "before")
-                with metrics.INSERT_SECONDS.labels(table).time():
+                with step(insert_of(table)), metrics.INSERT_SECONDS.labels(table).time():
                     written = await self._write(table, intent, offset, content)
                 self.held = False
                 self._outages.over("insert taken", table, shard=self.shard, table=table, seq=intent.seq)
-                point(f"insert-{table}", "after")
                 if not unknown and written >= wanted:
                     return True
-                return await self._holds(table, intent, wanted)
+                with step(Step.COUNT):
+                    return await self._holds(table, intent, wanted)
             except SinkUnavailable as error:
                 unknown = self.held = True
                 metrics.HELD.labels("clickhouse").inc()

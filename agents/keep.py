@@ -4,6 +4,7 @@ from collections.abc import Collection
 from decimal import Decimal
 from itertools import islice
 
+from agents.kill_point import Step, step
 from clickhouse.realtime import RealtimeTable, WindowRow
 from streams import metrics
 from tables.closing import Closed, Closing, flat
@@ -88,7 +89,8 @@ class Keeper:
 
     async def _write(self, rows: list[WindowRow]) -> None:
         if rows:
-            await self._table.write(rows)
+            with step(Step.KEEP):
+                await self._table.write(rows)
             metrics.WINDOWS_KEPT.inc(len(rows))
 
     def _window(self, closed: Closed, watermark: int) -> WindowRow:

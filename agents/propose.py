@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from agents.kill_point import point
+from agents.kill_point import Step, step
 from agents.log import IntentLog
 from streams.backoff import Backoff
 from streams.errors import IntentConflict, InvariantBroken, LogCut
@@ -63,10 +63,10 @@ class Proposer:
         value = intent.encode()
         backoff = Backoff(*self._retry)
         while True:
-            point("intent", "before")
-            offset = await self.intents.append(value)
-            point("intent", "after")
-            in_place = await self._read_on(value, offset)
+            with step(Step.INTENT):
+                offset = await self.intents.append(value)
+            with step(Step.INTENT_READ):
+                in_place = await self._read_on(value, offset)
             if self.last.nonce == intent.nonce:
                 self.recent.appendleft(intent)
                 return self.chain.offset

@@ -6,6 +6,7 @@ from typing import Literal
 import structlog
 
 from agents.deliver import Store
+from agents.kill_point import Step, step
 from agents.log import IntentLog
 from agents.repair.behind import Passed, check_held
 from agents.repair.ends import kept
@@ -48,23 +49,26 @@ async def read_chain(
 
     Raises LogCut, WitnessBehind, SourceCut, ConfigurationError, UnknownIntentFormat, SinkUnavailable.
     """
-    seen = await store.witness.highest(shard)
-    begin, end = await intents_log.bounds()
-    if seen is None:
-        chain = Chain()
-        intents_log.seek(begin)
-    else:
-        anchored = await _anchor(shard, seen, intents_log, begin, end)
-        if anchored is None:
-            anchored = await _after_cut(shard, seen, intents_log, source, store.rows, beginning, begin, end)
-        chain = anchored
-    passed = Passed(chain.last)
-    async for offset, value in intents_log.read_to(end):
-        if (record := chain.take(offset, value)) is not None:
-            passed.take(record)
+    with step(Step.WITNESS):
+        seen = await store.witness.highest(shard)
+    with step(Step.CHAIN):
+        begin, end = await intents_log.bounds()
+        if seen is None:
+            chain = Chain()
+            intents_log.seek(begin)
+        else:
+            anchored = await _anchor(shard, seen, intents_log, begin, end)
+            if anchored is None:
+                anchored = await _after_cut(shard, seen, intents_log, source, store.rows, beginning, begin, end)
+            chain = anchored
+        passed = Passed(chain.last)
+        async for offset, value in intents_log.read_to(end):
+            if (record := chain.take(offset, value)) is not None:
+                passed.take(record)
     if chain.last is not None:
         _check_stores(shard, chain.last, beginning)
-    await check_held(shard, passed.delivered, store.witness)
+    with step(Step.HELD):
+        await check_held(shard, passed.delivered, store.witness)
     if chain.last is None:
         if begin > 0 and seen is None:
             raise LogCut(
@@ -145,7 +149,8 @@ async def begin_chain(
     at = {topic: begin if beginning.reset == "earliest" else end for topic, (begin, end) in bounds.items()}
     record = first_record({topic: (offset, offset) for topic, offset in at.items()}, after, beginning)
     while chain.last is None:
-        offset = await intents_log.append(record.encode())
+        with step(Step.BEGIN):
+            offset = await intents_log.append(record.encode())
         end = offset + 1 if offset is not None else (await intents_log.bounds())[1]
         async for position, value in intents_log.read_to(end):
             chain.take(position, value)

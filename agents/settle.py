@@ -7,6 +7,7 @@ import structlog
 
 from agents.batch import Batch, Offsets
 from agents.deliver import Delivery, Outcome
+from agents.kill_point import Step, step
 from agents.propose import Proposer
 from agents.render import DEAD_LETTERS, missing_runs
 from agents.rows import body
@@ -56,8 +57,13 @@ class Settler:
             intent, offset, batch = following
             second = False
         if views_may_lack:
-            await self._store.repairs.run(self._shard)
+            await self.complete_views()
         return batch
+
+    async def complete_views(self) -> None:
+        """Add what the views of superseded batches lack, also of a former owner's. Raises SinkUnavailable."""
+        with step(Step.VIEWS):
+            await self._store.repairs.run(self._shard)
 
     async def _must_wait(self, intent: Intent, batch: Batch) -> bool:
         """A second delivery under the record's token is not possible: aged, or another version's rows (R11)."""
@@ -73,10 +79,13 @@ class Settler:
         await self._check_views(intent, outcome.refused)
         metrics.SETTLED.inc()
         log.warning("a batch is left to age and counted", shard=self._shard, seq=intent.seq, chain=intent.chain)
-        await self._wait_out(intent)
-        missing = await self._missing(intent, batch)
+        with step(Step.AGE_OUT):
+            await self._wait_out(intent)
+        with step(Step.MISSING):
+            missing = await self._missing(intent, batch)
         for table, error in outcome.refused.items():
-            bad = await self._refused(table, intent, batch, missing.get(table, {}), error)
+            with step(Step.REFUSED):
+                bad = await self._refused(table, intent, batch, missing.get(table, {}), error)
             batch = batch.refuse(bad, Reject.REFUSED, str(error))
             missing = _moved(missing, bad)
         if lost := await self._unreadable(intent, batch):
@@ -84,9 +93,10 @@ class Settler:
                 lost, Reject.INVALID, f"version {self._delivery.version} cannot read what was accepted"
             )
             missing = _moved(missing, lost)
-        for table in batch.content.tables:
-            await self._store.repairs.enter(self._shard, intent, table)
-        await self._store.witness.replica.catch_up()
+        with step(Step.LEDGER):
+            for table in batch.content.tables:
+                await self._store.repairs.enter(self._shard, intent, table)
+            await self._store.witness.replica.catch_up()
         if not missing:
             return None
         rest = batch.content.only(missing)
@@ -102,7 +112,8 @@ class Settler:
         )
         metrics.SUPERSEDED.inc()
         log.warning("a batch is superseded", shard=self._shard, seq=intent.seq, by=again.seq, rows=again.rows)
-        offset = await self._proposer.propose(again)
+        with step(Step.SUPERSEDE):
+            offset = await self._proposer.propose(again)
         return again, offset, batch
 
     async def _wait_out(self, intent: Intent) -> None:

@@ -19,6 +19,7 @@ from agents.deliver import Delivery, Limits, Store
 from agents.flow import Flow, Intake
 from agents.gate import Gate
 from agents.judge import Policy, follow, judge
+from agents.kill_point import Step, step
 from agents.log import IntentLog
 from agents.outage import Outages
 from agents.propose import Proposer
@@ -241,19 +242,23 @@ class Shard:
         self._enter(State.RECOVERING)
         metrics.RECOVERIES.inc()
         around = self._around
-        await self._intents.open()
+        with step(Step.OPEN):
+            await self._intents.open()
         chain = await read_chain(self.number, self._intents, self._source, self._store, around.beginning, around.topics)
         self.proposer.chain = chain
-        bounds = await self._source.bounds()
+        with step(Step.BOUNDS):
+            bounds = await self._source.bounds()
         check_starts(self.number, chain, bounds)
         last = self.proposer.last
-        await self._store.witness.replica.catch_up()
         seen = around.memory.events // around.sizes.partitions
-        await remember(self.number, last.starts, around.memory, self._store, around.memory_seconds, seen)
-        await self.windows.recover(last)
+        with step(Step.MEMORY):
+            await self._store.witness.replica.catch_up()
+            await remember(self.number, last.starts, around.memory, self._store, around.memory_seconds, seen)
+        with step(Step.WINDOWS):
+            await self.windows.recover(last)
         if last.is_empty:
-            await self._store.repairs.run(self.number)
-            await self._store.witness.write_line(self.number, last, chain.offset)
+            await self._settler.complete_views()
+            await self._delivery.testify(last, chain.offset)
         else:
             await self._deliver_again(last, chain.offset)
         self._new_topics = {topic: bounds[topic][0] for topic in around.topics - last.ranges.keys()}
@@ -264,15 +269,18 @@ class Shard:
         self.settled = self.proposer.last.seq
         self._accepting = self.is_recovered = True
         self._intake.open()
-        await around.flow.reposition(self.number, self.buffer.expected)
+        with step(Step.SEEK):
+            await around.flow.reposition(self.number, self.buffer.expected)
 
     async def _deliver_again(self, last: Intent, offset: int) -> None:
         """R11: the record decides what its rows are."""
         around = self._around
-        chunks = await self._source.read(last.ranges)
+        with step(Step.AGAIN_READ):
+            chunks = await self._source.read(last.ranges)
         decoded = {topic: [decode(chunk, around.sizes.event_bytes)] for topic, chunk in chunks.items()}
         batch = Batch.of(last.ranges, decoded, follow(decoded, last), around.render, last.rate, last.ingested_at)
-        batch = await self._settler.finish(last, offset, batch, second=True)
+        with step(Step.AGAIN):
+            batch = await self._settler.finish(last, offset, batch, second=True)
         self._count(batch, last)
         for part in batch.judged.accepted:
             around.memory.enter(part.topic, self.number, part.offsets, part.events, last.ingested_at / 1000)
@@ -351,7 +359,9 @@ class Shard:
     async def _stream(self) -> None:
         self._enter(State.RUNNING)
         while True:
-            if await self._due():
+            with step(Step.FILL):
+                is_due = await self._due()
+            if is_due:
                 self._enter(State.RUNNING)
                 await self._send(self.buffer.take(self._around.sizes.rows, self._around.sizes.bytes))
             elif self._leaving and self.proposer.last.is_empty and self._around.gate.reason is None:
@@ -367,7 +377,8 @@ class Shard:
         self._in_flight = {decoded.chunk.topic for decoded in chunks}
         self._first_at = time.monotonic()
         with metrics.timed("judge"):
-            at = await self._store.clock.now()
+            with step(Step.CLOCK):
+                at = await self._store.clock.now()
             draft = around.memory.draft()
             judged = judge(by_topic(chunks), around.policy, at, draft)
         starts = self._new_topics | self.proposer.last.ends
@@ -401,7 +412,8 @@ class Shard:
     async def _count_again(self, batch: Batch, record: Intent) -> None:
         """ClickHouse refused rows that the windows have counted: they begin anew, as after a restart."""
         self.is_recovered = False
-        await self.windows.recover(self.proposer.last)
+        with step(Step.RECOUNT):
+            await self.windows.recover(self.proposer.last)
         self._count(batch, record)
         self.is_recovered = True
 
@@ -422,7 +434,8 @@ class Shard:
         self.dead.update(str(letter.reason) for letter in batch.content.dead)
         self._intake.drained(self.buffer.size)
         self._align()
-        await around.flow.commit(self.number, self.proposer.last.ends)
+        with step(Step.COMMIT):
+            await around.flow.commit(self.number, self.proposer.last.ends)
         self._check_share(batch)
 
     def _count(self, batch: Batch, record: Intent) -> None:
@@ -467,9 +480,10 @@ class Shard:
 
     async def _close(self) -> None:
         """5 close: an empty intent, so that nothing is left to deliver again; a closed shard repeats it daily (R5)."""
-        intent = self.proposer.closing(self.windows.watermark.value)
-        offset = await self.proposer.propose(intent)
-        await self._store.witness.write_line(self.number, intent, offset)
+        with step(Step.CLOSE):
+            intent = self.proposer.closing(self.windows.watermark.value)
+            offset = await self.proposer.propose(intent)
+            await self._delivery.testify(intent, offset)
         self.settled = intent.seq
         self._moved_at = time.monotonic()
         self._enter(State.CLOSED)

@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 
 from agents.judge import Accepted
 from agents.keep import Keeper
+from agents.kill_point import Step, step
 from agents.recount import Recount
 from clickhouse.partials import Partials
 from clickhouse.realtime import RealtimeTable
@@ -132,7 +133,8 @@ class ShardWindows:
         if self._publisher is None:
             return
         try:
-            told = await self._publisher.publish(seq, status(), changed, gone)
+            with step(Step.PUBLISH):
+                told = await self._publisher.publish(seq, status(), changed, gone)
         except (RedisError, OSError) as error:
             metrics.PUBLISH_FAILURES.inc()
             if not self._away:

@@ -60,10 +60,10 @@ class Worker(faust.Worker):
     def execute_from_commandline(self) -> None:
         """Check, then run; exit code 1 if a check fails."""
         try:
+            arm(settings.worker_kill_at)
             asyncio.run(preflight(settings, topics))
         except MillraceError as error:
             refuse(error)
-        arm(settings.worker_kill_at)
         settings.millrace_home.mkdir(parents=True, exist_ok=True)
         arrow.without_pandas()
         # A batch is some 100,000 objects that live for a second: collecting the young ones each 700 only costs.

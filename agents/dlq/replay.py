@@ -26,7 +26,7 @@ from aiokafka.errors import (
 )
 
 from agents.dlq.edit import Outgoing
-from agents.kill_point import point
+from agents.kill_point import Step, point
 from clickhouse.dead_letters import DeadLetters
 from streams.intent import nonce
 from streams.letter import Action, Filter, Letter, LetterId, State
@@ -160,7 +160,7 @@ class Replayer:
     async def _claim(self, batch: Sequence[Outgoing]) -> list[Outgoing]:
         """1: two commands that are at the same letters see each other, for each writes before it reads."""
         await self._letters.write([self._line(out, "begun") for out in batch])
-        point("replay", "before")
+        point(Step.REPLAY, "before")
         seen = await self._letters.actions([out.letter.id for out in batch])
         ours: list[Outgoing] = []
         theirs: list[Outgoing] = []
@@ -179,7 +179,7 @@ class Replayer:
         await asyncio.gather(
             *(answer for _, answer in sent if isinstance(answer, asyncio.Future)), return_exceptions=True
         )
-        point("replay", "after")
+        point(Step.REPLAY, "after")
         lines = [line for out, answer in sent if (line := self._outcome(out, answer)) is not None]
         if lines:
             await self._letters.write(lines)

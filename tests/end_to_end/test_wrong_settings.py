@@ -146,6 +146,13 @@ def test_a_value_that_is_no_number(embedded: Settings, tmp_path: Path) -> None:
     assert "KAFKA_PARTITIONS='two'" in message
 
 
+@pytest.mark.faults
+def test_a_kill_point_that_there_is_not(embedded: Settings, tmp_path: Path) -> None:
+    message = refusal(embedded, tmp_path / "empty", WORKER_KILL_AT="close")
+    for words in ("WORKER_KILL_AT=close", "STEP:before", "insert-events_raw"):
+        assert words in message
+
+
 def test_a_port_that_somebody_has(embedded: Settings, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

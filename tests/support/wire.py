@@ -20,11 +20,11 @@ def event(name: str, number: int, *, ago: float = 0.0, **data: Any) -> tuple[str
     return spec.topic, msgspec.json.encode(made)
 
 
-def mixed(count: int, first: int = 0, partitions: int = 2) -> list[tuple[str, int, bytes | None]]:
-    """(topic, partition, value) of `count` valid events over all types but the sampled one."""
+def mixed(count: int, first: int = 0, partitions: int = 2, ago: float = 0.0) -> list[tuple[str, int, bytes | None]]:
+    """(topic, partition, value) of `count` valid events over all types but the sampled one; `ago` is in seconds."""
     names = [name for name in registry.events if name != "driver.location.updated"]
     records: list[tuple[str, int, bytes | None]] = []
     for number in range(first, first + count):
-        topic, value = event(names[number % len(names)], number)
+        topic, value = event(names[number % len(names)], number, ago=ago)
         records.append((topic, number % partitions, value))
     return records
