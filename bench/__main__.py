@@ -11,6 +11,7 @@ BENCHMARKS = {
     "dashboard": "how far the numbers in a browser are behind the broker",
     "memory": "whether the memory of a worker stays flat over half an hour",
     "recovery": "counting a shard's open windows again after a crash",
+    "backup": "what a backup takes, and how long until all is back once ClickHouse is lost: RPO and RTO",
     "volume": "20 million events: JSON against bytes on disk, parts made, and how fast they came in",
     "http": "events posted over HTTP, one and 500 a request, beside the product's own producer",
     "query": "how long the questions of people take over a store that `volume` has kept",

@@ -3,8 +3,6 @@
 import asyncio
 import json
 import os
-import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +18,7 @@ from streams.settings import Settings
 from streams.world.truth import expected
 from tests.end_to_end.conftest import prepared
 from tests.support.found import assert_exact, moved_on, wait_for
+from tests.support.lost import lose
 from tests.support.producers import sending
 from tests.support.waiting import until
 from tests.support.workers import Crew, environment
@@ -27,15 +26,6 @@ from tests.support.workers import Crew, environment
 pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.timeout(300)]
 
 RATE = 400
-
-
-def lose(server: Part, folder: Path) -> None:
-    """Kill the server and take all its data; it comes up again as a new one."""
-    before = server.restarts
-    os.kill(server.pid, signal.SIGKILL)
-    (folder / "clickhouse").rename(folder / "lost")
-    shutil.rmtree(folder / "lost")
-    until("a new server answers", lambda: server.restarts > before, 60)
 
 
 async def differing(settings: Settings) -> list[str]:
@@ -73,7 +63,7 @@ def lost_and_found(settings: Settings, server: Part, folder: Path, workers: Crew
         taken = call(settings, "create", "--only", "clickhouse")
         stood = moved_on(settings)
         until("many batches more", lambda: moved_on(settings) > stood + 10 * RATE, 60)
-        lose(server, folder)
+        lose(server, folder / "clickhouse")
         assert workers.stop() == [0]
         back = call(settings, "restore", "--yes", "--workers-gone")
         assert back["id"] == taken["id"]
