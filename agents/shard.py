@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -27,12 +27,13 @@ from agents.recover import Beginning, check_starts, read_chain
 from agents.remember import remember
 from agents.render import Render
 from agents.settle import Settler
+from agents.share import DeadShare
 from agents.source import Source
 from agents.windows import Realtime
 from streams import metrics
 from streams.backoff import Backoff, was_asked_to_end
 from streams.batch import Chunk, Decoded
-from streams.errors import IntentConflict, MillraceError, SinkUnavailable, TooManyRejected
+from streams.errors import IntentConflict, MillraceError, SinkUnavailable
 from streams.intent import Intent
 
 log = structlog.get_logger(__name__)
@@ -144,7 +145,7 @@ class Shard:
         self._moved_at = time.monotonic()
         self._audited: dict[str, int] = {}
         self._new_topics: dict[str, int] = {}
-        self._shares: deque[tuple[int, int]] = deque()
+        self._dead_share = DeadShare(number, around.sizes.dead_share, around.sizes.dead_records)
         self._task: asyncio.Task[None] | None = None
         self._outages = Outages()
 
@@ -436,7 +437,7 @@ class Shard:
         self._align()
         with step(Step.COMMIT):
             await around.flow.commit(self.number, self.proposer.last.ends)
-        self._check_share(batch)
+        self._dead_share.check(batch.judged.records, len(batch.content.dead))
 
     def _count(self, batch: Batch, record: Intent) -> None:
         """Let the windows take the whole accepted set of the range, once (R12)."""
@@ -463,20 +464,6 @@ class Shard:
     def is_settled(self) -> bool:
         """Whether all is counted: the next record takes the watermark of its own time."""
         return self._judged_by is None
-
-    def _check_share(self, batch: Batch) -> None:
-        """A share of dead letters above the limit means that something upstream, or this version, is wrong."""
-        sizes = self._around.sizes
-        self._shares.append((batch.judged.records, len(batch.content.dead)))
-        while sum(n for n, _ in self._shares) - self._shares[0][0] >= sizes.dead_records:
-            self._shares.popleft()
-        records, dead = sum(n for n, _ in self._shares), sum(n for _, n in self._shares)
-        if records >= sizes.dead_records and dead > sizes.dead_share * records:
-            raise TooManyRejected(
-                f"shard {self.number}: {dead} of the last {records} records became dead letters, more than "
-                f"DEAD_LETTER_LIMIT={sizes.dead_share}. Look at `millrace dlq list`, mend the producer or raise the "
-                "limit, then restart the worker: nothing is lost meanwhile"
-            )
 
     async def _close(self) -> None:
         """5 close: an empty intent, so that nothing is left to deliver again; a closed shard repeats it daily (R5)."""
