@@ -1,4 +1,4 @@
-"""The exact path of a funnel whose steps have an order: a fold over one person's events, written as SQL.
+"""The exact path of a strict funnel, or of one with repeated steps: a fold over one person's events, written as SQL.
 
 Events of one moment have no order of their own. So the fold goes from moment to moment, and knows of each only how many
 events of each class it had: a person goes from step k to step m in it if it has as many of each class as the steps
@@ -11,6 +11,7 @@ shortest time in which it was reached. What a moment brings is reckoned when the
 expressions read the state alone; `LAST` comes after every journey.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,17 +33,24 @@ class Fold:
     """The state before the first event."""
     next: str
     """The state after an event `e`, from the state `s` before it."""
-    took: tuple[int, ...]
-    """Where the state has the time of each step."""
+    reached: tuple[str, ...]
+    """Of each step whether it was reached, told by the last `state`."""
+    took: tuple[str, ...]
+    """Of each step the time, told by the last `state`, where times are kept."""
 
 
-def build(begin: list[int], following: list[str], took: int) -> Fold:
-    """The fold of a state whose fields are these; the last ones, from field `took` on, are the times of the steps."""
+def build(begin: list[int], following: list[str], took: int = 0, reached: Sequence[str] = ()) -> Fold:
+    """The fold of a state whose fields are these; the last ones, from field `took` on, are the times of the steps.
+
+    Without times, `reached` says what else tells that a step was reached.
+    """
     kind = f"'Tuple({', '.join(['Int64'] * len(begin))})'"
+    times = tuple(f"state.{field}" for field in range(took, len(begin) + 1)) if took else ()
     return Fold(
-        f"CAST(({', '.join(map(str, begin))}), {kind})",
-        f"CAST(({', '.join(following)}), {kind})",
-        tuple(range(took, len(begin) + 1)),
+        f"CAST(tuple({', '.join(map(str, begin))}), {kind})",
+        f"CAST(tuple({', '.join(following)}), {kind})",
+        tuple(reached) or tuple(f"{time} < {NEVER}" for time in times),
+        times,
     )
 
 

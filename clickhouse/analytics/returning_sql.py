@@ -19,7 +19,7 @@ def retention(asked: Retention) -> tuple[str, _Values]:
     common = asked.asked
     steps = tuple(dict.fromkeys((common.start, asked.back)))
     since = common.span.begin if asked.is_recurring else FIRST
-    events, values = _events(common, steps, since)
+    read, values = _read(common, steps, since)
     begin_ms, is_start = _begin_ms(common), _is_start(common)
     sql = fill(
         "retention",
@@ -28,7 +28,7 @@ def retention(asked: Retention) -> tuple[str, _Values]:
         offsets=_offsets(common.periods, len(steps) == 1, asked.is_rolling),
         is_start=is_start,
         is_back=f"step = {len(steps)} AND ms >= {begin_ms}",
-        events=events,
+        **read,
     )
     return sql, values
 
@@ -40,7 +40,7 @@ def cohorts(asked: Cohorts) -> tuple[str, _Values]:
     # What is started with may be counted too, and then the two may be one event.
     amount = f"toDecimal64(ifNull({asked.sum}, {_NO_AMOUNT}), 4)" if asked.sum else _NO_AMOUNT
     currency = "toString(ifNull(currency, ''))" if asked.sum else "''"
-    events, values = _events(common, steps, FIRST, amount, currency)
+    read, values = _read(common, steps, FIRST, amount, currency)
     sql = fill(
         "cohorts",
         value=_value(common),
@@ -48,7 +48,7 @@ def cohorts(asked: Cohorts) -> tuple[str, _Values]:
         is_done=f"step = {len(steps)} AND ms >= {_begin_ms(common)}",
         begin_ms=f"{_begin_ms(common)}",
         periods=f"{common.periods}",
-        events=events,
+        **read,
     )
     return sql, values
 
@@ -93,9 +93,10 @@ def _value(common: Returning) -> str:
     return f"argMinIf(split, (ms, split), {_is_start(common)} AND ms >= {_begin_ms(common)})" if common.by else "''"
 
 
-def _events(
+def _read(
     common: Returning, steps: Sequence[Step], since: datetime, amount: str = _NO_AMOUNT, currency: str = "''"
-) -> tuple[str, _Values]:
+) -> tuple[dict[str, str], _Values]:
+    """What is read of which events, as expressions, and the parameters."""
     span = common.span
     condition, values = journey.rows(span, since, common.until)
     number, is_step = step.numbered(span.domain, steps, (), values)
@@ -108,7 +109,5 @@ def _events(
         split=step.value_of(span.domain, common.by) if common.by else "''",
         amount=amount,
         currency=currency,
-        table=span.domain.raw_table,
-        condition=f"{condition} AND {is_step}",
     )
-    return events, values
+    return {"events": events, "table": span.domain.raw_table, "condition": f"{condition} AND {is_step}"}, values

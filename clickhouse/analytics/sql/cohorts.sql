@@ -23,12 +23,14 @@ FROM
             )) AS event
         FROM
         (
+            $events
             SELECT
                 person,
                 $value AS value,
                 minIf((ms, period), $is_start) AS began,
-                groupArrayIf((period, ms, amount, currency), $is_done) AS done
-            FROM ($events)
+                groupArrayIf((period, ms, amount_of, currency_of), $is_done) AS done
+            FROM $table
+            WHERE $condition
             GROUP BY person
             HAVING countIf($is_start) > 0 AND began.1 >= $begin_ms
         )

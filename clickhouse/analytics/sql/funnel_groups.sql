@@ -4,3 +4,4 @@ FROM ($people)
 GROUP BY value
 ORDER BY people_1 DESC, value
 LIMIT {most:UInt32}
+$settings

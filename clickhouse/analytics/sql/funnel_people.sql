@@ -4,3 +4,4 @@ FROM ($people)
 WHERE $at AND person > {after:String}
 ORDER BY person
 LIMIT {most:UInt32}
+$settings

@@ -12,18 +12,15 @@ FROM
             SELECT journey, arrayFirstIndex(e -> $is_first, journey) AS place
             FROM
             (
+                WITH
+                    $person AS person,
+                    toUnixTimestamp64Milli(occurred_at) AS ms,
+                    toUInt8($rank) AS rank,
+                    toString(event_type) AS type,
+                    toUInt8($is_anchor) AS is_anchor
                 SELECT arraySort(groupArray((ms, rank, type, is_anchor))) AS journey
-                FROM
-                (
-                    SELECT
-                        $person AS person,
-                        toUnixTimestamp64Milli(occurred_at) AS ms,
-                        toUInt8($rank) AS rank,
-                        toString(event_type) AS type,
-                        toUInt8($is_anchor) AS is_anchor
-                    FROM $table
-                    WHERE $condition
-                )
+                FROM $table
+                WHERE $condition
                 GROUP BY person
                 HAVING countIf(is_anchor = 1 AND $in_time) > 0
             )

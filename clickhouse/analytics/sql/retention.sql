@@ -9,8 +9,10 @@ FROM
         SELECT value, backs, arrayJoin(cohorts) AS cohort
         FROM
         (
-            SELECT $value AS value, $cohorts AS cohorts, groupArrayIf((period, ms), $is_back) AS backs
-            FROM ($events)
+            $events
+            SELECT person, $value AS value, $cohorts AS cohorts, groupArrayIf((period, ms), $is_back) AS backs
+            FROM $table
+            WHERE $condition
             GROUP BY person
             HAVING countIf($is_start) > 0
         )

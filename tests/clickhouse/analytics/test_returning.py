@@ -172,7 +172,7 @@ async def test_they_say_what_plain_python_says(
 
 
 @pytest.mark.faults
-@drawn(300)
+@drawn(80)
 @given(journeys=drawn_journeys, data=st.data())
 async def test_and_so_on_many_journeys(
     journeys: list[list[Drawn]], data: st.DataObject, journey_store: Client, journey_reader: AsyncClient
