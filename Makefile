@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-SIZE ?= small
+SIZE ?=
 
 .PHONY: help up test test-faults check bench docs tools lock clean
 
@@ -28,7 +28,7 @@ test: $(VENV)/.dev tools ## run all tests on real parts but the long ones of tes
 
 test-faults: $(VENV)/.dev tools ## kill, pause and cut off parts by seed and hold every row to the log; SIZE=ci|small|medium|long|full
 	@$(if $(filter full,$(SIZE)),$(BIN)/pytest -m faults)
-	@$(BIN)/python -m tests.faults --size $(SIZE) $(ARGS)
+	@$(BIN)/python -m tests.faults --size $(or $(SIZE),small) $(ARGS)
 
 check: $(VENV)/.dev ## format, lint, types, architecture and documents; no parts are started
 	@$(BIN)/ruff format --check --quiet . || { echo "run: $(BIN)/ruff format ." >&2; exit 1; }
@@ -36,8 +36,8 @@ check: $(VENV)/.dev ## format, lint, types, architecture and documents; no parts
 	@$(BIN)/mypy --strict
 	@$(BIN)/pytest -q -r fE tests/test_architecture.py tests/test_docs.py
 
-bench: $(VENV)/.dev tools ## measure; ARGS name the benchmark and its options
-	@$(BIN)/python -m bench $(ARGS)
+bench: $(VENV)/.dev tools ## measure the whole job beside its peers; SIZE=small|full, or ARGS name another benchmark and its options
+	@$(BIN)/python -m bench $(or $(ARGS),peers --size $(or $(SIZE),full))
 
 docs: $(VENV)/.run ## write the generated documents again
 	@$(BIN)/millrace docs

@@ -16,6 +16,11 @@ from tables.wire import Key
 
 PORTION = 500
 """Lines that are built before everything else has its turn."""
+UNKEPT_SECONDS = 60
+"""Windows that batches of the last minute have changed may not have been kept before the former owner went.
+
+While a shard has no watermark, and in a backlog, these lie hours before those that are still open.
+"""
 HAS_ROWS = -1
 T = TypeVar("T")
 
@@ -27,13 +32,15 @@ class Recount:
         self._last = last
         self._panes = panes
         self._partials = partials
-        self._newest: dict[str, int] = {}
+        self._marks: dict[str, int] = {}
         self._empty: dict[str, int] = {}
         """From which second on a raw table has no row of the shard; HAS_ROWS if it has, as far as was asked."""
 
     async def windows(self, slices: Slices) -> None:
         """Put the panes that are still needed into memory. Raises SinkUnavailable."""
         since = max(0, await self._at(slices) - slices.keep - slices.pane)
+        # What is in memory is written again: of no window only the end.
+        since -= since % max(window.size for window in slices.windows)
         if await self._is_empty(slices.over.domain.raw_table, since):
             return
         rows = await self._partials.rows(rebuild.statement(slices), self._bounds(since).parameters())
@@ -84,13 +91,17 @@ class Recount:
         return self._empty[table] != HAS_ROWS
 
     async def _at(self, slices: Slices) -> int:
-        """The watermark in seconds; before there is one, the time of the newest row."""
-        if self._last.watermark:
-            return self._last.watermark // 1000
+        """The time, in seconds, down to which all that was late or closed is written.
+
+        That is the watermark, or, before there is one, the time of the newest row; no later than what may be unkept.
+        """
         table = slices.over.domain.raw_table
-        if table not in self._newest:
-            self._newest[table] = await self._partials.newest(table, self._panes.shard)
-        return self._newest[table]
+        if table not in self._marks:
+            shard = self._panes.shard
+            at = self._last.watermark // 1000 or await self._partials.newest(table, shard)
+            unkept = await self._partials.unkept(table, shard, UNKEPT_SECONDS)
+            self._marks[table] = at if unkept is None else min(at, unkept)
+        return self._marks[table]
 
 
 async def portions(lines: Iterable[T]) -> AsyncIterator[list[T]]:

@@ -38,6 +38,9 @@ from streams.intent import Intent
 
 log = structlog.get_logger(__name__)
 
+DOUBTFUL = 5
+"""After so many seeks back to one offset in vain it is looked at whether the topic still has it."""
+
 
 class State(StrEnum):
     """What a shard is doing."""
@@ -144,6 +147,10 @@ class Shard:
         self._first_at = self._not_before = 0.0
         self._moved_at = time.monotonic()
         self._audited: dict[str, int] = {}
+        self._sought: dict[str, tuple[int, int]] = {}
+        """By topic the offset that was sought back last, and how often."""
+        self._doubts = False
+        """Whether records that are still to be taken may be gone."""
         self._new_topics: dict[str, int] = {}
         self._dead_share = DeadShare(number, around.sizes.dead_share, around.sizes.dead_records)
         self._task: asyncio.Task[None] | None = None
@@ -329,6 +336,11 @@ class Shard:
     def _seek_back(self, topic: str, cause: str) -> None:
         metrics.SOUGHT_BACK.labels(cause).inc()
         offset = self.buffer.expected[topic]
+        last, times = self._sought.get(topic, (offset, 0))
+        self._sought[topic] = (offset, times + 1 if last == offset else 1)
+        if self._sought[topic][1] % DOUBTFUL == 0:
+            self._doubts = True
+            self._wake.set()
         task = asyncio.ensure_future(self._around.flow.reposition(self.number, {topic: offset}))
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
 
@@ -337,6 +349,10 @@ class Shard:
         sizes = self._around.sizes
         while not self._leaving:
             self._wake.clear()
+            if self._doubts:
+                # R2: a topic that was cut or created anew under a running shard has nothing where the shard goes on.
+                self._doubts = False
+                check_starts(self.number, self.proposer.chain, await self._source.bounds())
             now = time.monotonic()
             if self.buffer.chunks:
                 full = self.buffer.rows >= sizes.rows or self.buffer.size >= sizes.bytes

@@ -85,7 +85,6 @@ class ShardWindows:
                 await recount.windows(slices)
         for sessions in self.sessions:
             await recount.sessions(sessions, around.declared.slices[sessions.session.name])
-        self.panes.expire(last.watermark)
         if around.redis is not None:
             self._publisher = Publisher(around.redis, around.group, self.panes)
         seconds = time.monotonic() - began

@@ -18,6 +18,9 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import errors, health, live, problems, stream
+from api.analytics import routes as analytics
+from api.analytics import schema as analytics_schema
+from api.analytics.service import Analytics
 from api.cors import Cors
 from api.feed import Feeds
 from api.ingest import routes as ingest
@@ -98,6 +101,7 @@ def create(settings: Settings) -> FastAPI:
     built.include_router(ingest.routes(ingestion))
     built.include_router(live.routes(numbers))
     built.include_router(metrics.routes(asked))
+    built.include_router(analytics.routes(Analytics(settings, asked)))
     built.include_router(stream.routes(numbers, feeds))
     built.include_router(health.routes(numbers, feeds, ingestion))
     built.mount("/static", StaticFiles(directory=STATIC), name="static")
@@ -107,6 +111,7 @@ def create(settings: Settings) -> FastAPI:
         built.add_middleware(Cors, path=ingest.PATHS, origins=settings.ingest_cors_origins)
     built.add_middleware(SafeHeaders)
     ingest.document(built)
+    analytics_schema.document(built)
     built.state.numbers, built.state.feeds, built.state.ingestion = numbers, feeds, ingestion
     return built
 

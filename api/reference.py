@@ -18,8 +18,9 @@ the same for programs.
   shard that has fallen silent still counts with what it said last, and is listed in `stale_shards`.
 - Numbers are read again when a shard has published, or after half a second; many viewers cost one read.
 - Errors are JSON: `{"error": {"code", "message", "value", "hint", "near"}}`: what, which value, and what to do.
-  Those of `/v1/events` and of metrics are problem details (RFC 9457). How events are posted:
-  [HTTP ingestion](http-ingestion.md); how metrics are asked for: [asking for metrics](asking-for-metrics.md).
+  Those of `/v1/events`, of metrics and of analytics are problem details (RFC 9457). How events are posted:
+  [HTTP ingestion](http-ingestion.md); how metrics are asked for: [asking for metrics](asking-for-metrics.md); how
+  funnels, retention, cohorts and paths are: [product analytics](analytics.md).
 """
 
 
@@ -32,7 +33,7 @@ def reference() -> str:
         for method, operation in methods.items():
             lines += _operation(f"{method.upper()} {path}", operation)
     lines += ["## WS /v1/live/ws", "", _flowing(_socket(app)), ""]
-    lines += ["# Answers", ""]
+    lines += ["# Questions and answers", ""]
     for name, model in schema["components"]["schemas"].items():
         if "HTTPValidationError" not in name and "ValidationError" not in name:
             lines += _model(name, model)
@@ -65,7 +66,7 @@ def _operation(title: str, operation: dict[str, Any]) -> list[str]:
         lines += [_parameter(parameter) for parameter in parameters]
         lines.append("")
     if body := operation.get("requestBody"):
-        lines += [f"Body: {', '.join(f'`{name}`' for name in body['content'])}.", ""]
+        lines += [f"Body: {', '.join(_body(name, content) for name, content in body['content'].items())}.", ""]
     for code, answer in operation["responses"].items():
         if code != "422":
             lines.append(f"- {code}: {_answer(answer)}")
@@ -87,6 +88,11 @@ def _answer(answer: dict[str, Any]) -> str:
             name = reference.rpartition("/")[2]
             return f"[{name}](#{name.lower()}){'. ' + text if text else ''}"
     return text or "Done."
+
+
+def _body(name: str, content: dict[str, Any]) -> str:
+    model = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
+    return f"`{name}`" + (f", [{model}](#{model.lower()})" if model else "")
 
 
 def _model(name: str, model: dict[str, Any]) -> list[str]:

@@ -1,9 +1,10 @@
-"""`python -m bench [NAME] [options]`: run a benchmark; without a name, the whole job."""
+"""`python -m bench [NAME] [options]`: run a benchmark; without a name, the whole job, by us and by others."""
 
 import runpy
 import sys
 
 BENCHMARKS = {
+    "peers": "the whole job by the product and by six others, in turn, on the same events",
     "ingest": "the whole job of one worker: events per CPU second and by the clock, freshness, memory",
     "decode": "decoding, validating and rendering alone",
     "windows": "counting into all declared windows alone",
@@ -29,7 +30,7 @@ def main() -> None:
             f"usage: python -m bench [NAME] [options]\n\n{lines}\n`python -m bench NAME --help` shows more\n"
         )
         return
-    name = words.pop(0) if words and not words[0].startswith("-") else "ingest"
+    name = words.pop(0) if words and not words[0].startswith("-") else "peers"
     if name not in BENCHMARKS:
         sys.exit(f"there is no benchmark {name!r}; choose one of {', '.join(BENCHMARKS)}")
     sys.argv = [f"python -m bench {name}", *words]

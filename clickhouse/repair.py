@@ -29,11 +29,19 @@ WHERE views.database = currentDatabase() AND views.engine = 'MaterializedView'
 ORDER BY views.name
 """
 _COMPLETE = """
-INSERT INTO {target} SELECT * FROM ({select}) AS source
+INSERT INTO {target}
+WITH delivered AS (
+    SELECT topic, offset FROM {relation}
+    WHERE shard = {{shard:UInt16}} AND chain = {{chain:String}} AND toDate(occurred_at) = {{day:Date}}
+        AND intent = {{seq:UInt64}} AND nonce = {{nonce:String}}
+)
+SELECT * FROM ({select}) AS source
 WHERE shard = {{shard:UInt16}} AND chain = {{chain:String}} AND toDate(occurred_at) = {{day:Date}}
+    AND (topic, offset) IN delivered
     AND (topic, offset) NOT IN (
         SELECT topic, offset FROM {target}
         WHERE shard = {{shard:UInt16}} AND chain = {{chain:String}} AND toDate(occurred_at) = {{day:Date}}
+            AND (topic, offset) IN delivered
     )
 """
 _COLUMNS = ["shard", "chain", "intent", "nonce", "relation", "day", "done"]
@@ -76,12 +84,21 @@ class Repairs:
         return len(entries)
 
     async def _complete(self, shard: int, entry: _Entry, view: str, select: str, target: str) -> None:
-        """Add what one target lacks of a day: one block under one token, so that two owners add it once."""
+        """Add what one target lacks of a batch and day: one block under one token, so that two owners add it once.
+
+        Only rows of that insert can lack theirs, so a day is not held in memory, however many rows it has.
+        """
         token = f"repair/{shard}/{entry.chain}/{entry.seq}/{entry.nonce}/{view}/{entry.day}"
         try:
             await self._client.command(
-                _COMPLETE.format(target=target, select=select),
-                parameters={"shard": shard, "chain": entry.chain, "day": entry.day},
+                _COMPLETE.format(target=target, select=select, relation=entry.relation),
+                parameters={
+                    "shard": shard,
+                    "chain": entry.chain,
+                    "day": entry.day,
+                    "seq": entry.seq,
+                    "nonce": entry.nonce,
+                },
                 settings=insert_settings(self._settings, token) | {"max_threads": 1, "max_block_size": 10_000_000},
             )
         except Exception as error:

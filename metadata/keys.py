@@ -23,6 +23,8 @@ class Scope(StrEnum):
     """Send page views alone: for a key that stands in a web page, where everybody can read it."""
     METRICS_READ = "metrics:read"
     """Ask for the metrics of its domains."""
+    PEOPLE_READ = "people:read"
+    """See, beside the metrics, the ids of people behind them."""
 
 
 @dataclass(frozen=True, slots=True)

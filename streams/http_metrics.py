@@ -69,6 +69,13 @@ METRIC_ANSWERS = Counter(
     ["cache"],
     registry=REGISTRY,
 )
+ANALYTICS_SECONDS = Histogram(
+    "millrace_analytics_seconds",
+    "Seconds that ClickHouse took for a funnel, for retention, cohorts, paths or people, by the path taken.",
+    ["question", "path"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+    registry=REGISTRY,
+)
 METRIC_SECONDS = Histogram(
     "millrace_metric_seconds",
     "Seconds that ClickHouse took for one metric, by kind of table (aggregate, rows).",

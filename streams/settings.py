@@ -182,6 +182,8 @@ class Settings(BaseSettings):
     """Questions for metrics a second of one key over all web processes, unless the key has a limit of its own."""
     metrics_concurrency: Count = 16
     """Questions that one web process puts to ClickHouse at the same time; further ones wait for their turn."""
+    analytics_concurrency: Count = 4
+    """Funnels, retention, cohorts and paths that it asks for at the same time, apart from those."""
 
     # HTTP ingestion
     api_key_cache_seconds: Seconds = 2

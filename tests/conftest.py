@@ -12,5 +12,6 @@ pytest_plugins = [
     "tests.support.workers",
     "tests.support.metric_world",
     "tests.support.metric_client",
+    "tests.support.journeys",
     "tests.support.order",
 ]

@@ -14,6 +14,7 @@ FILES = sorted(p for top in PACKAGES for p in (ROOT / top).rglob("*.py"))
 
 # Longest prefix wins; imports go from a higher number to a lower one, or stay inside one package.
 LAYERS = {
+    "tests.bench": 7,
     "bench": 6,
     "tests": 5,
     "deploy": 4,
@@ -98,6 +99,8 @@ def test_module_keeps_the_house_rules(path: Path) -> None:
         ("streams.cli.events", "deploy.local.stack", True),
         ("streams.cli.load", "streams.worker.app", True),
         ("agents.ingest", "tests.support.stack", True),
+        ("tests.bench.test_race", "bench.peers.contestants", False),
+        ("tests.agents.test_judge", "bench.world", True),
     ],
 )
 def test_the_import_rule_itself(importer: str, imported: str, verdict: bool) -> None:

@@ -162,6 +162,15 @@ def allow_reading(key: ApiKey, domain: str) -> None:
         raise _forbidden(f"Key {key.id} may not read domain {domain!r}, only {', '.join(key.domains)}.")
 
 
+def allow_people(key: ApiKey) -> None:
+    """Check that a key may see who is behind a number. Raises Problem (403)."""
+    if Scope.PEOPLE_READ not in key.scopes:
+        detail = (
+            f"Key {key.id} has the scope {' '.join(key.scopes)}; to see ids of people it needs {Scope.PEOPLE_READ}."
+        )
+        raise _forbidden(detail, Scope.PEOPLE_READ)
+
+
 def _unauthorized(challenge: str, title: str, detail: str) -> Problem:
     hint = f"{detail}; an operator makes one with `millrace keys create NAME`."
     return Problem(401, "unauthorized", title, hint, headers={"WWW-Authenticate": challenge})

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -21,7 +21,7 @@ from api.ingest import guard
 from api.ingest.guard import Guard
 from api.ingest.limits import Limits
 from api.metrics import cursor, parameters
-from api.metrics.cache import AnswerCache, Content, Watermarks
+from api.metrics.cache import AnswerCache, Content, Make, Watermarks
 from api.problems import Problem, later
 from clickhouse.client import connect as connect_clickhouse
 from clickhouse.metrics import catalogue, shown
@@ -86,28 +86,18 @@ class Metrics:
 
     async def answer(self, group: str, request: Request) -> Response:
         """Answer a request for metrics of a group. Never raises for what a client sends."""
-        try:
-            response = await self._answer(group, request)
-        except Problem as problem:
-            response = problems.respond(problem)
-        except QueryRefused as error:
-            response = problems.respond(refusal(error))
-        except MillraceError as error:
-            log.warning("metrics cannot be read", error=str(error))
-            detail = "The numbers cannot be read now; try again later. The server's log says why."
-            response = problems.respond(later(503, "store_unavailable", "The store does not answer", detail))
-        http_metrics.METRIC_REQUESTS.labels(group, str(response.status_code)).inc()
-        return response
+        return await told(group, self._answer(group, request))
 
     async def _answer(self, group: str, request: Request) -> Response:
-        key = await self._admit(request)
+        key = await self.admit(request)
         for domain in dict.fromkeys(metric.domain.name for metric in catalogue.of_group(group)):
             guard.allow_reading(key, domain)
         asked = parameters.read(group, request.query_params)
         found = await asyncio.gather(*(self._one(each, compare=asked.compare) for each in asked.questions))
         return respond(group, asked.questions[0], found, request.headers)
 
-    async def _admit(self, request: Request) -> ApiKey:
+    async def admit(self, request: Request) -> ApiKey:
+        """The key that a request shows, once its turn has come. Raises Problem."""
         if self._parts is None:
             detail = "DATABASE_URL or CLICKHOUSE_URL is not set."
             raise later(503, "not_configured", "Metrics cannot be read here", detail, 60)
@@ -121,17 +111,25 @@ class Metrics:
 
     async def _one(self, question: Question, *, compare: bool) -> Content:
         """The answer about one metric, and how it came."""
-        watermark = await self._watermarks.of(question.metric.domain.name)
         seconds = kept(self._settings, question, datetime.now(UTC))
         asked = [*cursor.fingerprint(question), question.offset, compare]
-        content, how = await self._cache.get(asked, watermark, seconds, lambda: self._made(question, compare=compare))
+        domain = question.metric.domain.name
+        return await self.shared(domain, asked, seconds, lambda: self._made(question, compare=compare))
+
+    async def shared(self, domain: str, asked: list[Any], seconds: float, make: Make) -> Content:
+        """An answer about a domain, kept or made now, and how it came. Raises what `make` raises.
+
+        `asked`: all that makes the question what it is; `seconds`: how long answers to it are kept.
+        """
+        watermark = await self._watermarks.of(domain)
+        content, how = await self._cache.get(asked, watermark, seconds, make)
         http_metrics.METRIC_ANSWERS.labels(how).inc()
         return content | {"cache": how}
 
     async def _made(self, question: Question, *, compare: bool) -> Content:
         async with self._turns:
             began = time.perf_counter()
-            found = await answer(await self._client(), question, compare=compare)
+            found = await answer(await self.client(), question, compare=compare)
         kind = "rows" if found.reading.source.is_rows else "aggregate"
         http_metrics.METRIC_SECONDS.labels(kind).observe(time.perf_counter() - began)
         following = cursor.write(question, question.offset + question.limit) if found.has_more else None
@@ -140,14 +138,30 @@ class Metrics:
 
     async def _watermark(self, domain: str) -> datetime | None:
         metric = next(metric for metric in catalogue.METRICS if metric.domain.name == domain)
-        return await as_of(await self._client(), metric)
+        return await as_of(await self.client(), metric)
 
-    async def _client(self) -> AsyncClient:
+    async def client(self) -> AsyncClient:
         """The client, once ClickHouse has answered. Raises as `clickhouse.client.connect` does."""
         async with self._connecting:
             if self._reader is None:
                 self._reader = await connect_clickhouse(self._settings, reading=True)
             return self._reader
+
+
+async def told(group: str, answering: Awaitable[Response]) -> Response:
+    """The answer to a request for what a group names, counted; whatever refuses it becomes a problem."""
+    try:
+        response = await answering
+    except Problem as problem:
+        response = problems.respond(problem)
+    except QueryRefused as error:
+        response = problems.respond(refusal(error))
+    except MillraceError as error:
+        log.warning("metrics cannot be read", error=str(error))
+        detail = "The numbers cannot be read now; try again later. The server's log says why."
+        response = problems.respond(later(503, "store_unavailable", "The store does not answer", detail))
+    http_metrics.METRIC_REQUESTS.labels(group, str(response.status_code)).inc()
+    return response
 
 
 def kept(settings: Settings, question: Question, now: datetime) -> float:

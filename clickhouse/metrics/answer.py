@@ -88,17 +88,24 @@ async def read(client: AsyncClient, question: Question, reading: Reading, *, com
 
 async def as_of(client: AsyncClient, metric: Metric) -> datetime | None:
     """When the newest batch of the metric's domain was delivered; None: never. Raises as `classify` says."""
-    [(at, lines)] = await _run(client, _AS_OF, {"table": metric.domain.raw_table}, limits_of(metric.readings[0]))
+    [(at, lines)] = await run(client, _AS_OF, {"table": metric.domain.raw_table}, limits_of(metric.readings[0]))
     return at.replace(tzinfo=UTC) if lines else None
 
 
 async def _rows(client: AsyncClient, question: Question, reading: Reading, most: int) -> list[Row]:
     sql, values = compose(question, reading, most)
-    found = await _run(client, sql, values, limits_of(reading))
+    found = await run(client, sql, values, limits_of(reading))
     return [_row(question, reading, line) for line in found]
 
 
-async def _run(client: AsyncClient, sql: str, values: dict[str, Any], limits: Limits) -> Sequence[Sequence[Any]]:
+async def run(
+    client: AsyncClient,
+    sql: str,
+    values: dict[str, Any],
+    limits: Limits,
+    hint: str = "Ask for a shorter range, or by fewer dimensions, so that an aggregate answers.",
+) -> Sequence[Sequence[Any]]:
+    """The rows of a statement that may cost so much; beyond it QueryRefused with the hint. Else as `classify` says."""
     settings = {"max_rows_to_read": limits.rows, "max_execution_time": limits.seconds}
     try:
         rows: Sequence[Sequence[Any]] = (await client.query(sql, parameters=values, settings=settings)).result_rows
@@ -108,7 +115,7 @@ async def _run(client: AsyncClient, sql: str, values: dict[str, Any], limits: Li
                 f"The question costs more than it may: {limits.rows:,} rows read, or {limits.seconds} seconds.",
                 code="too_expensive",
                 value=str(error.code),
-                hint="Ask for a shorter range, or by fewer dimensions, so that an aggregate answers.",
+                hint=hint,
             ) from error
         raise classify(error) from error
     except Exception as error:

@@ -12,6 +12,7 @@ from clickhouse.metrics import periods
 from clickhouse.metrics.metric import Metric
 from clickhouse.metrics.periods import Granularity
 from streams.errors import QueryRefused
+from streams.events.domains import Domain
 
 MOST_PERIODS = 5_000
 """Periods of one answer at most."""
@@ -90,15 +91,9 @@ def ask(
     quarter of an hour. Without them: the last seven whole days and today. `where`: `dimension:value`, again for more
     values or dimensions.
     """
-    now = _quarter(now or datetime.now(UTC))
-    found_zone = periods.zone_of(zone or metric.domain.reporting_zone)
-    last = moment("to", end, found_zone, now) if end else now + timedelta(seconds=periods.QUARTER_SECONDS)
-    first = moment("from", begin, found_zone, now) if begin else _usual(last, found_zone)
     question = Question(
         metric,
-        first,
-        last,
-        found_zone,
+        *span(metric.domain, begin, end, zone, now),
         _granularity(granularity),
         tuple(_dimension(metric, name) for name in dict.fromkeys(by)),
         _filters(metric, where),
@@ -108,6 +103,24 @@ def ask(
     )
     _check(question)
     return question
+
+
+def span(
+    domain: Domain, begin: str, end: str, zone: str, now: datetime | None = None
+) -> tuple[datetime, datetime, ZoneInfo]:
+    """Beginning and end in UTC, and the zone, that these words mean, as `ask` takes them. Raises QueryRefused."""
+    now = _quarter(now or datetime.now(UTC))
+    found_zone = periods.zone_of(zone or domain.reporting_zone)
+    last = moment("to", end, found_zone, now) if end else now + timedelta(seconds=periods.QUARTER_SECONDS)
+    first = moment("from", begin, found_zone, now) if begin else _usual(last, found_zone)
+    if last <= first:
+        raise QueryRefused(
+            "The range ends before it begins.",
+            code="bad_range",
+            value=f"{first.isoformat()}..{last.isoformat()}",
+            hint="Give a `to` after `from`.",
+        )
+    return first, last, found_zone
 
 
 def _quarter(now: datetime) -> datetime:
@@ -199,13 +212,6 @@ def _number(name: str, value: int, least: int, most: int) -> int:
 
 
 def _check(question: Question) -> None:
-    if question.end <= question.begin:
-        raise QueryRefused(
-            "The range ends before it begins.",
-            code="bad_range",
-            value=f"{question.begin.isoformat()}..{question.end.isoformat()}",
-            hint="Give a `to` after `from`.",
-        )
     days = question.metric.rolling_days
     if days and question.granularity is not Granularity.DAY:
         raise QueryRefused(

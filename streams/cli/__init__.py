@@ -44,7 +44,7 @@ COMMANDS: dict[str, Entry] = {
     "events": Entry("events", "Show the events, their schemas, and what changed."),
     "load": Entry("load:load", "Send generated traffic, with as many faults as wanted."),
     "replay": Entry("replay", "Send recorded events of the real world."),
-    "analytics": Entry("analytics", "Run the worker, and try it with generated traffic."),
+    "analytics": Entry("analytics", "Run the worker, try it, and ask for funnels, retention, cohorts, paths."),
     "web": Entry("web:web", "Serve the API, HTTP ingestion and the dashboard."),
     "settings": Entry("settings", "Show the settings in force."),
     "docs": Entry("docs:docs", "Write the generated documents again, or check that they are current."),

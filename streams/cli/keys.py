@@ -33,7 +33,8 @@ def create(
     scope: Annotated[
         list[Scope] | None,
         typer.Option(
-            help="What it may do; repeatable. pages:write is for keys in web pages, metrics:read for reading metrics."
+            help="What it may do; repeatable. pages:write is for keys in web pages, metrics:read for reading metrics, "
+            "people:read for the ids of people behind them."
         ),
     ] = None,
     domain: Annotated[

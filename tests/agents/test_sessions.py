@@ -206,8 +206,11 @@ async def test_a_session_of_days_is_found_whole(own: AsyncClient, settings: Sett
     at = (BEGIN + 699 * SLOT) * 1000
     second = Owner(own, settings, 1)
     await second.recover(3, at)
-    assert needed(second.found, at) == needed(first.found, at) == second.found
-    starts = {each.key: each.start // 1000 - BEGIN for each in second.found}
+    # What was judged without a watermark may not be kept yet, so more than what is needed is found; that is whole too.
+    assert all(each in first.found for each in second.found)
+    found = needed(second.found, at)
+    assert found == needed(first.found, at)
+    starts = {each.key: each.start // 1000 - BEGIN for each in found}
     assert starts == {("it's", ""): 0, ("back\\slash", ""): 695 * SLOT}
 
 

@@ -197,6 +197,41 @@ async def test_closed_windows_are_kept_and_corrected(ready: Settings, ask: Answe
         assert await ask.one(lasting) == rows
 
 
+async def test_windows_that_a_crash_came_before_are_kept_after_it(ready: Settings, ask: Answers) -> None:
+    """The first batches have no watermark, so what they count lies hours before the windows that stay open."""
+    quick = ready.model_copy(update={"watermark_idle_seconds": 0.5, "watermark_disorder_seconds": 1.0})
+
+    async def equal() -> bool:
+        now = int(time.time()) // 300 * 300
+        truth = await ask.rows(TRIPS.format(now=now))
+        return len(truth) > 5 and [row for row in await ask.rows(KEPT) if row[0] < now] == truth
+
+    async with pipeline(quick) as worker:
+        await recovered(worker)
+        [keeping] = [task for task in worker.running.shards._tasks if task.get_name() == "closed windows"]
+        keeping.cancel()
+        await load(quick, 0)
+        await eventually("the load to be there", lambda: ask.one("SELECT count() > 500 FROM events_raw"))
+
+        async def moved_on() -> bool:
+            return all(shard.windows.watermark.value for shard in worker.shards.values())
+
+        await eventually("watermarks", moved_on)
+        await produce(quick, mixed(100, first=5000))
+        await eventually(
+            "batches with one",
+            lambda: ask.one("SELECT uniqIf(shard, toUnixTimestamp(watermark) > 0) = 2 FROM events_raw"),
+        )
+        assert await ask.one(
+            "SELECT count() > 50 FROM events_raw WHERE toUnixTimestamp(watermark) = 0 AND occurred_at < now() - 9000"
+        )
+        assert await ask.count("metrics_realtime") == 0
+        worker.crash()
+    async with pipeline(quick) as second:
+        await recovered(second)
+        await eventually("closed windows are those of the rows", equal)
+
+
 async def test_a_row_that_clickhouse_refuses_is_taken_out_of_the_numbers(ready: Settings, ask: Answers) -> None:
     """They are told before the rows are there; what is kept in ClickHouse waits for the rows."""
     await shorten_age(ask, 3)

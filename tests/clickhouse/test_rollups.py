@@ -103,6 +103,20 @@ async def _differences(settings: Settings, name: str, table: str = "") -> list[c
         await client.close()
 
 
+def test_counts_of_distinct_values_may_differ_by_their_sketch_alone(client: Client) -> None:
+    """At 512 values a sketch that sees one of them again becomes an estimate; one that does not is exact."""
+    once, again = (
+        client.query(f"SELECT uniqCombined64(14)(sipHash64(number % 512)) FROM numbers({count})").result_rows[0][0]
+        for count in (512, 513)
+    )
+    assert once == 512 < again
+    assert compare.same(once, again, is_sketch=True)
+    assert not compare.same(once, again, is_sketch=False)
+    assert not compare.same(512, 600, is_sketch=True)
+    assert compare.same(3, 5, is_sketch=True)
+    assert not compare.same(3, 20, is_sketch=True)
+
+
 @pytest.mark.parametrize("name", NAMES)
 async def test_a_table_is_what_a_query_over_the_raw_rows_says(name: str, filled: Settings) -> None:
     client = connect_sync(filled)

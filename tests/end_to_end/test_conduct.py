@@ -48,7 +48,8 @@ def test_a_worker_that_is_told_to_stop_leaves_nothing_to_replay(embedded: Settin
     assert_exact(embedded, wanted)
 
 
-@pytest.mark.parametrize("seconds", [AWAY_SECONDS, pytest.param(75.0, marks=pytest.mark.faults)])
+@pytest.mark.faults
+@pytest.mark.parametrize("seconds", [AWAY_SECONDS, 75.0])
 def test_a_worker_without_clickhouse(embedded: Settings, workers: Crew, seconds: float) -> None:
     """With a batch in its hands: not ready, alive, few lines, no busy loop; without one it says so too."""
     url = urlsplit(embedded.clickhouse_url or "")
@@ -77,6 +78,7 @@ def test_a_worker_without_clickhouse(embedded: Settings, workers: Crew, seconds:
     assert_exact(embedded, wanted)
 
 
+@pytest.mark.faults
 def test_a_worker_without_its_broker(embedded: Settings, workers: Crew) -> None:
     """With nothing to read: not ready, alive, no busy loop."""
     _, _, port = (embedded.kafka_bootstrap_servers or "").partition(":")

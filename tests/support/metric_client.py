@@ -1,6 +1,7 @@
 """A web process over a seeded world, and a client with a key that may ask for its metrics."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -42,6 +43,14 @@ class Asking:
         async with self.http.get(self.url + path, headers=given | (headers or {})) as answer:
             body = await answer.read()
             return Asked(answer.status, await answer.json(content_type=None) if body else None, answer.headers)
+
+    async def post(self, path: str, question: Any, key: str | None = None) -> Asked:
+        """Post a question as JSON, or bytes as they are."""
+        text = self.key if key is None else key
+        given = {"Authorization": f"Bearer {text}"} if text else {}
+        body = question if isinstance(question, bytes) else json.dumps(question).encode()
+        async with self.http.post(self.url + path, data=body, headers=given) as answer:
+            return Asked(answer.status, await answer.json(content_type=None), answer.headers)
 
     async def metrics(self, group: str, words: str = "", *, status: int = 200) -> Any:
         """The JSON of an answer about a group."""

@@ -7,13 +7,14 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
 from agents.recover import Beginning, check_starts, first_record
-from agents.shard import State
+from agents.shard import DOUBTFUL, State
 from clickhouse.repair import Repairs
 from streams.batch import Chunk
 from streams.cli.topics import create
 from streams.errors import SourceCut
 from streams.intent import Chain
 from streams.settings import Settings
+from tests.faults.topics import create_anew
 from tests.support.feed import TOPICS, pipeline, produce, state_of
 from tests.support.store import FAMILIES, Answers, exactly, short, shorten_age
 from tests.support.waiting import eventually
@@ -70,6 +71,26 @@ def test_r2_records_that_are_not_there_are_not_passed_over() -> None:
         check_starts(0, chain, {"a": (8, 9)})
     with pytest.raises(SourceCut, match="a ends at 6, but records up to 7"):
         check_starts(0, chain, {"a": (0, 6)})
+
+
+async def test_r2_a_topic_that_is_created_anew_under_a_running_shard_stops_it(ready: Settings, ask: Answers) -> None:
+    async with pipeline(ready, [0]) as worker:
+        await produce(ready, users(20))
+        await exactly(ask, 20)
+        shard = worker.shards[0]
+        # What is only sought in vain for a while is no reason to stop.
+        for _ in range(2 * DOUBTFUL):
+            shard.audit({"rides.user": 0})
+        await produce(ready, users(5, first=20))
+        await exactly(ask, 25)
+        assert shard.state is State.RUNNING
+        worker.tasks[0].cancel()
+        await create_anew(ready, ["rides.user"])
+        # The group's consumer begins at the beginning of what it finds, each time that it is sought back.
+        for _ in range(2 * DOUBTFUL):
+            shard.audit({"rides.user": 0})
+        await state_of(worker, State.STOPPED)
+        assert "rides.user ends at 0, but records up to 25 were taken" in shard.problem
 
 
 async def test_r4_another_record_at_the_place_of_the_witness_stops_the_shard(ready: Settings, ask: Answers) -> None:

@@ -1,0 +1,1 @@
+"""Product analytics over HTTP: addresses, and what answers look like."""

@@ -1,0 +1,1 @@
+"""A plain loop over aiokafka."""

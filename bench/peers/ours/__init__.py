@@ -1,0 +1,1 @@
+"""The product itself, counting the one window that the peers count."""

@@ -1,0 +1,1 @@
+"""Fetching and decoding alone: the physical limit."""

@@ -1,0 +1,1 @@
+"""Faust as its documentation has it."""

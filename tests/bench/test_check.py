@@ -1,0 +1,99 @@
+"""A contestant counts only if rows, dead letters and windows are right to the unit; who does less fails the race."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bench.peers import check, race
+from bench.peers.backlog import AGE, Backlog, Truth
+from bench.peers.check import WrongWork, differences
+from bench.peers.contestants import PEERS
+from bench.peers.job import WINDOWS
+from bench.peers.report import result, write_page
+from bench.peers.site import Site, opened
+from bench.world import send
+from streams.cli.topics import create
+from streams.settings import Settings
+
+COUNT = 3000
+FIGURES = {"events_per_core_second": 60_000, "events_per_second": 40_000, "peak_megabytes": 300}
+
+
+def test_differences_name_what_is_missing_and_what_is_too_much() -> None:
+    found = differences("rows", {"a": 1, "b": 2, "x": 1}, {"a": 1, "b": 1000, "c": 3})
+    assert found == [
+        "rows b: 2, but 1,000 must be there",
+        "rows c: 0, but 3 must be there",
+        "rows x: 1, but 0 must be there",
+    ]
+    assert differences("rows", {"a": 1}, {"a": 1}) == []
+
+
+@pytest.fixture
+def done(kafka_settings: Settings) -> Iterator[tuple[Site, Truth, dict[int, tuple[str, int]]]]:
+    """A plain loop that has worked off a small backlog, in this environment; what it has made is still there."""
+    asyncio.run(create(kafka_settings))
+    backlog = Backlog(time.time() - AGE)
+    asyncio.run(send(kafka_settings.kafka_bootstrap_servers or "", backlog.phase(0, COUNT)))
+    first: dict[int, tuple[str, int]] = {}
+    with opened(PEERS["aiokafka_loop"], kafka_settings, 0) as site:
+        truth = backlog.truth
+        figures = race.lap(site, truth, 0, first, python=sys.executable)
+        assert figures["events_per_core_second"] > 0
+        yield site, truth, first
+
+
+@pytest.mark.kafka
+@pytest.mark.slow
+def test_loop_does_the_whole_job_and_who_does_less_is_told_so(
+    done: tuple[Site, Truth, dict[int, tuple[str, int]]],
+) -> None:
+    site, truth, first = done
+    check.hold(site, truth, first, patience=0)
+    assert first[truth.sent][0] == "aiokafka_loop"
+
+    with pytest.raises(WrongWork, match="aiokafka_loop has not done the job: the rows are as many as those of other"):
+        check.hold(site, truth, {truth.sent: ("other", 1)}, patience=0)
+    truth.dead["malformed"] += 1
+    with pytest.raises(WrongWork, match="dead letters malformed: "):
+        check.hold(site, truth, first, patience=0)
+    truth.dead["malformed"] -= 1
+    truth.rows["booking.created"] += 1
+    with pytest.raises(WrongWork, match=r"rows booking\.created: "):
+        check.hold(site, truth, first, patience=0)
+    truth.rows["booking.created"] -= 1
+    minute, kind = min(truth.minutes)
+    site.client.command(f"INSERT INTO {WINDOWS} VALUES ({minute}, '{kind}', 'another', 1)")
+    with pytest.raises(WrongWork, match=rf"window \({minute}, '{kind}'\): "):
+        check.hold(site, truth, first, patience=0)
+    site.client.command("INSERT INTO events_raw SELECT * FROM events_raw LIMIT 1")
+    with pytest.raises(WrongWork, match=r"rows of \S+ twice"):
+        check.rows(site)
+
+
+def test_ratios_are_medians_of_the_rounds_own_and_stand_on_the_page(tmp_path: Path) -> None:
+    def turn(own: float, loop: float) -> dict[str, dict[str, float]]:
+        steady = {"freshness_p95_seconds": 0.5, "freshness_median_seconds": 0.3, "steady_cpu_share": 0.2}
+        return {
+            "aiokafka_loop": FIGURES | {"events_per_core_second": loop},
+            "ours": FIGURES | {"events_per_core_second": own} | steady,
+        }
+
+    told = result([turn(50_000, 100_000), turn(90_000, 100_000), turn(60_000, 60_000)], "small", (10, 20))
+    assert told["ratio_to"] == {"aiokafka_loop": 0.9}
+    assert told["worker_events_per_core_second"] == 60_000
+    assert told["price_of_exactly_once_microseconds"] == pytest.approx(1e6 / 60_000 - 10, abs=0.01)
+    assert told["contestants"]["ours"]["spread"] == [50_000, 90_000]
+    assert told["events"] == {"slow": 10, "others": 30}
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- race -->\nold\n<!-- end of race -->\nafter\n")
+    write_page(told, page)
+    text = page.read_text()
+    assert "| `aiokafka_loop` | 0.14.0 | 100,000 (60,000 to 100,000) | 40,000 | 300 | 0.90 |" in text
+    assert text.startswith("before\n<!-- race -->\n| contestant")
+    assert "old" not in text
+    assert text.endswith("\n<!-- end of race -->\nafter\n")
