@@ -37,11 +37,19 @@ PAID = "ticket.purchased"
 Drawn = tuple[int, str, str, int, str]
 
 offsets = st.sampled_from(OFFSETS)
-_drawn = st.tuples(
-    offsets, st.sampled_from(TYPES), st.sampled_from(DEVICES), st.integers(1, 9), st.sampled_from(CURRENCIES)
-)
-drawn_journeys = st.lists(st.lists(_drawn, max_size=6), min_size=4, max_size=12)
-"""Of each person some events."""
+
+
+@st.composite
+def _journey(draw: st.DrawFn) -> list[Drawn]:
+    """Some events of one person, at few moments."""
+    moments = st.sampled_from(draw(st.lists(offsets, min_size=2, max_size=4)))
+    kinds, currencies = st.sampled_from(TYPES), st.sampled_from(CURRENCIES)
+    one = st.tuples(moments, kinds, st.sampled_from(DEVICES), st.integers(1, 9), currencies)
+    return draw(st.lists(one, min_size=1, max_size=6))
+
+
+drawn_journeys = st.lists(_journey(), min_size=30, max_size=40)
+"""Of each person some events; of many persons, since a question costs as much for one of them."""
 
 
 def drawn(examples: int) -> Callable[[Any], Any]:

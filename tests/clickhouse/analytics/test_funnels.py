@@ -25,12 +25,12 @@ Group = list[list[Any]]
 @st.composite
 def asked_funnels(draw: st.DrawFn, order: str) -> dict[str, Any]:
     """The words of a funnel, of which some steps are equal."""
-    steps = draw(st.lists(st.sampled_from(TYPES[:4]), min_size=2, max_size=4))
+    steps = draw(st.lists(st.sampled_from(TYPES[:4]), min_size=2, max_size=4, unique=draw(st.booleans())))
     begin = BASE + timedelta(milliseconds=draw(st.sampled_from(world.OFFSETS[:4])))
     end = begin + timedelta(milliseconds=draw(st.sampled_from([1, *world.OFFSETS[4:]])))
     words = {"domain": "ticketing", "from": begin.isoformat(), "to": end.isoformat(), "steps": steps, "order": order}
     others = [each for each in TYPES if each not in steps]
-    exclude = draw(st.lists(st.sampled_from(others), max_size=1)) if order != "strict" else []
+    exclude = [draw(st.sampled_from(others))] if order != "strict" and draw(st.integers(0, 2)) == 2 else []
     window = draw(st.sampled_from(["1s", "30m", "1h", "2h", "1d", "9d"]))
     return words | {"window": window, "exclude": exclude, "by": draw(st.sampled_from(["", "device_type"]))}
 
@@ -77,33 +77,34 @@ async def hold(reader: AsyncClient, done: Sequence[Done], words: dict[str, Any])
     assert timed.path is Path.EXACT
     assert found(await funnel_answer.answer(reader, timed)) == wanted
     plain = funnel.ask(FunnelWords.model_validate(words))
-    counts = {value: [step[:1] for step in steps] for value, steps in wanted.items()}
-    for path in {plain.path, Path.EXACT}:
-        assert found(await funnel_answer.answer(reader, plain, path)) == counts, path
+    if plain.path is Path.FAST:  # else the fold is the same
+        counts = {value: [step[:1] for step in steps] for value, steps in wanted.items()}
+        for path in Path:
+            assert found(await funnel_answer.answer(reader, plain, path)) == counts, path
 
 
 @pytest.mark.parametrize("order", [each.value for each in funnel.Order])
-@drawn(6)
+@drawn(4)
 @given(journeys=drawn_journeys, data=st.data())
 async def test_both_paths_say_what_every_way_says(
     order: str, journeys: list[list[Drawn]], data: st.DataObject, journey_store: Client, journey_reader: AsyncClient
 ) -> None:
     done = world.events(journeys)
     world.load(journey_store, done)
-    for _ in range(2):
+    for _ in range(4):
         await hold(journey_reader, done, data.draw(asked_funnels(order)))
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("order", [each.value for each in funnel.Order])
-@drawn(60)
+@drawn(30)
 @given(journeys=drawn_journeys, data=st.data())
 async def test_and_so_on_many_journeys(
     order: str, journeys: list[list[Drawn]], data: st.DataObject, journey_store: Client, journey_reader: AsyncClient
 ) -> None:
     done = world.events(journeys)
     world.load(journey_store, done)
-    for _ in range(3):
+    for _ in range(6):
         await hold(journey_reader, done, data.draw(asked_funnels(order)))
 
 
@@ -149,6 +150,7 @@ V, C, P, S = "event.viewed", "checkout.started", "ticket.purchased", "event.sear
         # Who begins after the time is not in it; who began may come further after it.
         (f"{V}@0 {C}@200 {P}@300", {"to": (BASE + timedelta(hours=1)).isoformat()}, 3),
         (f"{V}@60 {C}@200 {P}@300", {"to": (BASE + timedelta(hours=1)).isoformat()}, 0),
+        (f"{C}@70 {V}@80", {"to": (BASE + timedelta(hours=1)).isoformat(), "order": "any"}, 0),
         (f"{C}@0 {V}@60", {"to": (BASE + timedelta(hours=1)).isoformat(), "order": "any"}, 2),
     ],
 )

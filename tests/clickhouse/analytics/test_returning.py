@@ -161,25 +161,26 @@ async def hold_all(reader: AsyncClient, done: Sequence[Done], data: st.DataObjec
     await hold_paths(reader, done, data.draw(asked_paths()))
 
 
-@drawn(10)
+@drawn(5)
 @given(journeys=drawn_journeys, data=st.data())
 async def test_they_say_what_plain_python_says(
     journeys: list[list[Drawn]], data: st.DataObject, journey_store: Client, journey_reader: AsyncClient
 ) -> None:
     done = world.events(journeys)
     world.load(journey_store, done)
-    await hold_all(journey_reader, done, data)
+    for _ in range(2):
+        await hold_all(journey_reader, done, data)
 
 
 @pytest.mark.faults
-@drawn(80)
+@drawn(40)
 @given(journeys=drawn_journeys, data=st.data())
 async def test_and_so_on_many_journeys(
     journeys: list[list[Drawn]], data: st.DataObject, journey_store: Client, journey_reader: AsyncClient
 ) -> None:
     done = world.events(journeys)
     world.load(journey_store, done)
-    for _ in range(2):
+    for _ in range(6):
         await hold_all(journey_reader, done, data)
 
 
