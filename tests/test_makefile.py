@@ -53,6 +53,12 @@ def test_faults_have_a_size() -> None:
     assert "pytest -m faults" in said
 
 
+def test_benchmark_is_the_race_unless_another_is_named() -> None:
+    assert "-m bench peers --size full" in make("-n", "bench")
+    assert "-m bench peers --size small" in make("-n", "bench", "SIZE=small")
+    assert "-m bench decode" in make("-n", "bench", "ARGS=decode")
+
+
 def test_submission_runs_what_a_developer_runs() -> None:
     script = ROOT / ".ci/run"
     assert os.access(script, os.X_OK)

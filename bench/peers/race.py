@@ -128,8 +128,10 @@ def freshness(site: Site, usage: Usage, messages: Iterator[Message], rate: int, 
         sender = pool.submit(asyncio.run, sending)
         while not sender.done():
             pause.wait(LOOK_SECONDS)
-            if time.monotonic() - began > SETTLE * seconds:
-                found += _freshness(site)
+            elapsed = time.monotonic() - began
+            if elapsed > SETTLE * seconds:
+                # What is older than this load belongs to the backlog before it.
+                found += [value for value in _freshness(site) if value < elapsed]
         sender.result()
     found.sort()
     return {

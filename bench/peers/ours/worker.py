@@ -12,7 +12,10 @@ only_minutes(declared)
 
 from streams.worker import app  # noqa: E402  # it takes the windows that are declared by now
 
-__all__ = ["app"]
-
 places.load()
-place.given().ready()
+
+
+@app.task
+async def ready() -> None:
+    """Everything is started; the shards are recovered after this."""
+    place.given().ready()

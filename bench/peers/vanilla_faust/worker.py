@@ -75,5 +75,8 @@ async def work(stream: Any) -> None:
             await each
 
 
-settle()
-place.ready()
+@app.task
+async def ready() -> None:
+    """Everything is started."""
+    settle()
+    place.ready()
