@@ -58,6 +58,7 @@ def _arguments() -> argparse.Namespace:
         help="longest silence of a sender (%(default)s)",
     )
     add("--send-seconds", type=float, default=limits.send_seconds, help="longest wait for a taker (%(default)s)")
+    add("--keep-free-bytes", type=int, default=limits.keep_free_bytes, help="room left on the disk (%(default)s)")
     add("--stop-seconds", type=float, default=limits.stop_seconds, help="time to finish on SIGTERM (%(default)s)")
     add("--die-with-parent", action="store_true", help="stop when the process that started this one ends")
     return parser.parse_args()
@@ -73,6 +74,7 @@ def _limits(given: argparse.Namespace) -> Limits:
         waiting=given.waiting,
         receive_seconds=given.receive_seconds,
         send_seconds=given.send_seconds,
+        keep_free_bytes=given.keep_free_bytes,
         stop_seconds=given.stop_seconds,
     )
 

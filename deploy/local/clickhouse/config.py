@@ -35,6 +35,8 @@ class Limits:
     """A client that sends no byte of its body for so long is cut off."""
     send_seconds: float = 60
     """A client that takes no byte of its answer for so long is cut off."""
+    keep_free_bytes: int = 256 << 20
+    """Room that inserts and merges leave on the disk: with less, they are refused before a write can fail."""
     stop_seconds: float = 20
     """How long running queries may go on when the server is told to stop."""
 
@@ -71,7 +73,11 @@ _CONFIG = """<clickhouse>
     <max_bytes_to_merge_at_max_space_in_pool>10737418240</max_bytes_to_merge_at_max_space_in_pool>
   </merge_tree>{logs}
   <storage_configuration>
-    <disks><cold><path>{cold}/</path></cold></disks>
+    <disks>
+      <!-- A merge whose last write fails for want of room can take the place of its parts all the same. -->
+      <default><keep_free_space_bytes>{keep_free}</keep_free_space_bytes></default>
+      <cold><path>{cold}/</path><keep_free_space_bytes>{keep_free}</keep_free_space_bytes></cold>
+    </disks>
     <policies>
       <{policy}>
         <!-- A table of the policy `default` can come here: the volume of that policy, by its name, is the hot one. -->
@@ -95,6 +101,7 @@ def write(folder: Path, limits: Limits) -> Path:
         memory=limits.memory_bytes,
         logs=logs,
         cold=escape(str(cold)),
+        keep_free=limits.keep_free_bytes,
         policy=HOT_COLD,
         backups=escape(str(folder.parent / BACKUPS)),
     )
