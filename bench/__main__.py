@@ -17,6 +17,7 @@ BENCHMARKS = {
     "http": "events posted over HTTP, one and 500 a request, beside the product's own producer",
     "query": "how long the questions of people take over a store that `volume` has kept",
     "metrics": "how long the metrics of the catalogue take over such a store",
+    "analytics": "how long funnels, retention, cohorts and paths take over such a store",
     "readme": "write the newest figures into the README",
 }
 

@@ -5,7 +5,6 @@ all environments, which the benchmark does by itself.
 """
 
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -70,7 +69,6 @@ def _uv(*words: str) -> None:
         text=True,
         timeout=MINUTES * 60,
         check=False,
-        env={**os.environ, "UV_LINK_MODE": "copy"},
     )
     if done.returncode:
         raise NoEnvironment(f"`uv {' '.join(words)}` says: {(done.stderr or done.stdout).strip()[-800:]}")

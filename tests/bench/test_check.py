@@ -13,6 +13,7 @@ from bench.peers.backlog import AGE, Backlog, Truth
 from bench.peers.check import WrongWork, differences
 from bench.peers.contestants import PEERS
 from bench.peers.job import WINDOWS
+from bench.peers.race import Look, sum_up
 from bench.peers.report import result, write_page
 from bench.peers.site import Site, opened
 from bench.world import send
@@ -33,6 +34,13 @@ def test_differences_name_what_is_missing_and_what_is_too_much() -> None:
     assert differences("rows", {"a": 1}, {"a": 1}) == []
 
 
+def test_speed_is_told_per_second_of_cpu_and_by_the_clock() -> None:
+    looks = [Look(10.0, 0, 1.0), Look(11.0, 50, 2.0), Look(13.0, 100, 3.0)]
+    # 110 records made the 100 rows; half of them came in the two seconds after the first batch.
+    assert sum_up(looks, sent=110, before=0.8) == {"events_per_core_second": 50, "events_per_second": 28}
+    assert sum_up([looks[0], Look(14.0, 100, 3.0)], sent=100, before=1.0)["events_per_second"] == 25
+
+
 @pytest.fixture
 def done(kafka_settings: Settings) -> Iterator[tuple[Site, Truth, dict[int, tuple[str, int]]]]:
     """A plain loop that has worked off a small backlog, in this environment; what it has made is still there."""
@@ -42,6 +50,8 @@ def done(kafka_settings: Settings) -> Iterator[tuple[Site, Truth, dict[int, tupl
     first: dict[int, tuple[str, int]] = {}
     with opened(PEERS["aiokafka_loop"], kafka_settings, 0) as site:
         truth = backlog.truth
+        with pytest.raises(RuntimeError, match=r"aiokafka_loop has ended with 0 of [\d,]+ rows"):
+            race.lap(site, truth, 0, first, python="/bin/false")
         figures = race.lap(site, truth, 0, first, python=sys.executable)
         assert figures["events_per_core_second"] > 0
         yield site, truth, first
