@@ -61,6 +61,8 @@ class Keeper:
                 for place, keys in chosen.items():
                     self.closing.again(place, keys)
                 raise
+            finally:
+                self.closing.over(chosen)
 
     async def _reconcile(self, sessions: Sessions) -> None:
         """Learn what former owners have written. A crash may have come before they took back what is no more."""

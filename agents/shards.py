@@ -67,6 +67,7 @@ class Shards:
         self._publish_seconds = publish_seconds
         self._tasks: list[asyncio.Task[None]] = []
         self._leaving: set[asyncio.Task[None]] = set()
+        self._stopped = False
 
     def offer(self, chunk: Chunk) -> None:
         """Hand a chunk to its shard; one of a shard that does not run here is dropped."""
@@ -87,6 +88,7 @@ class Shards:
 
     async def stop(self, seconds: float) -> None:
         """Close every shard, so that nothing is left to deliver again."""
+        self._stopped = True
         for task in self._tasks:
             task.cancel()
         await self.revoke(seconds)
@@ -97,8 +99,14 @@ class Shards:
         for number in sorted(self.partial):
             log.warning("shard held: not all of its topics are assigned to this worker", shard=number)
             metrics.SHARD_STATE.labels(number, State.HELD).set(1)
-        with suppress(SinkUnavailable):  # the watch looks again
+        try:
             await self.look_once()
+        except SinkUnavailable:
+            pass  # the watch looks again
+        except Exception:
+            # A worker that is stopped amid an assignment has closed its connections.
+            if not self._stopped:
+                raise
 
     async def revoke(self, seconds: float) -> None:
         """Let all shards go, in order; after `seconds` they are cut off, which is safe."""
@@ -109,6 +117,8 @@ class Shards:
         """Read the holds; close the shards, or start those that are assigned."""
         gate = self.around.gate
         await gate.look()
+        if self._stopped:
+            return
         if gate.reason is not None:
             await self._leave(LEAVE_SECONDS)
         for number in sorted(self.assigned - self.running.keys()) if gate.reason is None else ():

@@ -1,6 +1,6 @@
 """Which windows of a shard have closed since they changed last, so that their numbers are to be kept."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -25,6 +25,8 @@ class Closing:
     def __init__(self, panes: Panes) -> None:
         self._panes = panes
         self._changed: dict[tuple[str, int], set[Key]] = {}
+        self._underway: set[tuple[str, int]] = set()
+        """Windows that were taken and are not written yet: their panes may still be needed."""
 
     def note(self, changed: Mapping[tuple[str, int], set[Key]]) -> None:
         """Take note of lines that were written (keys by slices and pane)."""
@@ -42,7 +44,7 @@ class Closing:
 
     def written_to(self, watermark: int) -> int:
         """The time (ms) below which everything that closed by this watermark is written."""
-        return min([start * 1000 for _, start in self.due(watermark)], default=watermark)
+        return min([start * 1000 for _, start in (*self.due(watermark), *self._underway)], default=watermark)
 
     def read(self, place: tuple[str, int]) -> Iterator[Closed]:
         """The present numbers of the changed keys of a window."""
@@ -54,12 +56,17 @@ class Closing:
                 yield Closed(window, place[1], key, states, revision)
 
     def take(self, place: tuple[str, int]) -> set[Key]:
-        """Forget the changes of a window: they are about to be written. `note` them again if that fails."""
+        """Forget the changes of a window: they are about to be written. `again` if that fails, then `over`."""
+        self._underway.add(place)
         return self._changed.pop(place, set())
 
     def again(self, place: tuple[str, int], keys: set[Key]) -> None:
         """What `take` took was not written."""
         self._changed.setdefault(place, set()).update(keys)
+
+    def over(self, places: Iterable[tuple[str, int]]) -> None:
+        """What `take` took of these windows was written, or is noted again."""
+        self._underway.difference_update(places)
 
     def _whole(self, slices: Slices, window: Window, start: int, key: Key) -> tuple[list[Any] | None, int]:
         states: list[Any] | None = None

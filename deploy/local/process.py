@@ -34,6 +34,8 @@ class Command:
     """Files and folders, such as those on tmpfs, that must not outlive the process, however it ends."""
     stdout: Path | None = None
     """Where standard output goes; None: into the log, with standard error."""
+    cwd: Path | None = None
+    """The folder that it runs in; None: this process's."""
 
 
 class Process:
@@ -65,6 +67,7 @@ class Process:
                 stderr=log,
                 env={**os.environ, **c.env},
                 pass_fds=self.hold,
+                cwd=c.cwd,
                 start_new_session=True,
             )
         assert self._guard.stdout is not None

@@ -6,12 +6,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from agents.consumer import stop
 from clickhouse.columns import FAMILIES, RAW
 from deploy.local.clickhouse_part import ask
-from streams.batch import count_runs
+from streams.batch import Runs, count_runs, from_runs, to_runs
 from streams.intent import Chain, Intent
 from streams.settings import Settings
 
@@ -72,43 +73,87 @@ def stored(settings: Settings) -> Totals:
     return totals
 
 
+class LeftOut:
+    """Reads the log of intents on, and keeps what its valid records say of events that became nothing."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        shards = range(settings.kafka_partitions)
+        self._next: dict[int, int] = {}
+        """Where each shard's log is read on; its first offset before it was read."""
+        self._chains = {shard: Chain() for shard in shards}
+        self._valid: dict[int, dict[tuple[Any, ...], Intent]] = {shard: {} for shard in shards}
+        self._before: Counter[str] = Counter(dict.fromkeys(DROPPED, 0))
+
+    async def read(self) -> Counter[str]:
+        """Read up to the present end of every shard's log; duplicates and events sampled out since the beginning."""
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._settings.kafka_bootstrap_servers, enable_auto_commit=False, auto_offset_reset="none"
+        )
+        await consumer.start()
+        try:
+            logs = [TopicPartition(self._settings.kafka_intents_topic, shard) for shard in self._chains]
+            consumer.assign(logs)
+            # aiokafka starts a task here, and `stop` would raise its cancellation had it not run yet.
+            await asyncio.sleep(0)
+            for log, begin in (await consumer.beginning_offsets(logs)).items():
+                consumer.seek(log, self._next.get(log.partition, begin))
+            ends = await consumer.end_offsets(logs)
+            while any([await consumer.position(log) < ends[log] for log in logs]):
+                for log, records in (await consumer.getmany(timeout_ms=500)).items():
+                    for record in records:
+                        self._take(log.partition, record.offset, record.value)
+            self._next = {log.partition: await consumer.position(log) for log in logs}
+        finally:
+            await stop(consumer)
+        return self.counts()
+
+    def counts(self) -> Counter[str]:
+        """What was read so far."""
+        counts = Counter(self._before)
+        for intents in self._valid.values():
+            for intent in intents.values():
+                for words in intent.verdict.values():
+                    counts.update({word: count_runs(words[word]) for word in DROPPED if word in words})
+        return counts
+
+    def created_anew(self, *, sources_too: bool) -> None:
+        """The log is another one now, which counts from 0; `sources_too`: so do its ranges, and none comes again."""
+        self._next = {}
+        self._chains = {shard: Chain() for shard in self._chains}
+        if sources_too:
+            self.set_apart()
+
+    def set_apart(self) -> None:
+        """Count what was read for good: ranges that come from now on are of other records."""
+        self._before = self.counts()
+        self._valid = {shard: {} for shard in self._valid}
+
+    def _take(self, shard: int, offset: int, value: bytes | None) -> None:
+        intent = self._chains[shard].take(offset, value)
+        if intent is None:
+            return
+        if intent.begins:
+            self._valid[shard] = _below(self._valid[shard], intent.starts)
+        # A superseding record says again what its predecessor said of the same ranges.
+        self._valid[shard][(intent.chain, *sorted(intent.ranges.items()))] = intent
+
+
 async def dropped(settings: Settings) -> Counter[str]:
     """Duplicates and events sampled out, as the valid records of every shard's log say."""
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka_bootstrap_servers, enable_auto_commit=False, auto_offset_reset="earliest"
-    )
-    await consumer.start()
-    try:
-        logs = [TopicPartition(settings.kafka_intents_topic, shard) for shard in range(settings.kafka_partitions)]
-        consumer.assign(logs)
-        # aiokafka starts a task here, and `stop` would raise its cancellation had it not run yet.
-        await asyncio.sleep(0)
-        ends = await consumer.end_offsets(logs)
-        valid: dict[TopicPartition, dict[tuple[Any, ...], Intent]] = {log: {} for log in logs}
-        chains = {log: Chain() for log in logs}
-        while any([await consumer.position(log) < ends[log] for log in logs]):
-            for log, records in (await consumer.getmany(timeout_ms=500)).items():
-                for record in records:
-                    intent = chains[log].take(record.offset, record.value)
-                    if intent is not None and intent.begins:
-                        valid[log] = _below(valid[log], intent.starts)
-                    if intent is not None:
-                        # A superseding record says again what its predecessor said of the same ranges.
-                        valid[log][(intent.chain, *sorted(intent.ranges.items()))] = intent
-    finally:
-        await stop(consumer)
-    counts: Counter[str] = Counter(dict.fromkeys(DROPPED, 0))
-    for intents in valid.values():
-        for intent in intents.values():
-            for words in intent.verdict.values():
-                counts.update({word: count_runs(words[word]) for word in DROPPED if word in words})
-    return counts
+    return await LeftOut(settings).read()
 
 
 def _below(valid: dict[tuple[Any, ...], Intent], starts: dict[str, int]) -> dict[tuple[Any, ...], Intent]:
-    """The records that still count where a chain begins anew at these offsets: what lies beyond is read again."""
+    """What still counts of the records where a chain begins anew at these offsets: what lies beyond is judged again."""
     return {
-        key: intent
+        key: msgspec.structs.replace(intent, verdict={t: _until(w, starts.get(t)) for t, w in intent.verdict.items()})
         for key, intent in valid.items()
-        if all(end <= starts.get(topic, end) for topic, end in intent.ends.items())
     }
+
+
+def _until(words: dict[str, Runs], end: int | None) -> dict[str, Runs]:
+    """A verdict on the offsets below `end`; None: on all."""
+    if end is None:
+        return words
+    return {word: to_runs(offset for offset in from_runs(runs) if offset < end) for word, runs in words.items()}

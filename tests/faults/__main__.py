@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from deploy.local.tools import TOOLS
-from tests.faults import report, results
+from tests.faults import outages, report, results
 from tests.faults.kinds import KINDS
 from tests.faults.run import Load, run, say
-from tests.faults.schedule import Schedule, draw
+from tests.faults.schedule import ORDINARY, Schedule, draw
 
 
 class Size(NamedTuple):
@@ -30,7 +30,9 @@ class Size(NamedTuple):
 
 
 SIZES = {
-    "ci": Size("today", 10, 0, 500, "one run of about three minutes; the seed is the day, so all kinds come by and by"),
+    "ci": Size(
+        "today", 10, 0, 500, "one run of three to five minutes; the seed is the day, so all kinds come by and by"
+    ),
     "small": Size("1-2", 15, 0, 500, "two runs, ten minutes"),
     "medium": Size("1-10", 25, 100_000, 1000, "ten runs of 25 faults, an hour and a half"),
     "long": Size("1-40", 25, 260_000, 1500, "forty runs: ten million events and a thousand faults, eight hours"),
@@ -53,13 +55,13 @@ def seeds(text: str) -> list[int]:
 
 
 def kinds(text: str) -> list[str]:
-    """Names of kinds, or of parts for all kinds of theirs. Raises ArgumentTypeError."""
+    """Names of kinds, or of parts for all ordinary kinds of theirs. Raises ArgumentTypeError."""
     found: list[str] = []
     for word in text.split(","):
-        fitting = [name for name, kind in KINDS.items() if word in (name, kind.part)]
+        fitting = [name for name, kind in KINDS.items() if word == name or (word == kind.part and name in ORDINARY)]
         if not fitting:
             raise argparse.ArgumentTypeError(f"--kinds {word}: there is no such kind or part; see --list")
-        found += fitting
+        found += [name for name in fitting if name not in found]
     return found
 
 
@@ -87,7 +89,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--report",
         action="store_true",
-        help="only write docs/faults.md from the results; runs write it too, unless --results is given",
+        help="only write docs/faults.md, and the outages in docs/operations.md, from the results; runs write them too, "
+        "unless --results is given",
     )
     return made
 
@@ -100,10 +103,11 @@ def main() -> int:
         signal.signal(number, signal.default_int_handler)
     size = SIZES[given.size]
     chosen, count = given.seeds or seeds(size.seeds), given.faults or size.faults
-    names = [name for name in given.kinds or KINDS if name not in given.without]
+    names = [name for name in given.kinds or (KINDS if given.list else ORDINARY) if name not in given.without]
+    schedules = {seed: draw(seed, count, names, brief=given.size == "ci") for seed in chosen}
     if given.list or given.schedule:
         about = [f"{name:24} {KINDS[name].part:12} {KINDS[name].about}" for name in names]
-        shown = about if given.list else [str(draw(seed, count, names)) for seed in chosen]
+        shown = about if given.list else [str(schedule) for schedule in schedules.values()]
         sys.stdout.write("\n".join(shown) + "\n")
         return 0
     if not given.report:
@@ -111,10 +115,11 @@ def main() -> int:
             sys.stderr.write(f"{lacking}; run `make tools`\n")
             return 2
         load = Load(given.rate or size.rate, size.events if given.events is None else given.events)
-        _run_all(given, {seed: draw(seed, count, names) for seed in chosen}, load)
+        _run_all(given, schedules, load)
     found = results.load(given.results)
     if given.report or given.results == results.RESULTS:
         report.PAGE.write_text(report.text(found))
+        outages.PAGE.write_text(outages.page(found, outages.PAGE.read_text()))
     ours = found if given.report else [each for each in found if each.seed in chosen]
     sys.stdout.write(f"{results.total(ours)}\n")
     return int(any(each.problems for each in ours))
@@ -143,7 +148,7 @@ def _run_all(given: argparse.Namespace, schedules: dict[int, Schedule], load: Lo
             if not result.interrupted:
                 results.append(given.results, result)
             if result.problems and given.keep:
-                shutil.copytree(home, given.keep / f"seed-{seed}", dirs_exist_ok=True)
+                shutil.copytree(home, given.keep / f"seed-{seed}", symlinks=True, dirs_exist_ok=True)
         finally:
             shutil.rmtree(home, ignore_errors=True)
         word = "FAILED" if result.problems else "passed"

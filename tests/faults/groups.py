@@ -70,14 +70,32 @@ async def delete(settings: Settings) -> None:
         await admin.close()
 
 
+async def to_end(settings: Settings) -> None:
+    """Set the group's offsets to the end of every source topic; it must have no members."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka_bootstrap_servers, group_id=settings.kafka_group, enable_auto_commit=False
+    )
+    await consumer.start()
+    try:
+        places = [TopicPartition(topic, n) for topic in source_topics() for n in range(settings.kafka_partitions)]
+        consumer.assign(places)
+        await asyncio.sleep(0)
+        await consumer.commit(await consumer.end_offsets(places))
+    finally:
+        await stop(consumer)
+
+
 async def repeat_intents(settings: Settings) -> None:
     """Append the newest record of every shard's log once more."""
     newest = await _newest(settings)
     await _append(settings, [(shard, value) for shard, value in newest.items() if value is not None])
 
 
-async def void_intents(settings: Settings) -> None:
-    """Append to every shard's log what is no record, and a record that follows another one than the last."""
+async def void_intents(settings: Settings) -> dict[int, int]:
+    """Append to every shard's log what is no record, and a record that follows another one than the last.
+
+    Returns the offset of the first of the two, by shard.
+    """
     records: list[tuple[int, bytes]] = []
     for shard, value in (await _newest(settings)).items():
         records.append((shard, b"rubbish"))
@@ -85,7 +103,8 @@ async def void_intents(settings: Settings) -> None:
         if last is not None:
             strange = msgspec.structs.replace(last, seq=last.seq + 1, previous=intent.nonce(), nonce=intent.nonce())
             records.append((shard, strange.encode()))
-    await _append(settings, records)
+    places = await _append(settings, records)
+    return {shard: min(offset for number, offset in places if number == shard) for shard, _ in places}
 
 
 async def _newest(settings: Settings) -> dict[int, bytes | None]:
@@ -106,7 +125,11 @@ async def _newest(settings: Settings) -> dict[int, bytes | None]:
     return found
 
 
-async def _append(settings: Settings, records: list[tuple[int, bytes]]) -> None:
+async def _append(settings: Settings, records: list[tuple[int, bytes]]) -> list[tuple[int, int]]:
+    """Append (shard, value) records; shard and offset of each."""
+    places = []
     async with AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap_servers, acks="all") as producer:
         for shard, value in records:
-            await producer.send_and_wait(settings.kafka_intents_topic, value, partition=shard)
+            done = await producer.send_and_wait(settings.kafka_intents_topic, value, partition=shard)
+            places.append((shard, int(done.offset)))
+    return places

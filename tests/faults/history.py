@@ -2,10 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -26,15 +26,16 @@ def tell(settings: Settings, wrong: Wrong, logs: Path) -> list[str]:
     """Lines of text, in the order of what happened."""
     record = asyncio.run(_record(settings, wrong))
     batches = asyncio.run(_batches(settings, wrong))
+    said = heard(logs)
     lines = [
         f"{wrong.what} in {wrong.table}: topic {wrong.topic}, partition {wrong.partition}, offset {wrong.offset}",
         *record,
-        *(line for line, _ in batches),
+        *(f"{line}, by {owner(said, wrong.partition, at)}" for line, at in batches),
         *_rows(settings, wrong),
     ]
     times = [at for _, at in batches]
     if times:
-        lines += _said(logs, wrong.partition, min(times) - AROUND, max(times) + AROUND)
+        lines += _meanwhile(said, wrong.partition, min(times) - AROUND, max(times) + AROUND)
     return lines
 
 
@@ -45,7 +46,10 @@ async def _record(settings: Settings, wrong: Wrong) -> list[str]:
         place = TopicPartition(wrong.topic, wrong.partition)
         consumer.assign([place])
         consumer.seek(place, wrong.offset)
-        record = await asyncio.wait_for(consumer.getone(place), 30)
+        try:
+            record = await asyncio.wait_for(consumer.getone(place), 30)
+        except TimeoutError:
+            return ["record: the topic no longer has this offset"]
         return [f"record: appended at {_at(record.timestamp)}, key {record.key!r}, value {record.value!r:.600}"]
     finally:
         await stop(consumer)
@@ -87,19 +91,41 @@ def _rows(settings: Settings, wrong: Wrong) -> Iterator[str]:
             yield f"row in {table}: {row}"
 
 
-def _said(logs: Path, shard: int, start: datetime, end: datetime) -> list[str]:
-    """What workers said of this shard, or of none, in this time."""
+class Said(NamedTuple):
+    """One line of a worker's log."""
+
+    at: datetime
+    worker: str
+    words: dict[str, Any]
+
+
+def heard(logs: Path) -> list[Said]:
+    """What all workers have said, in the order of time."""
     lines = []
-    for log in sorted(logs.glob("worker-*.log")):
+    for log in logs.glob("worker-*.log"):
         for line in log.read_text(errors="replace").splitlines():
             try:
-                said: dict[str, Any] = json.loads(line)
-                at = datetime.fromisoformat(str(said["timestamp"]))
+                words: dict[str, Any] = json.loads(line)
+                lines.append(Said(datetime.fromisoformat(str(words["timestamp"])), log.stem, words))
             except (ValueError, KeyError, TypeError):
                 continue
-            if start <= at <= end and said.get("shard", shard) == shard:
-                lines.append(f"{log.stem}: {line}")
-    return sorted(lines, key=lambda line: line.partition(": ")[2])[:LINES]
+    return sorted(lines, key=lambda said: said.at)
+
+
+def owner(said: Sequence[Said], shard: int, at: datetime) -> str:
+    """The worker that had recovered the shard last before this moment, and so believed it its own."""
+    names = [
+        each.worker
+        for each in said
+        if each.words.get("event") == "shard recovered" and each.words.get("shard") == shard and each.at <= at
+    ]
+    return names[-1] if names else "nobody who said so"
+
+
+def _meanwhile(said: Sequence[Said], shard: int, start: datetime, end: datetime) -> list[str]:
+    """What workers said of this shard, or of none, in this time."""
+    fitting = [each for each in said if start <= each.at <= end and each.words.get("shard", shard) == shard]
+    return [f"{each.worker}: {json.dumps(each.words)}" for each in fitting][:LINES]
 
 
 def _at(milliseconds: int) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,17 +20,28 @@ from streams.topics import source_topics
 from streams.world.truth import FAMILIES, FAMILY_TYPES
 
 DAY = 86_400.0
+CONTESTED_TYPE, MOST_SEATS = "booking.created", 8
+"""Bookings of more seats are refused by the version that narrows what is valid; nobody else sends any."""
 Place = tuple[str, int]
 """Topic and partition."""
+Says = dict[int, list[tuple[int, str]]]
+"""By offset a hash of what each row must say, and of a dead letter the reason.
+
+A topic that was created anew counts from 0 again: then an offset has a row of each record that ever stood there.
+"""
 
 
 @dataclass
 class Wanted:
-    """By table and place the offsets that must make a row there, and a hash of what the row must say."""
+    """By table and place what must be there."""
 
-    rows: dict[str, dict[Place, dict[int, int]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(dict)))
-    reasons: dict[Place, dict[int, str]] = field(default_factory=lambda: defaultdict(dict))
-    """Of dead letters."""
+    rows: dict[str, dict[Place, Says]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
+    )
+    contested: dict[Place, dict[int, tuple[int, int]]] = field(default_factory=lambda: defaultdict(dict))
+    """Events that one version takes and another refuses: the hash of the row and of the dead letter, one of which is
+    there.
+    """
     duplicates: int = 0
     sampled_out: int = 0
     records: int = 0
@@ -38,8 +49,13 @@ class Wanted:
 
     def counts(self) -> dict[str, Any]:
         """In the form of `streams.world.truth.expected`."""
-        rows = {table: sum(map(len, places.values())) for table, places in self.rows.items() if table != "dead_letters"}
-        reasons = Counter(reason for place in self.reasons.values() for reason in place.values())
+        rows = {
+            table: sum(len(each) for place in places.values() for each in place.values())
+            for table, places in self.rows.items()
+            if table != "dead_letters"
+        }
+        letters = self.rows["dead_letters"].values()
+        reasons = Counter(reason for place in letters for each in place.values() for _, reason in each)
         return {
             "rows": {table: count for table, count in rows.items() if count},
             "dead_letters": dict(reasons),
@@ -59,30 +75,54 @@ def bytes_hash(key: bytes | None, value: bytes | None) -> int:
     return xxh64_intdigest(b"\n".join(parts))
 
 
-async def read(settings: Settings) -> Wanted:
-    """Read every source topic from its first offset to its end, and judge every record."""
-    wanted = Wanted()
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka_bootstrap_servers,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        isolation_level="read_committed",
-        max_poll_records=5000,
-    )
-    await consumer.start()
-    try:
-        places = [TopicPartition(topic, n) for topic in source_topics() for n in range(settings.kafka_partitions)]
-        consumer.assign(places)
-        await asyncio.sleep(0)
-        seen: dict[TopicPartition, set[tuple[str, str]]] = {place: set() for place in places}
-        await consumer.seek_to_beginning(*places)
-        for place, end in (await consumer.end_offsets(places)).items():
-            while await consumer.position(place) < end:
-                for fetched, records in (await consumer.getmany(timeout_ms=500)).items():
-                    judge(settings, wanted, records, seen[fetched])
-    finally:
-        await stop(consumer)
-    return wanted
+class Oracle:
+    """Reads the source topics on, and judges every record once; before a topic is cut it has to be asked."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.wanted = Wanted()
+        self._settings = settings
+        self._seen: dict[TopicPartition, set[tuple[str, str]]] = {
+            TopicPartition(topic, n): set() for topic in source_topics() for n in range(settings.kafka_partitions)
+        }
+        self._next: dict[TopicPartition, int] = {}
+        """Where each topic is read on; its first offset before it was read."""
+
+    async def read(self) -> Wanted:
+        """Judge all that has come, up to the present end of every source topic."""
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._settings.kafka_bootstrap_servers,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            isolation_level="read_committed",
+            max_poll_records=5000,
+        )
+        await consumer.start()
+        try:
+            places = list(self._seen)
+            consumer.assign(places)
+            await asyncio.sleep(0)
+            for place, begin in (await consumer.beginning_offsets(places)).items():
+                self._next.setdefault(place, begin)
+                assert self._next[place] >= begin, f"{place} was cut before its records were judged"
+                consumer.seek(place, self._next[place])
+            for place, end in (await consumer.end_offsets(places)).items():
+                assert self._next[place] <= end, f"{place} was created anew, and the oracle was not told"
+                while await consumer.position(place) < end:
+                    for fetched, records in (await consumer.getmany(timeout_ms=500)).items():
+                        judge(self._settings, self.wanted, records, self._seen[fetched])
+            for place in places:
+                self._next[place] = await consumer.position(place)
+        finally:
+            await stop(consumer)
+        return self.wanted
+
+    def created_anew(self, *topics: str) -> None:
+        """These are other topics now, whose offsets count from 0; what they held has been judged."""
+        self._next |= dict.fromkeys((place for place in self._next if place.topic in topics), 0)
+
+    def passes_over(self, topic: str, ends: Mapping[int, int]) -> None:
+        """What this topic holds below these offsets, by partition, is to be lost: nobody has taken it."""
+        self._next |= {TopicPartition(topic, number): end for number, end in ends.items()}
 
 
 def judge(settings: Settings, wanted: Wanted, records: Sequence[ConsumerRecord], seen: set[tuple[str, str]]) -> None:
@@ -94,8 +134,9 @@ def judge(settings: Settings, wanted: Wanted, records: Sequence[ConsumerRecord],
         event = _decoded(record, settings)
         reason = event.reason if isinstance(event, Refusal) else _skewed(event, record.timestamp / 1000, settings)
         if reason is not None:
-            wanted.rows["dead_letters"][place][record.offset] = bytes_hash(record.key, record.value)
-            wanted.reasons[place][record.offset] = str(reason)
+            wanted.rows["dead_letters"][place][record.offset].append(
+                (bytes_hash(record.key, record.value), str(reason))
+            )
             continue
         name = spec_of(type(event)).name
         if name == SAMPLED_TYPE and ticket(event.data.driver_id, event.time.timestamp()) >= bound:
@@ -104,10 +145,18 @@ def judge(settings: Settings, wanted: Wanted, records: Sequence[ConsumerRecord],
             wanted.duplicates += 1
         else:
             seen.add((event.source, event.id))
-            spec = registry.events[name]
-            wanted.rows[spec.domain.raw_table][place][record.offset] = event_hash(event.source, event.id, name)
+            says = event_hash(event.source, event.id, name)
+            if is_contested(event):
+                wanted.contested[place][record.offset] = (says, bytes_hash(record.key, record.value))
+                continue
+            wanted.rows[registry.events[name].domain.raw_table][place][record.offset].append((says, ""))
             for table in {FAMILIES.get(record.topic), FAMILY_TYPES.get(name)} - {None}:
-                wanted.rows[str(table)][place][record.offset] = 0
+                wanted.rows[str(table)][place][record.offset].append((0, ""))
+
+
+def is_contested(event: Any) -> bool:
+    """Whether another version refuses the event: see `versions.NARROWER`."""
+    return bool(spec_of(type(event)).name == CONTESTED_TYPE and event.data.seats > MOST_SEATS)
 
 
 def _decoded(record: ConsumerRecord, settings: Settings) -> Any:

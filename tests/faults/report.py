@@ -17,6 +17,13 @@ table. *Lost* are rows and dead letters that are not there, *doubled* those that
 expects. *Resumed* is the time from the end of a fault (the part answers again, the process is started again) until of
 every shard a record appended since then can be queried: it holds the start of a worker, the rebalance, the recovery
 and the backlog. A fault that the next one overlapped has no such time.
+
+A full disk is caused in two ways: by the tables' own limit of free room, which refuses what `keep_free_space_bytes`
+refuses, but in the middle of anything, everywhere; and by a small file system that has less left than
+`keep_free_space_bytes`, for whoever may mount one and asks for `--kinds clickhouse-no-space`. A disk without a single
+byte left is not: ClickHouse itself may then keep a merge that it could not write (see the assumptions).
+Not caused is what one broker and one ClickHouse cannot show: the loss of a replica, an
+unclean election, a machine that goes down with what was not flushed.
 """
 
 

@@ -13,6 +13,7 @@ from streams.settings import Settings
 from streams.topics import source_topics
 from streams.world.runs import new_run
 from streams.world.truth import Truth, expected
+from tests.faults.oracle import CONTESTED_TYPE, MOST_SEATS
 from tests.support.producers import send
 from tests.support.wire import event, mixed
 
@@ -77,6 +78,25 @@ async def transactions(settings: Settings, number: int, count: int) -> dict[str,
     finally:
         await producer.stop()
     return _expected(settings, kinds)
+
+
+async def contested(settings: Settings, number: int, first: int, count: int) -> int:
+    """Send bookings that one version takes and another refuses; returns how many."""
+    async with AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap_servers, acks="all") as producer:
+        for each in range(first, first + count):
+            topic, value = event(CONTESTED_TYPE, APART * (number + 1) + each, seats=MOST_SEATS + 1 + each % 200)
+            await producer.send(topic, value, partition=each % settings.kafka_partitions)
+    return count
+
+
+async def untaken(settings: Settings, number: int, topic: str, count: int) -> int:
+    """Send valid events to one topic, of which nobody keeps the count; returns how many."""
+    names = [name for name in NAMES if registry.events[name].topic == topic]
+    async with AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap_servers, acks="all") as producer:
+        for each in range(count):
+            _, value = event(names[each % len(names)], APART * (number + 1) + each)
+            await producer.send(topic, value, partition=each % settings.kafka_partitions)
+    return count
 
 
 def _expected(settings: Settings, kinds: Counter[str]) -> dict[str, Any]:

@@ -1,39 +1,40 @@
-"""Where faults happen: Kafka, ClickHouse, Redis, PostgreSQL, workers, and a proxy from each worker to each part."""
+"""Where faults happen: Kafka, ClickHouse, Redis, PostgreSQL, workers, producers, and what must be found of them."""
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from deploy.local import clickhouse_part, postgres, redis
 from deploy.local import worker as pages
 from deploy.local.kafka import Kafka
-from deploy.local.part import Part, Server
-from deploy.local.process import free_port
-from streams.cli import topics
+from deploy.local.part import Part
+from deploy.local.totals import LeftOut
 from streams.settings import Settings
-from tests.faults.way import KafkaWay
-from tests.support.found import command, one
-from tests.support.proxy import ProxyThread, proxy_thread
-from tests.support.tables import migrated
+from streams.world.truth import expected, merged
+from tests.faults.oracle import Oracle
+from tests.faults.versions import Version, copied
+from tests.support.found import command, moved_on, one, query, total
+from tests.support.producers import Producer
+from tests.support.proxy import ProxyThread
 from tests.support.waiting import until
-from tests.support.workers import Crew, Worker, crew, environment
+from tests.support.workers import Crew, Worker, environment
 
 MOST_WORKERS = 4
+PARTITIONS = 4
 MOVING_SECONDS = 300.0
 """Longest wait for the stream to move again after a fault, the age of its batches left out."""
 TOOL_SECONDS = 900.0
 """Longest run of a command. One that holds the shards waits for the age of a batch where one cannot close in time."""
 AGE, SETTLE = 20.0, 5.0
 """Where ages are short: seconds until ClickHouse refuses a batch, and until nothing of it can be on its way."""
-OTHER_VERSION = "0.0.1"
+DRAIN_SECONDS, TAKEN_SECONDS = 240.0, 120.0
+"""Longest waits for the last row, the age of its batch left out, and for the record that leaves out the last event."""
 INSERTS = ("events_raw", "events", "dead_letters")
 STEPS = [
     f"{step}:{when}"
@@ -41,23 +42,6 @@ STEPS = [
     for when in ("before", "after")
 ]
 """Places at which a worker can kill itself."""
-SETTINGS: dict[str, Any] = {
-    "kafka_partitions": 4,
-    "kafka_group": "faults",
-    "kafka_forgets": False,
-    "kafka_session_timeout_seconds": 6,
-    "clickhouse_database": "faults",
-    "clickhouse_timeout_seconds": 10.0,
-    # Few, larger inserts: every one feeds all views, and all parts share this machine.
-    "batch_seconds": 2.0,
-    "retry_longest_seconds": 2.0,
-    # A poison batch is a fault here, not a reason to stop and ask.
-    "dead_letter_limit": 1.0,
-    # Every repeat of a run lies within the memory.
-    "duplicate_memory_seconds": 7200,
-    "log_format": "json",
-}
-End = Callable[[], object]
 
 
 @dataclass
@@ -84,9 +68,18 @@ class Site:
     crew: Crew
     idle: list[Hand]
     """Not hired."""
+    oracle: Oracle
+    """Has to read a source topic before that is cut or created anew."""
+    left_out: LeftOut
+    """Has to read the log of intents before that is cut or created anew."""
+    words: Sequence[str] = ()
+    """What the producer is started with."""
+    producer: Producer | None = None
     hands: list[Hand] = field(default_factory=list)
     sent: list[dict[str, Any]] = field(default_factory=list)
     """What must be found of what the faults themselves have sent, as `streams.world.truth.expected` tells it."""
+    contested: int = 0
+    """Events sent that versions judge differently; they are not in `sent`."""
     broken: dict[tuple[int, str], float] = field(default_factory=dict)
     """Highest `millrace_invariants_broken_total` of each process."""
     problems: list[str] = field(default_factory=list)
@@ -121,18 +114,19 @@ class Site:
                 f"a worker ended with {code}, {time.monotonic() - began:.1f} s after SIGTERM:\n{worker.tail(12)}"
             )
 
-    def other_version(self) -> Path:
-        """A folder that, on PYTHONPATH, makes the product say that it is another version."""
-        folder = self.home / "other-version"
-        about = folder / f"millrace-{OTHER_VERSION}.dist-info" / "METADATA"
-        if not about.exists():
-            about.parent.mkdir(parents=True)
-            about.write_text(f"Metadata-Version: 2.1\nName: millrace\nVersion: {OTHER_VERSION}\n")
-            argv = [sys.executable, "-c", "from streams.version import VERSION; print(VERSION)"]
-            env = {**os.environ, "PYTHONPATH": str(folder)}
-            said = subprocess.run(argv, env=env, capture_output=True, text=True, check=True).stdout.strip()
-            assert said == OTHER_VERSION, f"a worker would say {said}: what is installed here comes first"
-        return folder
+    def stop_all(self) -> None:
+        """Stop every worker in order, one after the other."""
+        for hand in self.hands:
+            self.stop(hand.worker)
+
+    def start_all(self, **more: str) -> None:
+        """Start every worker. `more`: environment variables."""
+        for hand in self.hands:
+            hand.worker.start(**more)
+
+    def version(self, version: Version) -> Path:
+        """The folder in which a worker runs as this version."""
+        return copied(version, self.home)
 
     def clock(self, hours: int) -> dict[str, str]:
         """Set the clock of all workers that run in this environment, by hours from the true time; they see it soon."""
@@ -188,7 +182,77 @@ class Site:
             raise AssertionError(f"{error}; the workers have {shards}") from None
         return time.monotonic() - began
 
-    # Ways
+    def wait_stopped(self, error: str, shards: int) -> None:
+        """Wait until so many shards have stopped, each with this error."""
+        urls = [hand.worker.url for hand in self.hands]
+
+        def all_stopped() -> bool:
+            why = [line for url in urls for line in pages.stopped(url)]
+            return len(why) == shards and all(f": {error}: " in line for line in why)
+
+        try:
+            # Of a topic that was created anew a group may hear as late as it asks for the topics again.
+            until(f"{shards} shards to stop with {error}", all_stopped, 2 * MOVING_SECONDS)
+        except AssertionError as wrong:
+            told = [(hand.worker.shards, pages.stopped(hand.worker.url)) for hand in self.hands]
+            raise AssertionError(f"{wrong}; the workers have {told}") from None
+
+    def repair(self, error: str, *words: str, shards: int = PARTITIONS) -> list[dict[str, Any]]:
+        """Once so many shards have stopped with this error, do what it says; what the repair tells of each shard."""
+        self.wait_stopped(error, shards)
+        self.stop_all()
+        said: dict[str, Any] = json.loads(self.millrace("intents", "repair", "--yes", "--json", *words))
+        self.start_all()
+        told: list[dict[str, Any]] = said["shards"]
+        return told
+
+    # Producers
+
+    def send(self) -> None:
+        """Start the producer."""
+        self.producer = Producer(self.settings, tuple(self.words))
+
+    def cease(self) -> None:
+        """Stop the producer, and remember what it says that it sent."""
+        producer, self.producer = self.producer, None
+        assert producer is not None, "nobody sends"
+        try:
+            self.sent.append(expected(producer.stop()))
+        finally:
+            producer.end()
+
+    def end(self) -> None:
+        """Kill the producer if one runs."""
+        if self.producer is not None:
+            self.producer.end()
+
+    def wait_delivered(self) -> None:
+        """Wait until all that was sent is there, and the log of intents has left out what it must. Nobody sends."""
+        wanted = merged(self.sent)
+        there = total(wanted)["rows"] + total(wanted)["dead_letters"] + self.contested
+        left_out = {"duplicate": wanted["duplicates"], "sampled_out": wanted["sampled_out"]}
+        age = self.settings.batch_age_seconds
+        try:
+            until("the last row to be there", lambda: moved_on(self.settings) >= there, DRAIN_SECONDS + age)
+            until("the last event to be taken", lambda: asyncio.run(self.left_out.read()) == left_out, TAKEN_SECONDS)
+        except AssertionError as error:
+            got = f"{moved_on(self.settings)} rows of {there}, left out {self.left_out.counts()} of {left_out}"
+            raise AssertionError(f"{error}: {got}") from None
+
+    def judge_all(self) -> None:
+        """Before a topic is cut or created anew: read what the topics and the log of intents say until now."""
+        asyncio.run(self.oracle.read())
+        asyncio.run(self.left_out.read())
+
+    # ClickHouse
+
+    def ask(self, sql: str) -> list[list[Any]]:
+        """Rows of a query."""
+        return query(self.settings, sql)
+
+    def command(self, sql: str) -> None:
+        """Run a statement that answers nothing."""
+        command(self.settings, sql)
 
     # Tools
 
@@ -199,77 +263,3 @@ class Site:
         done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=TOOL_SECONDS)
         assert done.returncode == 0, f"`millrace {' '.join(words)}` ends with {done.returncode}: {done.stderr[-1500:]}"
         return done.stdout
-
-
-@contextmanager
-def opened(home: Path, *, short_age: bool) -> Iterator[Site]:
-    """All parts running and empty, with topics and tables, and no worker; all of it gone at the end."""
-    with ExitStack() as stack:
-        stores = _parts(stack, home)
-        settings = Settings(_env_file=None).model_copy(  # type: ignore[call-arg]
-            update=SETTINGS
-            | {part.server.setting: part.url for part in stores if part.server.setting != "database_url"}
-            | {"millrace_home": home / "home"}
-            | ({"batch_age_seconds": AGE, "batch_settle_seconds": SETTLE} if short_age else {})
-        )
-        ports = [free_port() for _ in range(MOST_WORKERS)]
-        ways = [stack.enter_context(proxy_thread("127.0.0.1", port, KafkaWay)) for port in ports]
-        kafka = Kafka(home / "kafka", ways=[(port, way.port) for port, way in zip(ports, ways, strict=True)])
-        kafka.start()
-        stack.callback(kafka.stop)
-        settings = settings.model_copy(update={"kafka_bootstrap_servers": kafka.url})
-        migrated(settings)
-        asyncio.run(topics.create(settings))
-        if short_age:
-            _shorten_age(settings)
-        workers = stack.enter_context(crew(home / "workers"))
-        hands = [_hand(stack, settings, way, home / "workers" / f"worker-{n}.log") for n, way in enumerate(ways)]
-        workers.workers += [hand.worker for hand in hands]
-        yield Site(home, settings, kafka, *stores, workers, hands)
-
-
-def _parts(stack: ExitStack, home: Path) -> tuple[Part, Part, Part]:
-    lost: list[str] = []
-    parts = []
-    servers: list[tuple[Server, Callable[[str], None]]] = [
-        (clickhouse_part.ClickHouse(home / "clickhouse", "a-password"), clickhouse_part.ping),
-        (redis.Redis(home / "redis", "a-password"), redis.ping),
-        (postgres.Postgres(home / "postgres", "a-password", home), postgres.ping),
-    ]
-    for server, ping in servers:
-        part = Part(server, ping, home, lost.append)
-        part.start()
-        stack.callback(part.stop)
-        parts.append(part)
-    return parts[0], parts[1], parts[2]
-
-
-def _shorten_age(settings: Settings) -> None:
-    """Let ClickHouse refuse a batch after AGE, as the settings say."""
-    for table in INSERTS:
-        command(settings, f"ALTER TABLE {table} DROP CONSTRAINT fresh")
-        command(
-            settings,
-            f"ALTER TABLE {table} ADD CONSTRAINT fresh CHECK ingested_at BETWEEN "
-            f"nowInBlock64(3) - INTERVAL {AGE:.0f} SECOND AND nowInBlock64(3) + INTERVAL 1 MINUTE",
-        )
-
-
-def _hand(stack: ExitStack, settings: Settings, kafka: ProxyThread, log: Path) -> Hand:
-    clickhouse_way, clickhouse_url = _way(stack, settings.clickhouse_url or "")
-    redis_way, redis_url = _way(stack, settings.redis_url or "")
-    own = settings.model_copy(
-        update={
-            "kafka_bootstrap_servers": f"127.0.0.1:{kafka.port}",
-            "clickhouse_url": clickhouse_url,
-            "redis_url": redis_url,
-        }
-    )
-    return Hand(Worker(own, log), kafka, clickhouse_way, redis_way)
-
-
-def _way(stack: ExitStack, url: str) -> tuple[ProxyThread, str]:
-    """A proxy to the part at this address, and the address through it."""
-    parts = urlsplit(url)
-    way = stack.enter_context(proxy_thread(parts.hostname or "", parts.port or 0))
-    return way, url.replace(f":{parts.port}", f":{way.port}")

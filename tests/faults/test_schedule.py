@@ -8,7 +8,7 @@ import pytest
 from deploy.local.tools import TOOLS
 from tests.faults.__main__ import SIZES, kinds, missing, parser, seeds
 from tests.faults.kinds import KINDS
-from tests.faults.schedule import CALM, draw
+from tests.faults.schedule import CALM, ORDINARY, draw
 from tests.faults.site import MOST_WORKERS
 
 SEEDS = range(60)
@@ -38,10 +38,18 @@ def test_a_schedule_keeps_within_what_its_kinds_need(seed: int) -> None:
 
 
 def test_every_kind_comes_over_the_days() -> None:
-    """The small run of each day: ten faults at least, and within two months all kinds."""
+    """The small run of each day: ten faults at least, one of which takes long, and within two months all kinds."""
     assert SIZES["ci"].faults >= 10
-    met = Counter(fault.kind for seed in SEEDS for fault in draw(seed, SIZES["ci"].faults).faults)
-    assert met.keys() == KINDS.keys()
+    runs = [draw(seed, SIZES["ci"].faults, brief=True) for seed in SEEDS]
+    assert {len(run.faults) for run in runs} == {SIZES["ci"].faults}
+    assert {sum(KINDS[fault.kind].long for fault in run.faults) for run in runs} == {1}
+    assert all(run.short_age or not KINDS[fault.kind].short_age for run in runs for fault in run.faults)
+    assert Counter(fault.kind for run in runs for fault in run.faults).keys() == set(ORDINARY)
+
+
+def test_a_kind_that_was_asked_for_alone_is_caused() -> None:
+    for name in KINDS:
+        assert {fault.kind for seed in range(8) for fault in draw(seed, 2, [name]).faults} == {name}
 
 
 def test_the_long_run_is_long_enough() -> None:
@@ -62,6 +70,7 @@ def test_words_of_the_command_line() -> None:
     assert seeds("1-3,8") == [1, 2, 3, 8]
     assert seeds("today")[0] > 700_000
     assert kinds("broker-kill,stores") == ["broker-kill", "redis-refuses", "redis-kill", "postgres-kill"]
+    assert kinds("deploy,versions") == ["deploy", "two-versions"]
     with pytest.raises(argparse.ArgumentTypeError, match=r"--seeds 1-x: give numbers and ranges"):
         seeds("1-x")
     with pytest.raises(argparse.ArgumentTypeError, match=r"--kinds flood: there is no such kind"):

@@ -1,4 +1,4 @@
-"""The verdict is right about a right run, and red about each way in which one row can be wrong."""
+"""The verdict is right about a right run, and red about each way in which one row or window can be wrong."""
 
 import asyncio
 import re
@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from deploy.local.totals import LeftOut
 from streams.settings import Settings
 from streams.world.truth import expected
 from tests.faults.history import tell
-from tests.faults.verdict import Verdict, judge, rows
-from tests.faults.windows import differing
+from tests.faults.oracle import Oracle, Wanted
+from tests.faults.verdict import Verdict, compare, judge, rows, settle_contested
+from tests.faults.windows import differing, live_differing
 from tests.support.feed import pipeline
 from tests.support.found import command, one, wait_for
 from tests.support.producers import send
@@ -39,6 +41,7 @@ async def run(ready: Settings, ask: Answers) -> tuple[Settings, dict[str, Any]]:
     async with pipeline(ready):
         await asyncio.to_thread(wait_for, ready, sent)
         await asyncio.to_thread(until, "windows to be kept", lambda: not differing(ready, SOON), 30)
+        await asyncio.to_thread(until, "windows to be told live", lambda: not asyncio.run(live_differing(ready)), 30)
     return ready, sent
 
 
@@ -48,14 +51,16 @@ async def test_each_wrong_row_is_found_and_nothing_else(run: tuple[Settings, dic
 
 def _walk(settings: Settings, sent: dict[str, Any], logs: Path) -> None:
     """Wrong rows are added one by one; whatever was wrong before stays so."""
+    wanted = asyncio.run(Oracle(settings).read())
+    left_out = asyncio.run(LeftOut(settings).read())
 
     def verdict(given: dict[str, Any] = sent) -> Verdict:
-        return asyncio.run(rows(settings, given))
+        return rows(settings, wanted, left_out, given)
 
     def sabotage(sql: str) -> None:
         command(settings, sql)
 
-    right = asyncio.run(judge(settings, sent))
+    right = asyncio.run(judge(settings, wanted, left_out, sent))
     assert (right.problems, right.events, right.lost, right.doubled) == ([], COUNT, 0, 0)
     assert min(sent["duplicates"], sent["sampled_out"], sum(sent["dead_letters"].values())) > 5
 
@@ -97,7 +102,7 @@ def _walk(settings: Settings, sent: dict[str, Any], logs: Path) -> None:
         f"ALTER TABLE events DELETE WHERE topic = 'ticketing.pages' AND shard = 0 AND offset = {gone} "
         "SETTINGS mutations_sync = 1"
     )
-    found = asyncio.run(judge(settings, sent))
+    found = asyncio.run(judge(settings, wanted, left_out, sent))
     assert "1 lost in events" in found.problems
     assert any(text.startswith("page_views on ") for text in found.problems)
     [wrong] = [each for each in found.wrong if each.table == "events"]
@@ -105,3 +110,53 @@ def _walk(settings: Settings, sent: dict[str, Any], logs: Path) -> None:
     told = "\n".join(tell(settings, wrong, logs))
     for word in ("record: appended at", "ticketing.pages", "valid, batch, token", "row in page_views"):
         assert word in told
+
+    # A live window that lacks an event.
+    assert asyncio.run(live_differing(settings)) == []
+    sabotage(
+        "INSERT INTO events_raw SELECT * REPLACE (now64(3) AS occurred_at, now64(3) AS ingested_at) FROM events_raw "
+        "WHERE event_type = 'booking.created' LIMIT 1"
+    )
+    [line] = asyncio.run(live_differing(settings))
+    assert re.fullmatch(r"rides\.bookings\.1m at \d+: created is (\d+) live, by the raw rows \d+", line)
+
+
+PLACE = ("rides.booking", 1)
+
+
+def test_an_offset_at_which_two_records_have_stood_wants_a_row_of_each() -> None:
+    wanted = Wanted()
+    wanted.rows["events_raw"][PLACE][5] += [(1, ""), (2, "")]
+
+    def words(*hashes: int) -> list[str]:
+        found = {PLACE: {5: [(each, "") for each in hashes]}} if hashes else {}
+        return [each.what for each in compare("events_raw", wanted.rows["events_raw"], found)]
+
+    assert words(2, 1) == []
+    assert words(1) == ["lost"]
+    assert words() == ["lost", "lost"]
+    assert words(1, 2, 2) == ["doubled"]
+    assert words(1, 3) == ["changed"]
+    assert [each.what for each in compare("events_raw", {}, {PLACE: {5: [(1, "")]}})] == ["foreign"]
+
+
+def test_what_versions_judge_differently_is_a_row_or_a_dead_letter() -> None:
+    wanted = Wanted()
+    wanted.contested[PLACE][7] = (1, 2)
+    row, letter, family = [(1, "")], [(2, "invalid")], [(0, "")]
+
+    def wrong(raw: list[tuple[int, str]], dead: list[tuple[int, str]], booking: list[tuple[int, str]]) -> list[str]:
+        tables = {"events_raw": raw, "dead_letters": dead, "booking_events": booking}
+        found = {table: {PLACE: {7: list(rows)}} if rows else {} for table, rows in tables.items()}
+        told = [f"{each.what} in {each.table}" for each in settle_contested(wanted, found)]
+        left = [table for table, places in found.items() if any(places.values())]
+        return told + left
+
+    assert wrong(row, [], family) == []
+    assert wrong([], letter, []) == []
+    assert wrong([], [], []) == ["lost in events_raw"]
+    assert wrong(row, letter, family) == ["doubled in events_raw"]
+    assert wrong(row * 2, [], family) == ["doubled in events_raw", "lost in booking_events"]
+    assert wrong(row, [], []) == ["lost in booking_events"]
+    # A family's row without its raw row is left over, and so foreign.
+    assert wrong([], letter, family) == ["booking_events"]

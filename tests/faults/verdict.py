@@ -2,17 +2,17 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from clickhouse.client import connect
 from clickhouse.compare import differences
 from clickhouse.feeds import days_of, targets
-from deploy.local.totals import dropped
+from streams.events import registry
 from streams.settings import Settings
-from tests.faults import oracle
-from tests.faults.oracle import Place, Wanted
+from streams.world.truth import FAMILIES
+from tests.faults.oracle import CONTESTED_TYPE, Place, Says, Wanted
 from tests.support.found import RAW, RIDES, TICKETING, query
 
 TABLES = (*RAW, *RIDES, *TICKETING, "dead_letters")
@@ -50,61 +50,100 @@ class Verdict:
         return not self.problems
 
 
-async def judge(settings: Settings, sent: dict[str, Any]) -> Verdict:
-    """Judge all tables. Ask when no worker runs any more; `sent` is what producers say must be found."""
-    verdict = await rows(settings, sent)
+async def judge(settings: Settings, wanted: Wanted, left_out: Counter[str], sent: dict[str, Any]) -> Verdict:
+    """Judge all tables. Ask when no worker runs any more.
+
+    `wanted` is what the topics say, `left_out` what the log of intents says, `sent` what producers say must be found.
+    """
+    verdict = rows(settings, wanted, left_out, sent)
     verdict.problems += await rollups(settings)
     return verdict
 
 
-async def rows(settings: Settings, sent: dict[str, Any]) -> Verdict:
+def rows(settings: Settings, wanted: Wanted, left_out: Counter[str], sent: dict[str, Any]) -> Verdict:
     """Judge rows and dead letters, duplicates and samples; no rollups."""
-    wanted = await oracle.read(settings)
     verdict = Verdict(events=wanted.records)
+    found = {table: _found(settings, table) for table in TABLES}
+    verdict.wrong += settle_contested(wanted, found)
     for table in TABLES:
-        _table(settings, table, wanted, verdict)
+        verdict.wrong += compare(table, wanted.rows[table], found[table])
     verdict.wrong.sort()
     for word, count in sorted(Counter((each.what, each.table) for each in verdict.wrong).items()):
         verdict.problems.append(f"{count} {word[0]} in {word[1]}")
     verdict.lost = sum(each.what == "lost" for each in verdict.wrong)
     verdict.doubled = sum(each.what in ("doubled", "foreign") for each in verdict.wrong)
-    left_out = await dropped(settings)
-    found = {"duplicates": left_out["duplicate"], "sampled_out": left_out["sampled_out"]}
-    _same(verdict, "the log of intents", found, {name: wanted.counts()[name] for name in found})
+    counted = {"duplicates": left_out["duplicate"], "sampled_out": left_out["sampled_out"]}
+    _same(verdict, "the log of intents", counted, {name: wanted.counts()[name] for name in counted})
     _same(verdict, "the topics, against what producers sent,", wanted.counts(), sent)
     return verdict
 
 
-def _table(settings: Settings, table: str, wanted: Wanted, verdict: Verdict) -> None:
-    """Compare one table with what is wanted there, place by place."""
+def _found(settings: Settings, table: str) -> dict[Place, Says]:
+    """What a table holds, in the form of what is wanted."""
     partition = "partition" if table == "dead_letters" else "shard"
     says = EVENT if table in RAW else BYTES if table == "dead_letters" else "toUInt64(0)"
     reason = "reason" if table == "dead_letters" else "''"
-    found: dict[Place, list[tuple[int, int, str]]] = {}
+    found: dict[Place, Says] = {}
     lines = query(
         settings,
         f"SELECT topic, {partition}, groupArray((offset, {says}, toString({reason}))) FROM {table} GROUP BY ALL",
     )
-    for topic, number, rows in lines:
-        found[topic, number] = [(offset, hash_, word) for offset, hash_, word in rows]
-    for place in sorted(wanted.rows[table].keys() | found.keys()):
-        expected, reasons = wanted.rows[table].get(place, {}), wanted.reasons.get(place, {})
-        rows = found.get(place, [])
-        times = Counter(offset for offset, _, _ in rows)
-        verdict.wrong += _wrong(table, place, expected.keys() - times.keys(), "lost")
-        verdict.wrong += _wrong(table, place, times.keys() - expected.keys(), "foreign")
-        twice = [offset for offset, count in times.items() if count > 1 and offset in expected]
-        verdict.wrong += _wrong(table, place, twice, "doubled")
-        changed = {
-            offset
-            for offset, hash_, word in rows
-            if offset in expected and (hash_ != expected[offset] or (word and word != reasons.get(offset)))
-        }
-        verdict.wrong += _wrong(table, place, changed, "changed")
+    for topic, number, held in lines:
+        place = found[topic, number] = {}
+        for offset, hash_, word in held:
+            place.setdefault(offset, []).append((hash_, word))
+    return found
 
 
-def _wrong(table: str, place: Place, offsets: Iterable[int], what: str) -> list[Wrong]:
-    return [Wrong(*place, offset, table, what) for offset in offsets]
+def compare(table: str, wanted: Mapping[Place, Says], found: Mapping[Place, Says]) -> list[Wrong]:
+    """Compare one table with what is wanted there, place by place."""
+    wrong: list[Wrong] = []
+    for place in sorted(wanted.keys() | found.keys()):
+        want, have = wanted.get(place, {}), found.get(place, {})
+        for offset in want.keys() | have.keys():
+            if want.get(offset) != have.get(offset):
+                for what in _words(want.get(offset, []), have.get(offset, [])):
+                    wrong.append(Wrong(*place, offset, table, what))
+    return wrong
+
+
+def _words(wanted: list[tuple[int, str]], found: list[tuple[int, str]]) -> list[str]:
+    """What is wrong with the rows of one offset, a word for each."""
+    missing, extra = Counter(wanted) - Counter(found), Counter(found) - Counter(wanted)
+    if not wanted:
+        return ["foreign"] * extra.total()
+    changed = min(missing.total(), extra.total())
+    return ["changed"] * changed + ["lost"] * (missing.total() - changed) + ["doubled"] * (extra.total() - changed)
+
+
+def settle_contested(wanted: Wanted, found: dict[str, dict[Place, Says]]) -> list[Wrong]:
+    """Of an event that versions judge differently there is one row with its family's, or one dead letter.
+
+    They are taken out of what was found, for the others to be compared.
+    """
+    spec = registry.events[CONTESTED_TYPE]
+    raw, family = spec.domain.raw_table, FAMILIES[spec.topic]
+    wrong: list[Wrong] = []
+    for place, events in wanted.contested.items():
+        for offset, (row, letter) in events.items():
+            rows = _take(found[raw], place, offset, row)
+            times = rows + _take(found["dead_letters"], place, offset, letter)
+            if times != 1:
+                wrong.append(Wrong(*place, offset, raw, "doubled" if times else "lost"))
+            if _take(found[family], place, offset, 0, rows) < rows:
+                wrong.append(Wrong(*place, offset, family, "lost"))
+    return wrong
+
+
+def _take(found: dict[Place, Says], place: Place, offset: int, hash_: int, most: int | None = None) -> int:
+    """Take rows that say this out of a table, `most` if given; tells how many there were."""
+    held = found.get(place, {}).get(offset, [])
+    fitting = [each for each in held if each[0] == hash_][:most]
+    for each in fitting:
+        held.remove(each)
+    if not held and place in found:
+        found[place].pop(offset, None)
+    return len(fitting)
 
 
 def _same(verdict: Verdict, what: str, found: dict[str, Any], wanted: dict[str, Any]) -> None:

@@ -54,6 +54,20 @@ def swallowing(ways: Sequence[ProxyThread], count: int) -> Callable[[], None]:
     return _befalls(ways, swallows(count), swallows(0))
 
 
+def stalling(ways: Sequence[ProxyThread], count: int) -> Callable[[], None]:
+    """Each keeps back the bodies of so many inserts, and passes them on at the end."""
+
+    def begin(way: Proxy) -> None:
+        way.bodies.clear()
+        way.stalls = count
+
+    def end(way: Proxy) -> None:
+        way.stalls = 0
+        way.bodies.set()
+
+    return _befalls(ways, begin, end)
+
+
 def _befalls(
     ways: Sequence[ProxyThread], begin: Callable[[Proxy], object], end: Callable[[Proxy], object]
 ) -> Callable[[], None]:

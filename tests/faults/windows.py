@@ -1,12 +1,20 @@
-"""Closed windows in `metrics_realtime`, held to the raw rows: whether an event was late for one stands in its row."""
+"""Windows, live in Redis and kept in `metrics_realtime`, held to the raw rows: in each stands whether it was late."""
 
+import time
 from typing import NamedTuple
 
+from redis.asyncio import Redis
+
 from streams.settings import Settings
+from tables.declared import declared
+from tables.live import Live
+from tables.query import Query
 from tests.support.found import query
 
 SIZE, LATENESS = 60, 600
 """Of the windows below, in seconds."""
+LIVE_SECONDS = 1800
+"""So far back live windows are looked at; they are published for an hour and more."""
 
 
 class Counted(NamedTuple):
@@ -35,6 +43,12 @@ SELECT shard, start, sum(n_kept) AS kept, sum(n_rows) AS counted FROM (
 )
 WHERE start + {size} <= {before} GROUP BY shard, start HAVING kept != counted ORDER BY start, shard
 """
+_COUNTED = """
+SELECT intDiv(toUnixTimestamp(occurred_at), {size}) * {size} AS start, count() FROM events_raw
+WHERE event_type = '{event_type}' AND start >= {since} AND start < {until}
+    AND (start + {size} + {lateness}) * 1000 > toUnixTimestamp64Milli(watermark)
+GROUP BY start
+"""
 
 
 def differing(settings: Settings, before: float) -> list[str]:
@@ -46,4 +60,26 @@ def differing(settings: Settings, before: float) -> list[str]:
             f"{each.window} of shard {shard} at {start}: {each.measure} is {kept}, by the raw rows {counted}"
             for shard, start, kept, counted in query(settings, sql)
         ]
+    return found
+
+
+async def live_differing(settings: Settings) -> list[str]:
+    """Windows of the last half hour that Redis does not tell as the rows say, the running one among them."""
+    now = int(time.time())
+    since, until = (now - LIVE_SECONDS) // SIZE * SIZE, now + SIZE
+    redis = Redis.from_url(settings.redis_url or "")
+    try:
+        live = Live(redis, settings.kafka_group, declared, expected=settings.kafka_partitions)
+        view = await live.read(*(Query(each.window, start=since, end=until) for each in COUNTED))
+    finally:
+        await redis.aclose()
+    found = []
+    for each, rows in zip(COUNTED, view.rows, strict=True):
+        told = {row.start: row.values[each.measure] or 0 for row in rows}
+        sql = _COUNTED.format(event_type=each.event_type, size=SIZE, lateness=LATENESS, since=since, until=until)
+        counted = dict(map(tuple, query(settings, sql)))
+        for start in sorted(told.keys() | counted.keys()):
+            is_, must = told.get(start, 0), counted.get(start, 0)
+            if is_ != must:
+                found.append(f"{each.window} at {start}: {each.measure} is {is_} live, by the raw rows {must}")
     return found

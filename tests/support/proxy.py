@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
 
+HEAD_END = b"\r\n\r\n"
+
 
 class Proxy:
     """Forwards to `host:port`; the flags act on connections and bytes from now on."""
@@ -24,6 +26,10 @@ class Proxy:
         self.passes = asyncio.Event()
         """Cleared: bytes from the worker are kept back."""
         self.passes.set()
+        self.stalls = 0
+        """Of so many inserts only the head and a byte of the body are passed on, and the rest once `bodies` is set."""
+        self.bodies = asyncio.Event()
+        self.bodies.set()
         self.delay = 0.0
         """Seconds by which everything that the worker sends comes late."""
         self._writers: set[asyncio.StreamWriter] = set()
@@ -77,6 +83,9 @@ class Proxy:
                     await self.passes.wait()
                     if self.is_insert(data):
                         inserting.set()
+                        if self.stalls > 0:
+                            self.stalls -= 1
+                            data = await self._stall(data, reader, writer)
                 elif inserting.is_set():
                     inserting.clear()
                     if self.swallows > 0:
@@ -88,6 +97,26 @@ class Proxy:
         finally:
             writer.close()
 
+    async def _stall(self, data: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        """Keep back the body of a request that begins with `data`; returns it once it may go on.
+
+        Whoever sends may give up meanwhile: what it had sent until then goes on all the same.
+        """
+        while (end := data.find(HEAD_END)) < 0 or len(data) == end + len(HEAD_END):
+            if not (more := await reader.read(65536)):
+                return data
+            data += more
+        begun = end + len(HEAD_END) + 1
+        writer.write(data[:begun])
+        await writer.drain()
+        while not self.bodies.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    if not (more := await reader.read(65536)):
+                        await self.bodies.wait()
+                    data += more
+        return data[begun:]
+
 
 @asynccontextmanager
 async def proxy(host: str, port: int, kind: type[Proxy] = Proxy) -> AsyncIterator[Proxy]:
@@ -96,6 +125,7 @@ async def proxy(host: str, port: int, kind: type[Proxy] = Proxy) -> AsyncIterato
     server = await made.serve()
     yield made
     made.passes.set()
+    made.bodies.set()
     made.refuse()
     server.close()
 

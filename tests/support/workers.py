@@ -62,12 +62,15 @@ class Worker:
         """State of each shard assigned to this worker; empty where it does not answer."""
         return {int(number): state for number, state in worker.shards(self.url).items()}
 
-    def start(self, **more: str) -> "Worker":
-        """Start the process; does not wait for anything. `more`: environment variables of this process alone."""
+    def start(self, cwd: Path | None = None, /, **more: str) -> "Worker":
+        """Start the process; does not wait for anything. `more`: environment variables of this process alone.
+
+        `cwd`: the folder that it runs in; if the product is there too, it runs as that one.
+        """
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         env = self._env | {"WORKER_PORT": str(port)} | more
-        self._process = Process(Command(ARGV, env=env, grace=self._grace), self.log)
+        self._process = Process(Command(ARGV, env=env, grace=self._grace, cwd=cwd), self.log)
         self._process.start()
         return self
 

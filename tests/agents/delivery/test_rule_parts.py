@@ -73,6 +73,16 @@ def test_r2_records_that_are_not_there_are_not_passed_over() -> None:
         check_starts(0, chain, {"a": (0, 6)})
 
 
+async def test_a_worker_that_stops_amid_an_assignment_starts_no_shard(ready: Settings) -> None:
+    async with pipeline(ready, [0]) as worker:
+        shards = worker.running.shards
+        await shards.stop(10)
+        for client in worker.running.clients:
+            await client.close()
+        await shards.assign((topic, 0) for topic in TOPICS)
+        assert shards.running == {}
+
+
 async def test_r2_a_topic_that_is_created_anew_under_a_running_shard_stops_it(ready: Settings, ask: Answers) -> None:
     async with pipeline(ready, [0]) as worker:
         await produce(ready, users(20))

@@ -6,5 +6,18 @@ from tests.faults.kinds.kind import KINDS, Fault, Kind
 
 __all__ = ["KINDS", "Fault", "Kind"]
 
-for _part in ("worker", "clickhouse", "broker", "stores", "producer", "group", "intents", "maintenance"):
+PARTS = (
+    "worker",
+    "clickhouse",
+    "broker",
+    "stores",
+    "producer",
+    "group",
+    "intents",
+    "topics",
+    "versions",
+    "maintenance",
+)
+
+for _part in PARTS:
     import_module(f"{__name__}.{_part}")

@@ -38,7 +38,7 @@ class Kind:
 
     name: str
     part: str
-    """Whose fault it is: worker, clickhouse, broker, stores, producer, group, intents or maintenance."""
+    """Whose fault it is: the name of the file that declares it."""
     about: str
     begin: Begin
     """Lets it begin and returns how it ends."""
@@ -49,6 +49,10 @@ class Kind:
     """Workers that there are more of, or fewer, once it has ended."""
     short_age: bool
     """It needs tables that refuse a batch after seconds, not minutes."""
+    long: bool
+    """It takes a minute or more; a small run has one of these."""
+    own_disk: bool
+    """ClickHouse's data needs a file system of its own, which not everybody may mount: it comes only if asked for."""
     tool: str
     """What it needs of `make tools` beside Apache Kafka; empty: nothing."""
 
@@ -66,13 +70,15 @@ def kind(
     workers: tuple[int, int] = (1, 4),
     change: int = 0,
     short_age: bool = False,
+    long: bool = False,
+    own_disk: bool = False,
     tool: str = "",
 ) -> Callable[[Begin], Begin]:
     """Declare a function to be how this kind begins; what it returns is how it ends. `seconds`: least and most."""
 
     def declare(begin: Begin) -> Begin:
         assert name not in KINDS, f"{name} is declared twice"
-        KINDS[name] = Kind(name, part, about, begin, seconds, workers, change, short_age, tool)
+        KINDS[name] = Kind(name, part, about, begin, seconds, workers, change, short_age, long, own_disk, tool)
         return begin
 
     return declare

@@ -1,12 +1,18 @@
 """Workers that die, sleep, stop, come and go."""
 
+from clickhouse.columns import DEDUPLICATION_WINDOW
+from tests.faults import way
 from tests.faults.kinds.kind import End, Fault, kind, nothing
 from tests.faults.site import AGE, SETTLE, STEPS, Site
-from tests.support.waiting import until
+from tests.faults.versions import RENAMED
+from tests.support.waiting import PAUSE, until
 
 AGED = (AGE + SETTLE, 1.6 * AGE)
 SESSION = 6.0
 """Seconds after which the group takes a silent worker out; the broker takes no shorter session."""
+UNDER_WAY = 4.0
+"""After so many seconds every shard has a batch under way that ClickHouse cannot take."""
+REMEMBERING = "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine_full LIKE '%{window}%'"
 
 
 @kind("worker", "worker-kill", "SIGKILL of one worker; it is started again", (0, 4))
@@ -26,10 +32,81 @@ def kill_all(site: Site, _: Fault) -> End:
     return lambda: [worker.start() for worker in workers]
 
 
-@kind("worker", "workers-beyond-age", "SIGKILL of all workers; started once batches have aged", AGED, short_age=True)
+@kind(
+    "worker",
+    "workers-beyond-age",
+    "SIGKILL of all workers; started once batches have aged",
+    AGED,
+    short_age=True,
+    long=True,
+)
 def beyond_age(site: Site, fault: Fault) -> End:
     """Whatever was in flight is counted, not inserted again."""
     return kill_all(site, fault)
+
+
+@kind(
+    "worker",
+    "workers-beyond-window",
+    "SIGKILL of all workers; started once batches have aged and ClickHouse has forgotten every token",
+    AGED,
+    short_age=True,
+    long=True,
+)
+def beyond_window(site: Site, fault: Fault) -> End:
+    """A token used now would insert again what is there."""
+    start = kill_all(site, fault)
+
+    def end() -> None:
+        window = "non_replicated_deduplication_window"
+        for (table,) in site.ask(REMEMBERING.format(window=window)):
+            for parts in (0, DEDUPLICATION_WINDOW):
+                site.command(f"ALTER TABLE {table} MODIFY SETTING {window} = {parts}")
+        start()
+
+    return end
+
+
+@kind(
+    "worker",
+    "idle-then-moved",
+    "nothing is sent until the last batches have aged; a worker is killed",
+    AGED,
+    short_age=True,
+    long=True,
+)
+def idle(site: Site, fault: Fault) -> End:
+    """Its shards, which are not closed, go to the others or come back to it."""
+    site.cease()
+
+    def end() -> None:
+        worker = site.pick(fault.pick).worker
+        worker.kill()
+        worker.start()
+        site.send()
+
+    return end
+
+
+@kind(
+    "worker",
+    "superseded-by-two",
+    "two workers that both believe a shard theirs supersede its aged batch at once",
+    (SETTLE - 1, SETTLE + 4),
+    short_age=True,
+    long=True,
+)
+def superseded_by_two(site: Site, fault: Fault) -> End:
+    """ClickHouse is away until batches under way have aged; meanwhile one worker is cut off from the group.
+
+    Both count what is there once the settling time has passed. What the one appends is passed on at the end.
+    """
+    accept = way.away([hand.clickhouse for hand in site.hands])
+    PAUSE.wait(UNDER_WAY)
+    passes = way.held_back([site.pick(fault.pick).kafka])
+    PAUSE.wait(AGE)
+    accept()
+    return passes
 
 
 @kind(
@@ -42,10 +119,10 @@ def other_version(site: Site, fault: Fault) -> End:
     """A token of one version is not used by another where only some rows are there."""
     worker = site.pick(fault.pick).worker
     worker.kill()
-    return lambda: worker.start(PYTHONPATH=str(site.other_version()))
+    return lambda: worker.start(site.version(RENAMED))
 
 
-@kind("worker", "worker-clock", "the clock of a worker jumps by hours, on or back", (5, 12), tool="faketime")
+@kind("worker", "worker-clock", "the clock of a worker jumps by hours, on or back", (5, 12), long=True, tool="faketime")
 def clock(site: Site, fault: Fault) -> End:
     """No clock of a worker decides anything."""
     worker = site.pick(fault.pick).worker
@@ -103,7 +180,7 @@ def restart(site: Site, fault: Fault) -> End:
     return worker.start
 
 
-@kind("worker", "rolling-restart", "every worker in turn: SIGTERM, a start, and on once all shards move")
+@kind("worker", "rolling-restart", "every worker in turn: SIGTERM, a start, and on once all shards move", long=True)
 def rolling(site: Site, _: Fault) -> End:
     """As a deployment does it."""
     for hand in list(site.hands):
