@@ -24,7 +24,7 @@ up: $(VENV)/.run ## start everything on this machine with a demo; ARGS='--help' 
 	@exec $(BIN)/millrace up $(ARGS)
 
 test: $(VENV)/.dev tools ## run all tests on real parts but the long ones of test-faults; ARGS go to pytest
-	@$(BIN)/pytest -n 5 --dist loadgroup -m 'not faults' $(ARGS)
+	@$(BIN)/pytest -n 4 --dist loadgroup -m 'not faults' $(ARGS)
 
 test-faults: $(VENV)/.dev tools ## kill, pause and cut off parts by seed and hold every row to the log; SIZE=ci|small|medium|long|full
 	@$(if $(filter full,$(SIZE)),$(BIN)/pytest -m faults)
