@@ -13,7 +13,7 @@ TARGETS = ("help", "up", "test", "check", "test-faults", "bench", "docs", "tools
 
 def make(*words: str) -> str:
     """What make says it would do, or does."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "ARGS", "SIZE"))}
     done = subprocess.run(["make", *words], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
