@@ -5,27 +5,18 @@ store's span, of which retention and cohorts read all that is kept. The store is
 `python -m bench volume --keep FOLDER` made.
 """
 
-import argparse
-import asyncio
-import json
 import random
-import statistics
-import sys
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, Final
 
 from clickhouse_connect.driver.asyncclient import AsyncClient
-from rich.console import Console
-from rich.table import Table
 
+from bench import kept
 from clickhouse.analytics.kinds import KINDS
 from clickhouse.client import connect
-from deploy.local.stack import Stack
 from streams.settings import Settings
 
-RESULTS = Path(__file__).parent / "results"
 DAYS = (1, 7, 30)
 """Lengths of the ranges, in turn."""
 SPAN = "SELECT min(bucket), max(bucket) FROM events_hourly WHERE domain = {domain:String}"
@@ -73,38 +64,10 @@ async def _of(
         began = time.perf_counter()
         paths.add((await kind.answer(client, question))["path"])
         spent.append((time.perf_counter() - began) * 1000)
-    ordered = sorted(spent)
-    return {
-        "median_ms": round(statistics.median(ordered), 1),
-        "p95_ms": round(ordered[int(0.95 * (len(ordered) - 1))], 1),
-        "longest_ms": round(ordered[-1], 1),
+    return kept.times(spent) | {
         "paths": sorted(paths),
     }
 
 
-def show(result: dict[str, Any]) -> Table:
-    """The table that is printed."""
-    table = Table("Question", "p50 ms", "p95 ms", "Longest", "Path")
-    for name, each in result.items():
-        figures = (f"{each[figure]:.0f}" for figure in ("median_ms", "p95_ms", "longest_ms"))
-        table.add_row(name, *figures, ", ".join(each["paths"]))
-    return table
-
-
-def main() -> None:
-    """Ask, print, and write the result."""
-    parser = argparse.ArgumentParser(prog="python -m bench analytics", description=__doc__)
-    parser.add_argument("--home", type=Path, required=True, help="folder of `python -m bench volume --keep`")
-    parser.add_argument("--rounds", type=int, default=9, help="times that each is asked (default: %(default)s)")
-    arguments = parser.parse_args()
-    if not (arguments.home / "clickhouse").is_dir():
-        sys.exit(f"--home {arguments.home}: no store is there; make one with `python -m bench volume --keep FOLDER`")
-    with Stack(Settings(millrace_home=arguments.home, log_level="warning"), arguments.home) as settings:
-        result = asyncio.run(measure(settings, arguments.rounds, random.Random(7)))
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "analytics.json").write_text(json.dumps(result, indent=2) + "\n")
-    Console(file=sys.stdout, width=120).print(show(result))
-
-
 if __name__ == "__main__":
-    main()
+    kept.run("analytics", __doc__, measure, lambda result: kept.table(result, "Question", "paths"))

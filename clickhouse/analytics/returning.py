@@ -40,15 +40,10 @@ class Returning:
 
 
 @dataclass(frozen=True, slots=True)
-class Retention:
-    """Who came back."""
+class _OfReturning:
+    """What both questions have."""
 
     asked: Returning
-    back: Step
-    is_recurring: bool
-    """A person belongs to each period with a start, not to that of the first one of all."""
-    is_rolling: bool
-    """Who came back later counts too."""
 
     @property
     def span(self) -> Span:
@@ -62,23 +57,23 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True)
-class Cohorts:
+class Retention(_OfReturning):
+    """Who came back."""
+
+    back: Step
+    is_recurring: bool
+    """A person belongs to each period with a start, not to that of the first one of all."""
+    is_rolling: bool
+    """Who came back later counts too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cohorts(_OfReturning):
     """What they did since."""
 
-    asked: Returning
     doing: Step
     sum: str
     """Column of the amount; empty for none."""
-
-    @property
-    def span(self) -> Span:
-        """The time of the start."""
-        return self.asked.span
-
-    @property
-    def until(self) -> datetime:
-        """Events are looked for up to then, in UTC."""
-        return self.asked.until
 
 
 def ask_retention(words: RetentionWords, now: datetime | None = None) -> Retention:
