@@ -10,7 +10,7 @@ import hashlib
 import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 import redis.asyncio as redis
@@ -116,6 +116,9 @@ class AnswerCache:
             if elsewhere is not None:
                 return elsewhere
         try:
+            # Whoever held the lock before may have made it since the caller looked.
+            if is_ours and (found := await self._read(key)) and found[0] is not None:
+                return cast(Content, msgspec.json.decode(found[0]))
             content = await make()
             body, life = msgspec.json.encode(content), int(max(1, STEPS * seconds))
             await self._ask(lambda: self._client.set(key, body, ex=life))
