@@ -18,7 +18,7 @@ BENCHMARKS = {
     "query": "how long the questions of people take over a store that `volume` has kept",
     "metrics": "how long the metrics of the catalogue take over such a store",
     "analytics": "how long funnels, retention, cohorts and paths take over such a store",
-    "readme": "write the newest figures into the README",
+    "readme": "write the newest figures into the README and docs/store.md",
 }
 
 

@@ -1,4 +1,4 @@
-"""What ClickHouse spends on a row by format and by table: `python -m bench inserts` prints one line of JSON.
+"""What ClickHouse spends on a row by format and by table: `python -m bench inserts` prints and writes one line of JSON.
 
 The rows of generated traffic of both domains go to tables of the engine Null in each format, then in the product's own
 format to tables without views, to those with the views of the families alone, and to the real ones with all rollups.
@@ -23,7 +23,7 @@ from agents.judge import Accepted, Judged
 from agents.locate import Locate
 from agents.render import Content, Render
 from agents.rows import body
-from bench.ingest import Usage
+from bench.ingest import RESULTS, Usage
 from bench.world import originals
 from clickhouse import migrate
 from clickhouse.client import connect, insert_settings, unrepeated
@@ -162,6 +162,8 @@ def main() -> None:
         with stack as settings:
             migrate.run(settings)
             figures = asyncio.run(measure(settings, Usage(stack.part("clickhouse").pid)))
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "inserts.json").write_text(json.dumps(figures, indent=2) + "\n")
     sys.stdout.write(json.dumps(figures) + "\n")
 
 

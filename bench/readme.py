@@ -1,15 +1,17 @@
-"""`python -m bench readme`: writes the table of bench/results/{delivery,ingest}.json into the README."""
+"""`python -m bench readme`: writes the figures of bench/results into the README and into docs/store.md."""
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench.ingest import RESULTS
+from bench import store_page
 
-README = Path(__file__).parent.parent / "README.md"
-PLACE = re.compile(r"<!-- figures -->.*?<!-- end of figures -->", re.DOTALL)
-
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "bench/results"
+PLACE = re.compile(r"<!-- (figures(?: of \w+)?) -->.*?<!-- end of figures -->", re.DOTALL)
+"""Where a table stands; the name tells which."""
 
 FIGURES = (
     ("events a second of worker CPU", "worker_events_per_core_second", ",.0f"),
@@ -23,7 +25,7 @@ FIGURES = (
 
 
 def figures(delivery: dict[str, Any], whole: dict[str, Any]) -> str:
-    """The table, between the marks that it is found again by: medians, and the rounds they are of."""
+    """The README's table: medians, and the rounds they are of."""
 
     def told(result: dict[str, Any], name: str, form: str) -> str:
         values = sorted(each[name] for each in result["rounds"])
@@ -39,16 +41,41 @@ def figures(delivery: dict[str, Any], whole: dict[str, Any]) -> str:
     shares = ", ".join(f"{name} {share:.0%}" for name, share in whole["stage_shares"].items())
     lines = ["| one worker, every guarantee on | without windows | with all windows |", "|---|---|---|", *rows]
     table = "\n".join(lines)
-    return (
-        f"<!-- figures -->\n{table}\n\nTime of a batch by stage, with windows, waiting included: {shares}.\n"
-        "<!-- end of figures -->"
-    )
+    return f"{table}\n\nTime of a batch by stage, with windows, waiting included: {shares}."
+
+
+def _result(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text())
+    return found
+
+
+def filled(text: str, tables: dict[str, Callable[[], str]]) -> str:
+    """A page with its tables written anew, each between the marks that it is found again by."""
+    return PLACE.sub(lambda at: f"<!-- {at[1]} -->\n{tables[at[1]]()}\n<!-- end of figures -->", text)
+
+
+def _readme(text: str) -> str:
+    return filled(text, {"figures": lambda: figures(_result("delivery"), _result("ingest"))})
+
+
+def _store(text: str) -> str:
+    tables = {
+        "figures of tables": lambda: store_page.tables(_result("volume")),
+        "figures of columns": lambda: store_page.columns(_result("volume")),
+        "figures of queries": lambda: store_page.queries(_result("query")),
+        "figures of metrics": lambda: store_page.metrics(_result("metrics")),
+        "figures of views": lambda: store_page.views(_result("inserts")),
+    }
+    return filled(text, tables)
+
+
+PAGES = {ROOT / "README.md": _readme, ROOT / "docs/store.md": _store}
 
 
 def main() -> None:
-    """Replace the table."""
-    delivery, whole = (json.loads((RESULTS / f"{name}.json").read_text()) for name in ("delivery", "ingest"))
-    README.write_text(PLACE.sub(lambda _: figures(delivery, whole), README.read_text()))
+    """Replace the tables of each page."""
+    for page, render in PAGES.items():
+        page.write_text(render(page.read_text()))
 
 
 if __name__ == "__main__":
