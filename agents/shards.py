@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 
 from agents.gate import LOOK_SECONDS
 from agents.live import status_of
+from agents.memory import give_back_beside
 from agents.outage import Outages
 from agents.pressure import Pressure
 from agents.shard import Shard, State, Surroundings
@@ -22,6 +23,7 @@ log = structlog.get_logger(__name__)
 
 PRESSURE_SECONDS = 10.0
 KEEP_SECONDS = 1.0
+MEMORY_SECONDS = 60.0
 LEAST_SECONDS = 0.125
 """Between two publications: shards count one after the other."""
 LEAVE_SECONDS = 10.0
@@ -82,6 +84,7 @@ class Shards:
             "holds": (LOOK_SECONDS, self.look_once),
             "closed windows": (KEEP_SECONDS, self.keep_once),
             "parts": (PRESSURE_SECONDS, self._pressure.look),
+            "memory": (MEMORY_SECONDS, give_back_beside),
         }
         self._tasks = [asyncio.create_task(every(*watch, name), name=name) for name, watch in watches.items()]
         self._tasks.append(asyncio.create_task(every(0.0, self._publish_next, "windows"), name="windows"))

@@ -1,6 +1,6 @@
 -- The states of the days are merged: days are never added up.
 
--- from daily_users per day: uniqCombined64MergeState(14)(arrayJoin([users, drivers])) AS people
+-- from daily_users per day: uniqCombined64MergeState(14)(users) + uniqCombined64MergeState(14)(drivers) AS people
 SELECT uniqCombined64Merge(14)(people) AS value
 FROM {source}
 WHERE 1
