@@ -16,6 +16,7 @@ BENCHMARKS = {
     "volume": "20 million events: JSON against bytes on disk, parts made, and how fast they came in",
     "http": "events posted over HTTP, one and 500 a request, beside the product's own producer",
     "query": "how long the questions of people take over a store that `volume` has kept",
+    "keys": "whether the sort keys are worth it: each table of such a store beside a copy in another order",
     "metrics": "how long the metrics of the catalogue take over such a store",
     "analytics": "how long funnels, retention, cohorts and paths take over such a store",
     "readme": "write the newest figures into the README and docs/store.md",

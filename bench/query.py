@@ -51,17 +51,14 @@ def measure(
 ) -> dict[str, dict[str, Any]]:
     """Milliseconds, rows and bytes of each question, over the rounds."""
     first, last = client.query(SPAN).result_rows[0]
-    choices = {
-        name: [str(row[0]) for row in client.query(_DRAWN.format(column=column, table=table)).result_rows]
-        for name, (column, table) in CHOICES.items()
-    }
+    choices = drawn(client)
     questions = {path.stem: path.read_text() for path in sorted(FOLDER.glob("*.sql"))}
     run = f"bench-{dice.getrandbits(32):x}"
     spent: dict[str, list[float]] = {name: [] for name in questions}
     answers: dict[str, int] = {}
     for number in range(rounds):
         for name, sql in questions.items():
-            asked = _parameters(first, last, choices, DAYS[number % len(DAYS)], dice)
+            asked = parameters(first, last, choices, DAYS[number % len(DAYS)], dice)
             began = time.perf_counter()
             result = client.query(
                 sql, parameters=asked, settings={**UNCACHED, **settings, "query_id": f"{run}/{name}/{number}"}
@@ -83,7 +80,15 @@ def measure(
     }
 
 
-def _parameters(
+def drawn(client: Client) -> dict[str, list[str]]:
+    """Whom a question can be about, by parameter."""
+    return {
+        name: [str(row[0]) for row in client.query(_DRAWN.format(column=column, table=table)).result_rows]
+        for name, (column, table) in CHOICES.items()
+    }
+
+
+def parameters(
     first: datetime, last: datetime, choices: dict[str, list[str]], days: int, dice: random.Random
 ) -> dict[str, Any]:
     """A range within the store's span, and somebody of each kind."""

@@ -63,6 +63,7 @@ def _store(text: str) -> str:
         "figures of tables": lambda: store_page.tables(_result("volume")),
         "figures of columns": lambda: store_page.columns(_result("volume")),
         "figures of queries": lambda: store_page.queries(_result("query")),
+        "figures of keys": lambda: store_page.keys(_result("keys")),
         "figures of metrics": lambda: store_page.metrics(_result("metrics")),
         "figures of views": lambda: store_page.views(_result("inserts")),
     }

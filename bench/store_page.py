@@ -34,7 +34,7 @@ def tables(volume: Result) -> str:
         )
     head = ("table", "rows", "MB", "bytes a row", "JSON / disk", "parts a minute", "rows a part")
     return (
-        f"{volume['events']:,} events over {volume['days']:g} days, taken at {volume['events_per_second']:,} a second;"
+        f"{volume['events']:,} events over {volume['days']:g} days;"
         f" at most {volume['parts_in_the_fullest_partition']} parts in a partition.\n\n{_table(head, rows)}"
     )
 
@@ -64,6 +64,28 @@ def queries(query: Result) -> str:
         for name, each in query["questions"].items()
     ]
     return _table(("question", "p50 ms", "p95 ms", "rows read", "MB read"), rows)
+
+
+def keys(found: Result) -> str:
+    """Each question by the table's key and by the other one, and what the other one takes on disk."""
+    rows = []
+    for table, each in found.items():
+        size = each["bytes"]["other"] / each["bytes"]["own"]
+        for name, times in each["questions"].items():
+            own, other = times["own"], times["other"]
+            rows.append(
+                (
+                    f"`{table}` ({each['keys']['own']})",
+                    f"`{name}`",
+                    f"{own['median_ms']:.0f}",
+                    f"{other['median_ms']:.0f}",
+                    f"{own['read_rows']:,.0f}",
+                    f"{other['read_rows']:,.0f}",
+                    f"{size:.2f}",
+                )
+            )
+    head = ("table and its key", "question", "p50 ms", "other key", "rows read", "other key", "other key's bytes / own")
+    return _table(head, rows)
 
 
 def metrics(found: Result) -> str:

@@ -89,7 +89,7 @@ CREATE TABLE millrace.daily_trips ON CLUSTER millrace
 )
 ENGINE = ReplicatedAggregatingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')
 PARTITION BY toYYYYMM(bucket)
-ORDER BY (currency, event_type, pickup_city, pickup_zone, cancelled_by, bucket, started_bucket)
+ORDER BY (bucket, currency, event_type, pickup_city, pickup_zone, cancelled_by, started_bucket)
 TTL toDate(bucket) + toIntervalDay(730) TO VOLUME 'cold', toDate(bucket) + toIntervalDay(3652)
 SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
@@ -106,7 +106,7 @@ CREATE TABLE millrace.daily_users ON CLUSTER millrace
 )
 ENGINE = ReplicatedAggregatingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')
 PARTITION BY toYYYYMM(bucket)
-ORDER BY (country, city, channel, event_type, bucket)
+ORDER BY (bucket, country, city, channel, event_type)
 TTL toDate(bucket) + toIntervalDay(730) TO VOLUME 'cold', toDate(bucket) + toIntervalDay(3652)
 SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
@@ -200,7 +200,7 @@ CREATE TABLE millrace.device_analytics ON CLUSTER millrace
 )
 ENGINE = ReplicatedAggregatingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')
 PARTITION BY toYYYYMM(bucket)
-ORDER BY (device_type, os, browser, event_type, bucket)
+ORDER BY (bucket, device_type, os, browser, event_type)
 TTL toDate(bucket) + toIntervalDay(730) TO VOLUME 'cold', toDate(bucket) + toIntervalDay(3652)
 SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
@@ -350,7 +350,7 @@ CREATE TABLE millrace.events_hourly ON CLUSTER millrace
 )
 ENGINE = ReplicatedAggregatingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')
 PARTITION BY toYYYYMM(bucket)
-ORDER BY (domain, event_type, bucket)
+ORDER BY (bucket, domain, event_type)
 TTL toDate(bucket) + toIntervalDay(730) TO VOLUME 'cold', toDate(bucket) + toIntervalDay(3652)
 SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
@@ -474,7 +474,7 @@ CREATE TABLE millrace.geographic_metrics ON CLUSTER millrace
 )
 ENGINE = ReplicatedAggregatingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')
 PARTITION BY toYYYYMM(bucket)
-ORDER BY (domain, country, region, city, zone, event_type, currency, bucket)
+ORDER BY (bucket, domain, country, region, city, zone, event_type, currency)
 TTL toDate(bucket) + toIntervalDay(730) TO VOLUME 'cold', toDate(bucket) + toIntervalDay(3652)
 SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
@@ -506,7 +506,7 @@ CREATE TABLE millrace.hourly_bookings ON CLUSTER millrace
 )
 ENGINE = ReplicatedAggregatingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')
 PARTITION BY toYYYYMM(bucket)
-ORDER BY (currency, event_type, pickup_city, pickup_zone, cancelled_by, bucket, created_bucket)
+ORDER BY (bucket, currency, event_type, pickup_city, pickup_zone, cancelled_by, created_bucket)
 TTL toDate(bucket) + toIntervalDay(730) TO VOLUME 'cold', toDate(bucket) + toIntervalDay(3652)
 SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
@@ -526,7 +526,7 @@ CREATE TABLE millrace.hourly_payments ON CLUSTER millrace
 )
 ENGINE = ReplicatedAggregatingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')
 PARTITION BY toYYYYMM(bucket)
-ORDER BY (currency, event_type, method, gateway, error_code, bucket)
+ORDER BY (bucket, currency, event_type, method, gateway, error_code)
 TTL toDate(bucket) + toIntervalDay(730) TO VOLUME 'cold', toDate(bucket) + toIntervalDay(3652)
 SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
@@ -861,7 +861,7 @@ CREATE TABLE millrace.revenue_analytics ON CLUSTER millrace
 )
 ENGINE = ReplicatedAggregatingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')
 PARTITION BY toYYYYMM(bucket)
-ORDER BY (currency, event_type, payment_method, reason, promoted, bucket)
+ORDER BY (bucket, currency, event_type, payment_method, reason, promoted)
 TTL toDate(bucket) + toIntervalDay(730) TO VOLUME 'cold', toDate(bucket) + toIntervalDay(3652)
 SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
@@ -1048,7 +1048,7 @@ CREATE TABLE millrace.user_funnel ON CLUSTER millrace
 )
 ENGINE = ReplicatedAggregatingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')
 PARTITION BY toYYYYMM(bucket)
-ORDER BY (event_type, device_type, country, bucket)
+ORDER BY (bucket, event_type, device_type, country)
 TTL toDate(bucket) + toIntervalDay(730) TO VOLUME 'cold', toDate(bucket) + toIntervalDay(3652)
 SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 

@@ -85,7 +85,7 @@ CREATE TABLE {database}.daily_trips
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(bucket)
-ORDER BY (currency, event_type, pickup_city, pickup_zone, cancelled_by, bucket, started_bucket)
+ORDER BY (bucket, currency, event_type, pickup_city, pickup_zone, cancelled_by, started_bucket)
 TTL toDate(bucket) + toIntervalDay(730) TO VOLUME 'cold', toDate(bucket) + toIntervalDay(3652)
 SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
@@ -102,7 +102,7 @@ CREATE TABLE {database}.daily_users
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(bucket)
-ORDER BY (country, city, channel, event_type, bucket)
+ORDER BY (bucket, country, city, channel, event_type)
 TTL toDate(bucket) + toIntervalDay(730) TO VOLUME 'cold', toDate(bucket) + toIntervalDay(3652)
 SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
@@ -196,7 +196,7 @@ CREATE TABLE {database}.device_analytics
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(bucket)
-ORDER BY (device_type, os, browser, event_type, bucket)
+ORDER BY (bucket, device_type, os, browser, event_type)
 TTL toDate(bucket) + toIntervalDay(730) TO VOLUME 'cold', toDate(bucket) + toIntervalDay(3652)
 SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
@@ -346,7 +346,7 @@ CREATE TABLE {database}.events_hourly
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(bucket)
-ORDER BY (domain, event_type, bucket)
+ORDER BY (bucket, domain, event_type)
 TTL toDate(bucket) + toIntervalDay(730) TO VOLUME 'cold', toDate(bucket) + toIntervalDay(3652)
 SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
@@ -470,7 +470,7 @@ CREATE TABLE {database}.geographic_metrics
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(bucket)
-ORDER BY (domain, country, region, city, zone, event_type, currency, bucket)
+ORDER BY (bucket, domain, country, region, city, zone, event_type, currency)
 TTL toDate(bucket) + toIntervalDay(730) TO VOLUME 'cold', toDate(bucket) + toIntervalDay(3652)
 SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
@@ -502,7 +502,7 @@ CREATE TABLE {database}.hourly_bookings
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(bucket)
-ORDER BY (currency, event_type, pickup_city, pickup_zone, cancelled_by, bucket, created_bucket)
+ORDER BY (bucket, currency, event_type, pickup_city, pickup_zone, cancelled_by, created_bucket)
 TTL toDate(bucket) + toIntervalDay(730) TO VOLUME 'cold', toDate(bucket) + toIntervalDay(3652)
 SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
@@ -522,7 +522,7 @@ CREATE TABLE {database}.hourly_payments
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(bucket)
-ORDER BY (currency, event_type, method, gateway, error_code, bucket)
+ORDER BY (bucket, currency, event_type, method, gateway, error_code)
 TTL toDate(bucket) + toIntervalDay(730) TO VOLUME 'cold', toDate(bucket) + toIntervalDay(3652)
 SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
@@ -857,7 +857,7 @@ CREATE TABLE {database}.revenue_analytics
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(bucket)
-ORDER BY (currency, event_type, payment_method, reason, promoted, bucket)
+ORDER BY (bucket, currency, event_type, payment_method, reason, promoted)
 TTL toDate(bucket) + toIntervalDay(730) TO VOLUME 'cold', toDate(bucket) + toIntervalDay(3652)
 SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 
@@ -1044,7 +1044,7 @@ CREATE TABLE {database}.user_funnel
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(bucket)
-ORDER BY (event_type, device_type, country, bucket)
+ORDER BY (bucket, event_type, device_type, country)
 TTL toDate(bucket) + toIntervalDay(730) TO VOLUME 'cold', toDate(bucket) + toIntervalDay(3652)
 SETTINGS ttl_only_drop_parts = 1, default_compression_codec = 'ZSTD(1)', non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000, replicated_deduplication_window_seconds = 3600, index_granularity = 8192, storage_policy = 'hot_cold';
 

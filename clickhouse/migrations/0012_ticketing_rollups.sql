@@ -10,11 +10,13 @@
 -- Distinct counts are uniqCombined64(14) of a 64-bit hash: exact to some 500 in a state, then 0.8 % off on average
 --   (2 % the worst of 20) in 12.5 KB. `uniq` takes 120 KB at 30,000; uniqCombined64(12) and uniqHLL12 are 1.4 % off (4.5 %
 --   the worst), and inexact from 300 on. The same set gives the same number in whatever order it was merged.
--- PARTITION BY month: a rollup is small, and a rebuild swaps one partition. ORDER BY what is asked, time last.
+-- PARTITION BY month: a rollup is small, and a rebuild swaps one partition. ORDER BY time, so that a question reads its
+--   period and no more; only what is asked about one id lies by that id. `make bench ARGS='keys'` holds the one beside the
+--   other: by time the sketches of one moment are neighbours too, and take half of the disk (docs/store.md).
 -- TTL as the raw rows, from which a rollup can be made again. Deduplication window as in 0001: a target forgets no
 --   token that its source still takes.
 
--- Both domains; 0013 adds the view of ride sharing. ORDER BY domain and type: a chart shows one type over time.
+-- Both domains; 0013 adds the view of ride sharing.
 CREATE TABLE IF NOT EXISTS {database}.events_hourly
 (
     `bucket` DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
@@ -27,7 +29,7 @@ CREATE TABLE IF NOT EXISTS {database}.events_hourly
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(bucket)
-ORDER BY (domain, event_type, bucket)
+ORDER BY (bucket, domain, event_type)
 TTL toDate(bucket) + INTERVAL 732 DAY
 SETTINGS ttl_only_drop_parts = 1,
     default_compression_codec = 'ZSTD(1)',
@@ -157,7 +159,7 @@ CREATE TABLE IF NOT EXISTS {database}.user_funnel
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(bucket)
-ORDER BY (event_type, device_type, country, bucket)
+ORDER BY (bucket, event_type, device_type, country)
 TTL toDate(bucket) + INTERVAL 732 DAY
 SETTINGS ttl_only_drop_parts = 1,
     default_compression_codec = 'ZSTD(1)',
@@ -178,7 +180,7 @@ FROM {database}.events AS block
 WHERE block.event_type IN ('page.viewed', 'event.viewed', 'ticket.selected', 'checkout.started', 'ticket.purchased')
 GROUP BY bucket, event_type, device_type, country;
 
--- Five minutes. ORDER BY time: the last hours are all that is asked.
+-- Five minutes: the last hours are all that is asked.
 CREATE TABLE IF NOT EXISTS {database}.realtime_dashboard
 (
     `bucket` DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
@@ -222,7 +224,7 @@ WHERE block.event_type IN (
 GROUP BY bucket, event_type, currency;
 
 -- Both domains; 0013 adds the view of ride sharing. Where the visitor is; where a ride was picked up, with the state as
--- `region`. ORDER BY place, from the country down: a map asks for one level below one place.
+-- `region`.
 CREATE TABLE IF NOT EXISTS {database}.geographic_metrics
 (
     `bucket` DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
@@ -241,7 +243,7 @@ CREATE TABLE IF NOT EXISTS {database}.geographic_metrics
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(bucket)
-ORDER BY (domain, country, region, city, zone, event_type, currency, bucket)
+ORDER BY (bucket, domain, country, region, city, zone, event_type, currency)
 TTL toDate(bucket) + INTERVAL 732 DAY
 SETTINGS ttl_only_drop_parts = 1,
     default_compression_codec = 'ZSTD(1)',
@@ -271,7 +273,6 @@ WHERE block.event_type IN (
 )
 GROUP BY bucket, domain, country, region, city, zone, event_type, currency;
 
--- ORDER BY device, from the kind down to the browser: few values, read as a whole or by kind.
 CREATE TABLE IF NOT EXISTS {database}.device_analytics
 (
     `bucket` DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
@@ -288,7 +289,7 @@ CREATE TABLE IF NOT EXISTS {database}.device_analytics
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(bucket)
-ORDER BY (device_type, os, browser, event_type, bucket)
+ORDER BY (bucket, device_type, os, browser, event_type)
 TTL toDate(bucket) + INTERVAL 732 DAY
 SETTINGS ttl_only_drop_parts = 1,
     default_compression_codec = 'ZSTD(1)',
@@ -316,7 +317,7 @@ WHERE block.event_type IN (
 )
 GROUP BY bucket, device_type, os, browser, event_type;
 
--- ORDER BY currency, which no sum may cross. A refund has a reason and no payment method.
+-- A refund has a reason and no payment method.
 CREATE TABLE IF NOT EXISTS {database}.revenue_analytics
 (
     `bucket` DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
@@ -335,7 +336,7 @@ CREATE TABLE IF NOT EXISTS {database}.revenue_analytics
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(bucket)
-ORDER BY (currency, event_type, payment_method, reason, promoted, bucket)
+ORDER BY (bucket, currency, event_type, payment_method, reason, promoted)
 TTL toDate(bucket) + INTERVAL 732 DAY
 SETTINGS ttl_only_drop_parts = 1,
     default_compression_codec = 'ZSTD(1)',

@@ -17,7 +17,7 @@ FROM {database}.events_raw AS block
 GROUP BY bucket, domain, event_type;
 
 -- Everybody who did something but send a position. A driver's id is that person's user id, so merging `users` and
--- `drivers` counts people. Only user events carry a place and a channel. ORDER BY place: registrations are asked by it.
+-- `drivers` counts people. Only user events carry a place and a channel.
 CREATE TABLE IF NOT EXISTS {database}.daily_users
 (
     `bucket` DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS {database}.daily_users
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(bucket)
-ORDER BY (country, city, channel, event_type, bucket)
+ORDER BY (bucket, country, city, channel, event_type)
 TTL toDate(bucket) + INTERVAL 732 DAY
 SETTINGS ttl_only_drop_parts = 1,
     default_compression_codec = 'ZSTD(1)',
@@ -53,8 +53,7 @@ FROM {database}.events_raw AS block
 WHERE block.event_type NOT IN ('driver.location.updated')
 GROUP BY bucket, event_type, country, city, channel;
 
--- What became of bookings is told by when they were created (`created_bucket`), what happened by `bucket`. ORDER BY
--- currency, type and place, then time.
+-- What became of bookings is told by when they were created (`created_bucket`), what happened by `bucket`.
 CREATE TABLE IF NOT EXISTS {database}.hourly_bookings
 (
     `bucket` DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
@@ -72,7 +71,7 @@ CREATE TABLE IF NOT EXISTS {database}.hourly_bookings
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(bucket)
-ORDER BY (currency, event_type, pickup_city, pickup_zone, cancelled_by, bucket, created_bucket)
+ORDER BY (bucket, currency, event_type, pickup_city, pickup_zone, cancelled_by, created_bucket)
 TTL toDate(bucket) + INTERVAL 732 DAY
 SETTINGS ttl_only_drop_parts = 1,
     default_compression_codec = 'ZSTD(1)',
@@ -101,7 +100,6 @@ WHERE block.event_type IN ('booking.created', 'booking.confirmed', 'booking.canc
 GROUP BY bucket, created_bucket, event_type, pickup_city, pickup_zone, cancelled_by, currency;
 
 -- Milliseconds from initiated to success: their sum, with `events` as its count, and a sketch for p50 and p95.
--- ORDER BY currency, which no sum may cross, and type, then what failures are broken down by.
 CREATE TABLE IF NOT EXISTS {database}.hourly_payments
 (
     `bucket` DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
@@ -118,7 +116,7 @@ CREATE TABLE IF NOT EXISTS {database}.hourly_payments
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(bucket)
-ORDER BY (currency, event_type, method, gateway, error_code, bucket)
+ORDER BY (bucket, currency, event_type, method, gateway, error_code)
 TTL toDate(bucket) + INTERVAL 732 DAY
 SETTINGS ttl_only_drop_parts = 1,
     default_compression_codec = 'ZSTD(1)',
@@ -171,7 +169,7 @@ CREATE TABLE IF NOT EXISTS {database}.daily_trips
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(bucket)
-ORDER BY (currency, event_type, pickup_city, pickup_zone, cancelled_by, bucket, started_bucket)
+ORDER BY (bucket, currency, event_type, pickup_city, pickup_zone, cancelled_by, started_bucket)
 TTL toDate(bucket) + INTERVAL 732 DAY
 SETTINGS ttl_only_drop_parts = 1,
     default_compression_codec = 'ZSTD(1)',
@@ -249,8 +247,7 @@ FROM {database}.events_raw AS block
 WHERE block.event_type IN ('trip.started', 'trip.completed', 'trip.cancelled')
 GROUP BY bucket, driver_id, event_type, cancelled_by, currency;
 
--- A route by its id, else by its pair of zones. Seats of route.created are those offered. ORDER BY time: the top of a
--- period reads its rows and no others.
+-- A route by its id, else by its pair of zones. Seats of route.created are those offered.
 CREATE TABLE IF NOT EXISTS {database}.popular_routes
 (
     `bucket` DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
