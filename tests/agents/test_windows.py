@@ -59,7 +59,7 @@ async def recovered(worker: Pipeline) -> None:
     await eventually("the shards are recovered", done)
 
 
-def history(first: int) -> list[tuple[str, int, bytes]]:
+def history(first: int) -> list[tuple[str, int, bytes | None]]:
     """Events of all types over the last three hours, and pings of all drivers."""
     records = mixed(600, first)
     for number in range(first, first + 400):
