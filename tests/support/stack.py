@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from clickhouse.client import connect_sync
-from deploy.local import broker
+from deploy.local import broker, clickhouse_part
 from deploy.local.part import Part
 from deploy.local.stack import Stack
 from streams.settings import Settings
@@ -45,6 +44,4 @@ def settings(stack_settings: Settings, tmp_path: Path) -> Iterator[Settings]:
         own = {"kafka_bootstrap_servers": servers, "clickhouse_database": name, "kafka_group": name}
         yield stack_settings.model_copy(update=own | {"worker_port": 0})
     # Hundreds of databases that nobody needs any more would slow the server for the tests that follow.
-    client = connect_sync(stack_settings, database=False)
-    client.command(f"DROP DATABASE IF EXISTS {name} SYNC")
-    client.close()
+    clickhouse_part.ask(stack_settings.clickhouse_url or "", f"DROP DATABASE IF EXISTS {name} SYNC", 60)
