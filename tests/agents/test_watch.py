@@ -24,6 +24,12 @@ FAILING = Rule(
 )
 
 
+@pytest.fixture
+def windows() -> bool:
+    """Alerts look at them."""
+    return True
+
+
 class Told:
     """What a receiver heard."""
 

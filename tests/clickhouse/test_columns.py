@@ -22,7 +22,7 @@ def applied(empty: Settings) -> Settings:
 
 def test_what_other_tests_work_on_is_what_the_migrations_make(applied: Settings, server: Client) -> None:
     copy = applied.model_copy(update={"clickhouse_database": f"{applied.clickhouse_database}_copy"})
-    for _ in range(2):  # the first one of a process is migrated
+    for _ in range(2):  # the first one of a process is made anew, the second from its backup
         migrated(copy)
         try:
             assert structure.dump(server, copy.clickhouse_database) == structure.dump(

@@ -39,6 +39,12 @@ REFUSED = 5000
 """Number of the event that ClickHouse refuses, where that is wanted."""
 
 
+@pytest.fixture
+def windows() -> bool:
+    """Some of the steps are theirs."""
+    return True
+
+
 class Owner(StrEnum):
     """Who dies."""
 

@@ -1,32 +1,21 @@
-"""Five thousand real rides, from the file to ClickHouse: every count and every cent, held to the file itself."""
+"""Five thousand real rides, from the file to ClickHouse: every count, cent and window, held to the file itself."""
 
-import csv
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
 from streams.settings import Settings
 from tests.support.found import assert_exact, doubled, one, query, wait_for
 from tests.support.producers import send
+from tests.support.rides import EXPECTED, PAID, Ride, assert_windows, read
 from tests.support.workers import Crew
 
 pytestmark = pytest.mark.slow
 
-DATA = Path(__file__).parents[2] / "streams" / "world" / "data"
-PAID = ("base_passenger_fare", "tolls", "bcf", "sales_tax", "congestion_surcharge", "airport_fee", "tips")
 TYPES = ("booking.created", "booking.confirmed", "trip.started", "trip.completed", "payment.success")
-
-Ride = dict[str, str]
-
-
-def read(name: str) -> list[Ride]:
-    """The lines of a file that ships with the product."""
-    with (DATA / name).open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def total(rides: list[Ride], *columns: str) -> Decimal:
@@ -48,16 +37,15 @@ def by_zone(rides: list[Ride], column: str) -> Counter[str]:
 
 @pytest.fixture
 def replayed(embedded: Settings, workers: Crew) -> Settings:
-    """Settings of a database that has the whole replay, and no worker any more."""
-    workers.start(embedded)
-    truth = send(embedded, "replay", "rides")
-    assert truth["sent"] == 25_000
-    rows = {"events_raw": 25_000, "booking_events": 10_000, "trip_events": 10_000, "payment_events": 5_000}
-    expected = {"rows": rows, "dead_letters": {}, "duplicates": 0, "sampled_out": 0}
-    wait_for(embedded, expected)
+    """Settings of a database that has the whole replay, and no worker any more; its windows were the file's."""
+    settings = embedded.model_copy(update={"watermark_idle_seconds": 15.0})
+    worker = workers.start(settings, whole=True)
+    assert send(settings, "replay", "rides")["sent"] == 25_000
+    wait_for(settings, EXPECTED)
+    assert_windows(settings, [worker])
     assert workers.stop() == [0]
-    assert_exact(embedded, expected)
-    return embedded
+    assert_exact(settings, EXPECTED)
+    return settings
 
 
 def test_the_real_rides_arrive_to_the_cent(replayed: Settings) -> None:

@@ -110,7 +110,7 @@ def test_a_worker_that_wakes_up_after_its_session_doubles_nothing(four: Settings
 
 def test_only_what_a_transaction_commits_becomes_rows(on_kafka: Settings, workers: Crew) -> None:
     workers.start(on_kafka)
-    kept = asyncio.run(transactions(on_kafka, 30))
+    kept = asyncio.run(transactions(on_kafka, 12))
     wait_for(on_kafka, {"rows": {"events_raw": kept}, "dead_letters": {}})
     assert workers.stop() == [0]
     found = counts(on_kafka)

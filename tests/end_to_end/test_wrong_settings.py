@@ -32,9 +32,8 @@ INSIDE = {"alert_webhook_url": SecretStr(f"http://{NOWHERE}"), "alert_webhook_se
 def refusal(settings: Settings, cwd: Path, **more: str) -> str:
     """What a worker with these settings says when it refuses to start."""
     cwd.mkdir()
-    done = checked(settings, cwd, **more)
-    assert done.returncode == 1, (done.returncode, done.stdout, done.stderr)
-    said = done.stdout + done.stderr
+    code, said = checked(settings, cwd, **more)
+    assert code == 1, (code, said)
     assert "Traceback" not in said
     assert said.count("millrace: ") == 1, said
     return fit(settings, said.partition("millrace: ")[2])

@@ -35,6 +35,12 @@ def rollups() -> bool:
 
 
 @pytest.fixture
+def windows() -> bool:
+    """And so are they."""
+    return True
+
+
+@pytest.fixture
 async def run(ready: Settings, ask: Answers) -> tuple[Settings, dict[str, Any]]:
     """A stream that has worked off a load, and what was sent."""
     sent = expected(await asyncio.to_thread(send, ready, *WORDS, "--count", str(COUNT)))

@@ -63,12 +63,13 @@ def doubled(settings: Settings) -> dict[str, int]:
 
 def moved_on(settings: Settings) -> int:
     """Rows and dead letters together."""
-    found = counts(settings)
-    return sum(found["rows"].get(name, 0) for name in RAW) + sum(found["dead_letters"].values())
+    return int(
+        one(settings, "SELECT " + " + ".join(f"(SELECT count() FROM {name})" for name in (*RAW, "dead_letters")))
+    )
 
 
 def wait_for(
-    settings: Settings, expected: dict[str, Any], seconds: float = 90, watch: Callable[[], object] = lambda: None
+    settings: Settings, expected: dict[str, Any], seconds: float = 180, watch: Callable[[], object] = lambda: None
 ) -> None:
     """Wait until there are as many rows and dead letters as expected; `watch` is called meanwhile."""
     wanted = sum(expected["rows"].get(name, 0) for name in RAW) + sum(expected["dead_letters"].values())
@@ -76,7 +77,7 @@ def wait_for(
     while (got := moved_on(settings)) < wanted:
         assert time.monotonic() < deadline, f"{got} of {wanted} after {seconds} s: {counts(settings)}"
         watch()
-        PAUSE.wait(0.1)
+        PAUSE.wait(0.25)
 
 
 def assert_exact(settings: Settings, expected: dict[str, Any]) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 from agents.kill_point import arm
 from streams.settings import Settings
-from tests.support.command import FORKS
 from tests.support.feed import pipeline
+from tests.support.forked import FORKS
 
 SECONDS = 60
 

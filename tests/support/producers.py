@@ -3,14 +3,14 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from streams.settings import Settings
+from tests.support.forked import Forked
 from tests.support.workers import environment
 
 
@@ -18,40 +18,35 @@ class Producer:
     """A producer that runs."""
 
     def __init__(self, settings: Settings, words: tuple[str, ...]) -> None:
-        command = [sys.executable, "-m", "streams.cli", *words]
-        env = {**os.environ, **environment(settings)}
-        # Not a pipe: nobody reads it while the broker is away, and what is written then would fill it.
-        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115  # closed by `end`
-        self._process = subprocess.Popen(
-            command, env=env, text=True, stdout=subprocess.PIPE, stderr=self._log, stdin=subprocess.DEVNULL
-        )
+        self._folder = tempfile.TemporaryDirectory()
+        self._out, self._err = (Path(self._folder.name, name) for name in ("out", "err"))
+        self._process = Forked(("millrace", *words), environment(settings), self._out, self._err)
+        self._process.start()
 
     @property
     def running(self) -> bool:
         """Whether it still sends."""
-        return self._process.poll() is None
+        return self._process.running
 
     def truth(self, seconds: float = 280) -> dict[str, Any]:
         """Wait for its end; what was sent, of which every record must be acknowledged."""
-        out, _ = self._process.communicate(timeout=seconds)
-        self._log.seek(0)
-        assert self._process.returncode == 0, self._log.read()[-4000:]
-        (line,) = out.splitlines()
+        assert self._process.wait(seconds) == 0, self._err.read_text()[-4000:]
+        (line,) = self._out.read_text().splitlines()
         truth: dict[str, Any] = json.loads(line)
         assert truth["unacknowledged"] == 0
         return truth
 
     def stop(self) -> dict[str, Any]:
         """Let it send no more; what was sent until now."""
-        self._process.send_signal(signal.SIGINT)
+        os.kill(self._process.pid, signal.SIGINT)
         return self.truth()
 
     def end(self) -> None:
         """Kill it if it runs."""
         if self.running:
-            self._process.kill()
-            self._process.communicate()
-        self._log.close()
+            os.kill(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        self._folder.cleanup()
 
 
 @contextmanager

@@ -34,6 +34,10 @@ class Proxy:
         """Seconds by which everything that the worker sends comes late."""
         self._writers: set[asyncio.StreamWriter] = set()
 
+    def aim(self, host: str, port: int) -> None:
+        """Forward what comes from now on to another server."""
+        self._target = (host, port)
+
     async def serve(self) -> asyncio.Server:
         """Listen on a free port."""
         server = await asyncio.start_server(self._accept, "127.0.0.1", 0)

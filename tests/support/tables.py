@@ -1,9 +1,13 @@
 """All tables in a new database, in a twentieth of the time of the migrations: for tests that are not about these."""
 
+import fcntl
+import pickle
 import re
 import secrets
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 from clickhouse_connect.driver.client import Client
@@ -32,18 +36,19 @@ class Made:
     """What the migrations wrote, by table: their own log, for one."""
     views: Mapping[str, str]
     first: ClassVar["Made | None"] = None
+    folder: ClassVar[Path | None] = None
+    """What all processes of this run share; None where there is one."""
 
 
 def migrated(settings: Settings, *, rollups: bool = True) -> Settings:
     """The settings, once their database holds what `millrace migrate apply` would make there.
 
-    The first one of a process is migrated; the others on its server are restored from a backup of it, those elsewhere
-    are made from its structure and its rows. If wanted they lack the rollups and their views, which are a third of what
-    an insert costs.
+    The first one of a run is migrated. Of each process the first is made from its structure and its rows, and so are
+    those on another server; the others are restored from a backup of that. If wanted they lack the rollups and their
+    views, which are a third of what an insert costs.
     """
     if Made.first is None:
-        migrate.run(settings)
-        Made.first = _read(settings)
+        Made.first = _first(settings)
         return settings
     left_out = () if rollups else {*TARGETS, *(rollup.view for rollup in ROLLUPS)}
     client = connect_sync(settings, database=False)
@@ -54,6 +59,42 @@ def migrated(settings: Settings, *, rollups: bool = True) -> Settings:
     finally:
         client.close()
     return settings
+
+
+def _first(settings: Settings) -> Made:
+    """What the migrations make, and the database of these settings with it, which has a backup then."""
+    with _shared() as path:
+        if path is None or not path.exists():
+            migrate.run(settings)
+            made = _read(settings)
+            if path is not None:
+                path.write_bytes(pickle.dumps(made))
+            return made
+    found: Made = pickle.loads(path.read_bytes())
+    made = replace(found, url=settings.clickhouse_url, name=settings.clickhouse_database)
+    client = connect_sync(settings, database=False)
+    try:
+        _create(client, made, made.name, ())
+        policy.adjust(client, settings)
+        _back_up(client, made.name)
+    finally:
+        client.close()
+    return made
+
+
+@contextmanager
+def _shared() -> Iterator[Path | None]:
+    """Where the first process of a run leaves what it has made, while no other looks; None where there is no other."""
+    if Made.folder is None:
+        yield None
+        return
+    with (Made.folder / "made.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield Made.folder / "made"
+
+
+def _back_up(client: Client, name: str) -> None:
+    client.command(f"BACKUP DATABASE {name} TO {BACKUP}", settings=SESSION)
 
 
 def _restore(client: Client, made: Made, name: str, left_out: Collection[str]) -> None:
@@ -76,7 +117,7 @@ def _read(settings: Settings) -> Made:
     name = settings.clickhouse_database
     client = connect_sync(settings, database=False)
     try:
-        client.command(f"BACKUP DATABASE {name} TO {BACKUP}", settings=SESSION)
+        _back_up(client, name)
         creations = {NAME.findall(sql)[0]: sql for sql in statements.split(structure.dump(client, name))}
         tables = {each: sql for each, sql in creations.items() if sql.startswith("CREATE TABLE")}
         views = {each: sql for each, sql in creations.items() if each not in tables}

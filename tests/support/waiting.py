@@ -10,10 +10,10 @@ PAUSE = threading.Event()
 
 def _pause(began: float) -> float:
     """A tenth of what has been waited, so that what takes long is not asked for all the time."""
-    return min(0.25, max(0.02, (time.monotonic() - began) / 10))
+    return min(0.5, max(0.02, (time.monotonic() - began) / 10))
 
 
-def until(what: str, condition: Callable[[], object], seconds: float = 20) -> None:
+def until(what: str, condition: Callable[[], object], seconds: float = 60) -> None:
     """Return as soon as the condition holds; fail the test, saying what was waited for, when it never does."""
     began = time.monotonic()
     while not condition():
@@ -22,7 +22,7 @@ def until(what: str, condition: Callable[[], object], seconds: float = 20) -> No
         PAUSE.wait(_pause(began))
 
 
-async def eventually(what: str, condition: Callable[[], Awaitable[object]], seconds: float = 20) -> None:
+async def eventually(what: str, condition: Callable[[], Awaitable[object]], seconds: float = 60) -> None:
     """The same in a coroutine, for a condition that has to be awaited."""
     began = time.monotonic()
     while not await condition():

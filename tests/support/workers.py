@@ -1,12 +1,15 @@
-"""Whole workers for tests: `faust -A streams worker` processes that a test can kill, pause, read and start again."""
+"""Whole workers for tests: `faust -A streams worker` processes that a test can kill, pause, read and start again.
+
+Those of a `Crew` are forked from a process that has everything loaded, unless a test wants the whole command.
+"""
 
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 import pytest
@@ -15,10 +18,12 @@ from pydantic import SecretStr
 from deploy.local import worker
 from deploy.local.process import Command, Process, free_port
 from streams.settings import Settings
+from tests.support.forked import Forked
 from tests.support.waiting import until
 
 START_SECONDS = 90.0
-ARGV = (sys.executable, "-m", "faust", "-A", "streams", "worker", "-l", "info")
+WORDS = ("faust", "-A", "streams", "worker", "-l", "info")
+ARGV = (sys.executable, "-m", *WORDS)
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -34,11 +39,12 @@ def environment(settings: Settings) -> dict[str, str]:
 class Worker:
     """One worker; after its end it can be started again, as another process on another port."""
 
-    def __init__(self, settings: Settings, log: Path, **more: str) -> None:
+    def __init__(self, settings: Settings, log: Path, *, forked: bool = False, **more: str) -> None:
         """`more`: further environment variables."""
         self._env = environment(settings) | more
         self._grace = settings.worker_stop_seconds + 20
-        self._process: Process | None = None
+        self._forked = forked
+        self._process: Process | Forked | None = None
         self.log = log
         self.url = ""
 
@@ -70,7 +76,10 @@ class Worker:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         env = self._env | {"WORKER_PORT": str(port)} | more
-        self._process = Process(Command(ARGV, env=env, grace=self._grace, cwd=cwd), self.log)
+        if self._forked and cwd is None:
+            self._process = Forked(WORDS, env, self.log, grace=self._grace)
+        else:
+            self._process = Process(Command(ARGV, env=env, grace=self._grace, cwd=cwd), self.log)
         self._process.start()
         return self
 
@@ -116,7 +125,8 @@ class Worker:
     def wait(self, seconds: float = 60) -> int:
         """Wait for the end by itself; the exit code, 128 + n after signal n."""
         assert self._process is not None
-        return self._process.wait(seconds)
+        code = self._process.wait(seconds)
+        return code if code >= 0 else 128 - code
 
     def tail(self, lines: int = 40) -> str:
         """The end of its log."""
@@ -126,13 +136,15 @@ class Worker:
 class Crew:
     """The workers of a test; all are gone at its end."""
 
-    def __init__(self, logs: Path) -> None:
+    def __init__(self, logs: Path, *, forked: bool = False) -> None:
         self._logs = logs
+        self._forked = forked
         self.workers: list[Worker] = []
 
-    def start(self, settings: Settings, **more: str) -> Worker:
-        """Start one more worker; see Worker."""
-        made = Worker(settings, self._logs / f"worker-{len(self.workers) + 1}.log", **more)
+    def start(self, settings: Settings, *, whole: bool = False, **more: str) -> Worker:
+        """Start one more worker; see Worker. `whole`: by the command, as a user does."""
+        log = self._logs / f"worker-{len(self.workers) + 1}.log"
+        made = Worker(settings, log, forked=self._forked and not whole, **more)
         self.workers.append(made)
         return made.start()
 
@@ -142,9 +154,9 @@ class Crew:
 
 
 @contextmanager
-def crew(logs: Path) -> Iterator[Crew]:
+def crew(logs: Path, *, forked: bool = False) -> Iterator[Crew]:
     """No worker yet."""
-    made = Crew(logs)
+    made = Crew(logs, forked=forked)
     try:
         yield made
     finally:
@@ -156,11 +168,25 @@ def crew(logs: Path) -> Iterator[Crew]:
 @pytest.fixture
 def workers(tmp_path: Path) -> Iterator[Crew]:
     """Starts workers; see Crew."""
-    with crew(tmp_path / "workers") as made:
+    with crew(tmp_path / "workers", forked=True) as made:
         yield made
 
 
-def checked(settings: Settings, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
+class Refused(NamedTuple):
+    """How a worker that refused to start ended, and what it said."""
+
+    code: int
+    said: str
+
+
+def checked(settings: Settings, cwd: Path, **more: str) -> Refused:
     """Run a worker that is expected to refuse to start, to its end."""
-    env = {**os.environ, **environment(settings), **more}
-    return subprocess.run(ARGV, env=env, cwd=cwd, capture_output=True, text=True, check=False, timeout=90)
+    log = cwd.with_name(f"{cwd.name}.log")
+    process = Forked(WORDS, environment(settings) | more, log, cwd=cwd)
+    process.start()
+    try:
+        code = process.wait(START_SECONDS)
+    except TimeoutError:
+        process.stop()
+        raise
+    return Refused(code, log.read_text())

@@ -22,6 +22,8 @@ from tests.support.wire import event, mixed
 
 pytestmark = pytest.mark.slow
 
+AGE = 3
+"""Seconds after which a batch has aged, where that is wanted."""
 Wire = list[tuple[str, int, bytes | None]]
 
 
@@ -60,7 +62,7 @@ async def test_r2_r3_a_chunk_that_got_lost_is_fetched_again(ready: Settings, ask
         await eventually("a lost chunk", is_lost)
         if not audited:
             await produce(ready, users(20, first=20))
-        await exactly(ask, 20 if audited else 40, 10)
+        await exactly(ask, 20 if audited else 40)
 
 
 def test_r2_records_that_are_not_there_are_not_passed_over() -> None:
@@ -145,7 +147,7 @@ async def test_r5_a_closed_shard_repeats_its_empty_record(ready: Settings, ask: 
         async def repeated() -> bool:
             return bool(await ask.one("SELECT max(intent) FROM delivered WHERE shard = 0") > closed + 1)
 
-        await eventually("an empty record, repeated and witnessed", repeated, 10)
+        await eventually("an empty record, repeated and witnessed", repeated)
         await produce(often, users(5, first=5))
         await exactly(ask, 10)
 
@@ -166,15 +168,14 @@ async def torn(ready: Settings, ask: Answers) -> Settings:
 
     Some raw rows are missing with their row in the family, and of others the family row alone.
     """
-    await shorten_age(ask, 2)
-    quick = short(ready, 2)
-    await produce(quick, users(40))
-    async with pipeline(quick, [0]) as worker:
+    await produce(ready, users(40))
+    async with pipeline(ready, [0]) as worker:  # which has all the time that it needs
         await exactly(ask, 40)
         worker.crash()
+    await shorten_age(ask, AGE)
     await ask.client.command("ALTER TABLE events_raw DELETE WHERE offset % 4 = 0 SETTINGS mutations_sync = 2")
     await ask.client.command("ALTER TABLE user_events DELETE WHERE offset % 2 = 0 SETTINGS mutations_sync = 2")
-    return quick
+    return short(ready, AGE)
 
 
 async def superseded_once(quick: Settings, ask: Answers) -> None:
@@ -189,7 +190,7 @@ async def test_r8_a_superseding_record_names_what_is_missing_and_completes_the_v
     ready: Settings, ask: Answers
 ) -> None:
     quick = await torn(ready, ask)
-    aged = "SELECT max(ingested_at) + INTERVAL 2500 MILLISECOND < now64(3) FROM events_raw"
+    aged = f"SELECT max(ingested_at) + INTERVAL {AGE * 1000 + 500} MILLISECOND < now64(3) FROM events_raw"
 
     async def has_aged() -> bool:
         return bool(await ask.one(aged))
@@ -208,7 +209,7 @@ async def test_r8_views_that_take_longer_than_the_age_do_not_age_what_supersedes
     async def slowly(self: Repairs, shard: int) -> int:
         """As over a day of many rows."""
         done = await complete(self, shard)
-        await asyncio.sleep(3 if done else 0)
+        await asyncio.sleep(AGE + 1 if done else 0)
         return done
 
     monkeypatch.setattr(Repairs, "run", slowly)
@@ -217,10 +218,10 @@ async def test_r8_views_that_take_longer_than_the_age_do_not_age_what_supersedes
 
 async def test_r8_an_insert_that_still_runs_is_waited_for(ready: Settings, ask: Answers) -> None:
     """Its block has passed `fresh` and is not in the table yet when age and settling time have passed."""
-    await shorten_age(ask, 1)
+    await shorten_age(ask, 2)
     for name in ("slow", "slower"):  # sleeps after `fresh`; ClickHouse allows each three seconds a block
         await ask.client.command(f"ALTER TABLE events_raw ADD CONSTRAINT {name} CHECK sleepEachRow(0.13) = 0")
-    quick = short(ready, 1)
+    quick = short(ready, 2)
     running = "SELECT count() FROM system.processes WHERE query_id LIKE '%/events_raw'"
 
     async def runs() -> bool:

@@ -39,7 +39,7 @@ def second_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def spread(ready: Settings, second_server: str) -> Settings:
     """Settings of a test with two Kafka shards on two ClickHouse shards."""
-    migrated(ready.model_copy(update={"clickhouse_url": second_server}))
+    migrated(ready.model_copy(update={"clickhouse_url": second_server}), rollups=False)
     return ready.model_copy(update={"clickhouse_shard_urls": f"{ready.clickhouse_url},{second_server}"})
 
 
@@ -73,23 +73,24 @@ async def exactly_once(stores: list[Answers], expected: list[int], of_all: int =
         return await counts() == wanted
 
     try:
-        await eventually(f"{expected} rows", there, 30)
+        await eventually(f"{expected} rows", there)
     except AssertionError:
         assert await counts() == wanted
 
 
+@pytest.mark.parametrize("windows", [True])
 async def test_r9_every_shard_delivers_to_its_own_clickhouse_shard_once(
     spread: Settings, stores: list[Answers]
 ) -> None:
     letter, _ = event("booking.created", 1)
-    await produce(spread, [*mixed(2000), (letter, 0, b"{"), (letter, 1, b"{"), (letter, 1, b"[")])
+    await produce(spread, [*mixed(300), (letter, 0, b"{"), (letter, 1, b"{"), (letter, 1, b"[")])
     await preflight.preflight(spread, frozenset(source_topics()))
     for _ in range(2):
         async with pipeline(spread) as worker:
             await state_of(worker, State.RUNNING, 1)
             worker.crash()
     async with pipeline(spread):
-        await exactly_once(stores, [1000, 1000])
+        await exactly_once(stores, [150, 150])
     for number, store in enumerate(stores):
         assert await store.rows("SELECT DISTINCT shard FROM delivered") == [(number,)]
         assert await store.count("dead_letters") == number + 1
@@ -99,10 +100,10 @@ async def test_r9_every_shard_delivers_to_its_own_clickhouse_shard_once(
     ]
 
     # R12: what is remembered and where the chain stands are read from the shard's own ClickHouse.
-    await produce(spread, mixed(2000))
+    await produce(spread, mixed(300))
     async with pipeline(spread):
         await produce(spread, mixed(20, first=5000))
-        await exactly_once(stores, [1010, 1010])
+        await exactly_once(stores, [160, 160])
 
 
 async def test_r11_another_number_of_clickhouse_shards_is_refused(spread: Settings, stores: list[Answers]) -> None:

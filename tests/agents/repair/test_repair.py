@@ -68,23 +68,23 @@ async def last_record(settings: Settings, shard: int) -> Intent:
 
 
 async def test_a_shard_whose_log_was_recreated_goes_on_and_doubles_nothing(ready: Settings, ask: Answers) -> None:
-    records = mixed(400)
+    records = mixed(100)
     bad = [("rides.booking", 0, b"bad"), ("rides.user", 1, b"bad")]
     await produce(ready, [*records, *bad])
     async with pipeline(ready):
-        await exactly(ask, 400)
+        await exactly(ask, 100)
     # Read before the repair or after it, a repeated event is a duplicate.
     anew = await cut(ready)
-    await produce(ready, [*mixed(100, first=400), *records[:60], *records[350:]])
+    await produce(ready, [*mixed(40, first=100), *records[:30], *records[80:]])
     async with pipeline(anew) as worker:
         await stopped(worker, "LogCut")
     plans = await repair(anew)
     assert all("does not hold there" in plan.found for plan in plans)
     assert not any(plan.record.rows for plan in plans if plan.record is not None)
     async with pipeline(anew):
-        await exactly(ask, 500)
-        await produce(ready, mixed(50, first=500))
-        await exactly(ask, 550)
+        await exactly(ask, 140)
+        await produce(ready, mixed(20, first=500))
+        await exactly(ask, 160)
     assert await ask.count("dead_letters") == 2
     assert await ask.count("chain_repairs") == 2
     # And once more, from a chain that a repair began and in which most topics saw nothing.
@@ -93,7 +93,7 @@ async def test_a_shard_whose_log_was_recreated_goes_on_and_doubles_nothing(ready
     await repair(again)
     async with pipeline(again):
         await produce(ready, mixed(10, first=600))
-        await exactly(ask, 560)
+        await exactly(ask, 170)
     assert await ask.count("dead_letters") == 2
 
 
@@ -101,95 +101,92 @@ async def test_a_shard_whose_log_was_recreated_goes_on_and_doubles_nothing(ready
     "torn", ["events_raw", *(pytest.param(table, marks=pytest.mark.faults) for table in ("events", "dead_letters"))]
 )
 async def test_a_last_batch_that_was_delivered_in_part_is_completed(ready: Settings, ask: Answers, torn: str) -> None:
-    await produce(ready, mixed(100))
-    async with pipeline(ready):
-        await exactly(ask, 100)
-    bad = [(topic, n % 2, b"bad") for n, topic in enumerate(["rides.booking", "ticketing.sales"] * 4)]
-    records = [*mixed(50, first=100), *bad, *mixed(50, first=150)]
-    async with pipeline(ready) as worker:
+    await produce(ready, mixed(40, partitions=1))
+    async with pipeline(ready, [0]):
+        await exactly(ask, 40)
+    bad: list[tuple[str, int, bytes | None]] = [
+        (topic, 0, b"bad") for topic in ["rides.booking", "ticketing.sales"] * 4
+    ]
+    records = [*mixed(20, 40, partitions=1), *bad, *mixed(20, 60, partitions=1)]
+    async with pipeline(ready, [0]) as worker:
         await produce(ready, records)
-        await exactly(ask, 200)
+        await exactly(ask, 80)
         await eventually("dead letters", lambda: _is(ask, "dead_letters", 8))
         worker.crash()
     # As if the worker had gone before this table's insert.
-    seqs = [(await last_record(ready, shard)).seq for shard in (0, 1)]
-    for shard, seq in enumerate(seqs):
-        families = FAMILIES if torn == "events_raw" else ("page_views", "ticket_sales") if torn == "events" else ()
-        for table in families:
-            await ask.client.command(
-                f"ALTER TABLE {table} DELETE WHERE (topic, shard, offset) IN (SELECT topic, shard, offset FROM {torn} "
-                f"WHERE shard = {shard} AND intent = {seq}) SETTINGS mutations_sync = 2"
-            )
+    of_last = f"shard = 0 AND intent = {(await last_record(ready, 0)).seq}"
+    families = FAMILIES if torn == "events_raw" else ("page_views", "ticket_sales") if torn == "events" else ()
+    for table in families:
         await ask.client.command(
-            f"ALTER TABLE {torn} DELETE WHERE shard = {shard} AND intent = {seq} SETTINGS mutations_sync = 2"
+            f"ALTER TABLE {table} DELETE WHERE (topic, shard, offset) IN (SELECT topic, shard, offset FROM {torn} "
+            f"WHERE {of_last}) SETTINGS mutations_sync = 2"
         )
+    await ask.client.command(f"ALTER TABLE {torn} DELETE WHERE {of_last} SETTINGS mutations_sync = 2")
     anew = await cut(ready)
-    plans = await repair(anew)
-    assert {table for plan in plans if plan.record is not None for table in plan.record.rows} == {torn}
-    async with pipeline(anew):
-        await exactly(ask, 200)
+    [plan] = await repair(anew, shards=[0])
+    assert plan.record is not None
+    assert set(plan.record.rows) == {torn}
+    async with pipeline(anew, [0]):
+        await exactly(ask, 80)
         await eventually("dead letters", lambda: _is(ask, "dead_letters", 8))
-        await produce(ready, mixed(20, first=300))
-        await exactly(ask, 220)
+        await produce(ready, mixed(20, first=300, partitions=1))
+        await exactly(ask, 100)
     assert await ask.one("SELECT count() - uniqExact(topic, partition, offset) FROM dead_letters") == 0
 
 
 async def test_a_record_left_of_a_cut_log_is_delivered_by_the_new_chain(ready: Settings, ask: Answers) -> None:
-    await produce(ready, mixed(100))
-    async with pipeline(ready):
-        await exactly(ask, 100)
-    await produce(ready, mixed(60, first=100))
+    await produce(ready, mixed(40, partitions=1))
+    async with pipeline(ready, [0]):
+        await exactly(ask, 40)
+    await produce(ready, mixed(30, first=40, partitions=1))
     anew = await cut(ready)
     async with opened(anew) as parts:
-        for shard in (0, 1):
-            last = await last_record(ready, shard)
-            ends = {topic: end for topic, (_, end) in (await parts.source(shard).bounds()).items()}
-            ranges = {topic: (at, ends[topic]) for topic, at in last.ends.items()}
-            log = parts.log(shard)
-            await log.open()
-            # Proposed and never delivered; its rows and verdict are those of a batch of valid events.
-            proposed = Intent(
-                chain=last.chain,
-                seq=last.seq + 1,
-                previous=last.nonce,
-                nonce=intents.nonce(),
-                ranges=ranges,
-                rows={"events_raw": 1},
-            )
-            await log.append(proposed.encode())
-            await log.close()
-    plans = await repair(anew)
-    assert sum(sum(plan.record.rows.values()) for plan in plans if plan.record is not None) == 60
-    async with pipeline(anew):
-        await exactly(ask, 160)
+        last = await last_record(ready, 0)
+        ends = {topic: end for topic, (_, end) in (await parts.source(0).bounds()).items()}
+        log = parts.log(0)
+        await log.open()
+        # Proposed and never delivered; its rows and verdict are those of a batch of valid events.
+        proposed = Intent(
+            chain=last.chain,
+            seq=last.seq + 1,
+            previous=last.nonce,
+            nonce=intents.nonce(),
+            ranges={topic: (at, ends[topic]) for topic, at in last.ends.items()},
+            rows={"events_raw": 1},
+        )
+        await log.append(proposed.encode())
+        await log.close()
+    [plan] = await repair(anew, shards=[0])
+    assert plan.record is not None
+    assert sum(plan.record.rows.values()) == 30
+    async with pipeline(anew, [0]):
+        await exactly(ask, 70)
 
 
 async def test_topics_that_were_recreated_begin_at_their_beginning(
     ready: Settings, ask: Answers, tmp_path: Path
 ) -> None:
-    await produce(ready, mixed(100))
-    async with pipeline(ready):
-        await exactly(ask, 100)
+    await produce(ready, mixed(40, partitions=1))
+    async with pipeline(ready, [0]):
+        await exactly(ask, 40)
     (tmp_path / "other").mkdir()
     with fresh_broker(tmp_path / "other") as servers:
         anew = ready.model_copy(update={"kafka_bootstrap_servers": servers, "kafka_forgets": False})
         await topics.create(anew)
         # More than there was, so that offsets alone tell nothing.
-        await produce(anew, mixed(300, first=1000))
-        async with pipeline(anew) as worker:
+        await produce(anew, mixed(120, first=1000, partitions=1))
+        async with pipeline(anew, [0]) as worker:
             await stopped(worker, "LogCut")
-        plans = await repair(anew)
-        assert all(
-            "re-created" in place.why for plan in plans for place in plan.places.values() if "nothing" not in place.why
-        )
-        async with pipeline(anew):
-            await exactly(ask, 400)
+        [plan] = await repair(anew, shards=[0])
+        assert all("re-created" in place.why for place in plan.places.values() if "nothing" not in place.why)
+        async with pipeline(anew, [0]):
+            await exactly(ask, 160)
 
 
 async def test_a_repair_that_died_after_its_record_is_finished(ready: Settings, ask: Answers) -> None:
-    await produce(ready, mixed(100))
-    async with pipeline(ready):
-        await exactly(ask, 100)
+    await produce(ready, mixed(40, partitions=1))
+    async with pipeline(ready, [0]):
+        await exactly(ask, 40)
     anew = await cut(ready)
     async with opened(anew) as parts:
         plan = await chain.plan(parts, 0)
@@ -197,16 +194,16 @@ async def test_a_repair_that_died_after_its_record_is_finished(ready: Settings, 
         await chain._append(parts, plan, plan.record)
         second = await chain.plan(parts, 0)
         assert second.standing == (plan.record, 0)
-    await repair(anew)
-    async with pipeline(anew):
-        await produce(ready, mixed(20, first=200))
-        await exactly(ask, 120)
+    await repair(anew, shards=[0])
+    async with pipeline(anew, [0]):
+        await produce(ready, mixed(20, first=200, partitions=1))
+        await exactly(ask, 60)
 
 
 async def test_two_repairs_begin_one_chain(ready: Settings, ask: Answers) -> None:
-    await produce(ready, mixed(50))
-    async with pipeline(ready):
-        await exactly(ask, 50)
+    await produce(ready, mixed(20, partitions=1))
+    async with pipeline(ready, [0]):
+        await exactly(ask, 20)
     anew = await cut(ready)
     async with opened(anew) as parts:
         plans = await asyncio.gather(chain.plan(parts, 0), chain.plan(parts, 0))
@@ -217,9 +214,9 @@ async def test_two_repairs_begin_one_chain(ready: Settings, ask: Answers) -> Non
 
 
 async def test_a_whole_log_is_left_alone(ready: Settings, ask: Answers) -> None:
-    await produce(ready, mixed(50))
+    await produce(ready, mixed(20))
     async with pipeline(ready):
-        await exactly(ask, 50)
+        await exactly(ask, 20)
     plans = await repair(ready)
     assert [plan.found for plan in plans] == ["the log is whole; nothing to repair"] * 2
     assert await ask.count("chain_repairs") == 0

@@ -59,10 +59,10 @@ async def taken(settings: Settings, folder: Path) -> Manifest:
 
 
 async def produce_slowly(settings: Settings) -> None:
-    """200 events in ten portions."""
-    for first in range(100, 300, 20):
-        await produce(settings, mixed(20, first=first))
-        await asyncio.sleep(0.2)
+    """200 events in five portions."""
+    for first in range(100, 300, 40):
+        await produce(settings, mixed(40, first=first))
+        await asyncio.sleep(0.5)
 
 
 async def differing(settings: Settings) -> list[str]:
