@@ -20,7 +20,7 @@ import secrets
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
@@ -69,6 +69,17 @@ COMMENT 'What was migrated, by whom and when'
 """
 
 
+class Line(NamedTuple):
+    """A line of a log; about the lock itself unless it names a migration."""
+
+    state: str
+    migration: str = ""
+    statement: int = 0
+    statements: int = 0
+    statement_checksum: str = ""
+    file_checksum: str = ""
+
+
 class LockLost(SinkUnavailable):
     """Another process has taken the lock over. Wait for it like any other, then see what is left to do."""
 
@@ -90,12 +101,9 @@ class Lock:
     cluster: str | None = None
     queries: int = field(default=0)
 
-    def log(self, state: str, *facts: str | int) -> None:
-        """Write a line into the lock's log, which renews the lease too.
-
-        `facts` are migration, statement, statements, statement_checksum and file_checksum, or nothing.
-        """
-        write(self.client, self.database, state, self.number, self.owner, facts, self.kind)
+    def log(self, *lines: Line) -> None:
+        """Write lines into the lock's log, all or none, which renews the lease too."""
+        write(self.client, self.database, lines, self.number, self.owner, self.kind)
 
     def check(self) -> None:
         """Raise LockLost if another process has taken the lock over."""
@@ -111,28 +119,20 @@ class Lock:
 
     def release(self) -> None:
         """Let the next process have it."""
-        self.log("released")
+        self.log(Line("released"))
 
 
-def write(
-    client: Client,
-    database: str,
-    state: str,
-    lock: int,
-    owner: str,
-    facts: Sequence[str | int] = (),
-    kind: Kind = MIGRATION,
-) -> None:
-    """Insert one line into the log of a lock."""
-    columns, types = ["state", "lock", "owner"], ["String", "UInt32", "String"]
-    if facts:
-        columns = ["migration", "statement", "statements", "statement_checksum", "file_checksum", *columns]
-        types = ["String", "UInt16", "UInt16", "String", "String", *types]
+def write(client: Client, database: str, lines: Sequence[Line], lock: int, owner: str, kind: Kind = MIGRATION) -> None:
+    """Insert lines into the log of a lock, as one block."""
+    columns, types = ["state"], ["String"]
+    if any(line.migration for line in lines):
+        columns = [*Line._fields]
+        types = ["String", "String", "UInt16", "UInt16", "String", "String"]
     client.insert(
         f"{database}.{kind.log}",
-        [[*facts, state, lock, owner]],
-        columns,
-        column_type_names=types,
+        [[*line[: len(columns)], lock, owner] for line in lines],
+        [*columns, "lock", "owner"],
+        column_type_names=[*types, "UInt32", "String"],
         settings={"async_insert": 0},
     )
 
@@ -173,7 +173,7 @@ def claim(
         _drop(client, database, kind, number, cluster)
         return None
     lock = Lock(client, database, number, owner, kind, cluster)
-    lock.log("held")
+    lock.log(Line("held"))
     for older in _numbers(client, database, kind):
         if older < number:
             _drop(client, database, kind, older, cluster)

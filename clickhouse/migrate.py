@@ -6,8 +6,9 @@ Rules that make it safe to run from many processes and to resume after a crash a
    (its checksum is held against the log, MigrationChanged).
 2. Every statement may be executed twice (IF NOT EXISTS, IF EXISTS, OR REPLACE): a crash between a statement and
    its line in the log repeats that statement. A test executes all of them twice.
-3. A line in the log comes before and after each statement, so a file of which only a part is done is known.
-   Its remaining statements may still be corrected; the done ones may not.
+3. A line in the log comes before and after each statement (that after one and that before the next are written at
+   once), so a file of which only a part is done is known. Its remaining statements may still be corrected; the done
+   ones may not.
 4. One process at a time, by `clickhouse/lock.py`; the others wait, and then find nothing to do.
 """
 
@@ -15,6 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -172,8 +174,11 @@ def apply(
         client.command(clusters.render(lock.LOG.strip(), database, cluster))
         while held := _wait(client, database, migrations, deadline, lease_seconds, cluster):
             try:
-                for step in plan(client, database, migrations, cluster):
-                    _execute(held, step, on_step)
+                pending = plan(client, database, migrations, cluster)
+                if pending:
+                    held.log(_line("started", pending[0]))
+                for step, following in zip_longest(pending, pending[1:]):
+                    _execute(held, step, following, on_step)
                     count += 1
             except lock.LockLost:
                 continue
@@ -200,18 +205,10 @@ def run(settings: Settings, *, on_step: Callable[[Step], None] | None = None) ->
         client.close()
 
 
-def _execute(held: lock.Lock, step: Step, on_step: Callable[[Step], None] | None) -> None:
-    migration = step.migration
+def _execute(held: lock.Lock, step: Step, following: Step | None, on_step: Callable[[Step], None] | None) -> None:
+    """Execute a step whose start is in the log; log its end, and with it the start of what follows."""
     if on_step:
         on_step(step)
-    facts = (
-        migration.name,
-        step.number,
-        len(migration.statements),
-        statements.checksum(migration.statements[step.number - 1]),
-        migration.checksum,
-    )
-    held.log("started", *facts)
     try:
         held.execute(step.sql)
     except ClickHouseError as error:
@@ -219,10 +216,18 @@ def _execute(held: lock.Lock, step: Step, on_step: Callable[[Step], None] | None
         if is_outage(error):
             raise mapped from error
         raise ConfigurationError(
-            f"migration {migration.name}, statement {step.number}: {error}. Correct this statement "
+            f"migration {step.migration.name}, statement {step.number}: {error}. Correct this statement "
             "and run `millrace migrate apply` again; the statements before it are done"
         ) from error
-    held.log("finished", *facts)
+    held.log(_line("finished", step), *([_line("started", following)] if following else []))
+
+
+def _line(state: str, step: Step) -> lock.Line:
+    migration = step.migration
+    text = migration.statements[step.number - 1]
+    return lock.Line(
+        state, migration.name, step.number, len(migration.statements), statements.checksum(text), migration.checksum
+    )
 
 
 def _wait(

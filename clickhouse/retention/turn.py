@@ -44,6 +44,6 @@ def _renew(settings: Settings, held: Lock, ended: threading.Event) -> None:
         with contextlib.suppress(ClickHouseError, MillraceError, OSError):
             client = connect_sync(settings)
             try:
-                lock.write(client, held.database, "held", held.number, held.owner, kind=RETENTION)
+                lock.write(client, held.database, [lock.Line("held")], held.number, held.owner, RETENTION)
             finally:
                 client.close()

@@ -19,19 +19,27 @@ from fastapi import FastAPI
 
 from api.app import STATIC
 from streams.settings import Settings
-from tests.support.browser import Page, browser
+from tests.support.browser import Page, chromium, page_of
 from tests.support.live import Published, rides, served, ticketing
 
+pytestmark = pytest.mark.xdist_group("page")  # one browser for all
 IMAGES = Path(__file__).parent.parent.parent / "docs/images"
 OWN = sorted(path for path in STATIC.rglob("*") if path.is_file() and "vendor" not in path.parts)
 STATE = "document.getElementById('state').dataset.state"
 BANNER = "document.getElementById('banner').textContent"
 
 
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where a browser listens."""
+    with chromium(tmp_path_factory.mktemp("browser")) as address:
+        yield address
+
+
 @pytest.fixture
-async def page(tmp_path: Path) -> AsyncIterator[Page]:
-    """A page of a browser."""
-    async with browser(tmp_path / "profile") as found:
+async def page(browser: str) -> AsyncIterator[Page]:
+    """A page of that browser."""
+    async with page_of(browser) as found:
         yield found
 
 

@@ -9,7 +9,7 @@ from clickhouse_connect.driver.client import Client
 
 from clickhouse.client import connect, connect_sync
 from streams.settings import Settings
-from tests.support.tables import migrated
+from tests.support.lent import Databases
 
 
 @pytest.fixture
@@ -22,10 +22,25 @@ def empty(stack_settings: Settings) -> Iterator[Settings]:
     client.close()
 
 
+@pytest.fixture(scope="session")
+def databases(stack_settings: Settings) -> Iterator[Databases]:
+    """What lends databases to the tests of the store."""
+    found = Databases(stack_settings)
+    yield found
+    found.close()
+
+
 @pytest.fixture
-def store(empty: Settings) -> Settings:
+def rollups() -> bool:
+    """Whether a test's database has the rollups; the rooms whose tests are not about them say no."""
+    return True
+
+
+@pytest.fixture
+def store(databases: Databases, rollups: bool) -> Iterator[Settings]:
     """Settings whose database has all tables."""
-    return migrated(empty)
+    with databases.lent(rollups=rollups) as settings:
+        yield settings
 
 
 @pytest.fixture

@@ -73,6 +73,12 @@ class Cutter:
 
 
 @pytest.fixture
+def rollups() -> bool:
+    """What the client does has nothing to do with them."""
+    return False
+
+
+@pytest.fixture
 async def cutter(store: Settings) -> AsyncIterator[Cutter]:
     cutter = Cutter(store)
     yield cutter

@@ -1,23 +1,31 @@
 """The tables that the migrations make are the ones that follow from the event classes."""
 
+import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from clickhouse_connect.driver.client import Client
 
 from clickhouse import columns, migrate, policy, statements, structure
+from clickhouse.client import connect_sync
 from streams.events import registry
 from streams.settings import Settings
 from tests.support.tables import migrated
 
+pytestmark = pytest.mark.xdist_group("columns")  # several tests look at one migrated database
 STRUCTURE = Path(structure.__file__).with_name("structure.sql")
 
 
-@pytest.fixture
-def applied(empty: Settings) -> Settings:
+@pytest.fixture(scope="module")
+def applied(stack_settings: Settings) -> Iterator[Settings]:
     """A database that the migrations themselves have made: here they are what is looked at."""
-    migrate.run(empty)
-    return empty
+    settings = stack_settings.model_copy(update={"clickhouse_database": f"test_{secrets.token_hex(6)}"})
+    migrate.run(settings)
+    yield settings
+    client = connect_sync(settings, database=False)
+    client.command(f"DROP DATABASE {settings.clickhouse_database} SYNC")
+    client.close()
 
 
 def test_what_other_tests_work_on_is_what_the_migrations_make(applied: Settings, server: Client) -> None:

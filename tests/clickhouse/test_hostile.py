@@ -36,9 +36,9 @@ def same(sent: object, stored: object) -> bool:
     return sent == stored
 
 
-@given(st.lists(acceptable(), min_size=1, max_size=25))
+@given(st.lists(acceptable(), min_size=10, max_size=25))
 @hypothesis_settings(
-    max_examples=20,
+    max_examples=8,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

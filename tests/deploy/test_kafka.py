@@ -29,6 +29,7 @@ async def consume(url: str, count: int) -> list[bytes]:
         return [(await consumer.getone()).value for _ in range(count)]
 
 
+@pytest.mark.faults  # as all are that kill it
 async def test_records_survive_kill_and_restart(own_kafka: Kafka) -> None:
     url = own_kafka.url
     admin: Any = AIOKafkaAdminClient(bootstrap_servers=url)

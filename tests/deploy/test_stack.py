@@ -55,10 +55,13 @@ def test_two_stacks_in_two_homes_do_not_meet(tmp_path: Path) -> None:
                 ping(url)
 
 
-def test_second_stack_in_the_same_home_is_refused_with_one_clear_error(tmp_path: Path) -> None:
-    with Stack(Settings(), tmp_path), pytest.raises(ConfigurationError, match=f"in use by process {os.getpid()}"):
-        Stack(Settings(), tmp_path).__enter__()
-    with Stack(Settings(), tmp_path):
+def test_second_stack_in_the_same_home_is_refused_with_one_clear_error(
+    stack_settings: Settings, tmp_path: Path
+) -> None:
+    given = stack_settings.model_copy(update={"redis_url": None})
+    with Stack(given, tmp_path), pytest.raises(ConfigurationError, match=f"in use by process {os.getpid()}"):
+        Stack(given, tmp_path).__enter__()
+    with Stack(given, tmp_path):
         pass
 
 
@@ -99,15 +102,14 @@ def test_killed_owner_leaves_nothing_and_its_home_can_be_used_again(tmp_path: Pa
     assert running_stack(tmp_path) == {}
 
 
-def test_part_that_is_given_is_used_and_not_started(tmp_path: Path) -> None:
-    with Stack(Settings(), tmp_path / "one") as one:
-        given = one.model_copy(update={"redis_url": None})
-        stack = Stack(given, tmp_path / "two")
-        with stack as two:
-            assert [part.server.name for part in stack.parts] == ["redis"]
-            assert two.kafka_bootstrap_servers == one.kafka_bootstrap_servers
-            assert two.redis_url != one.redis_url
-            assert running_stack(tmp_path / "two")["kafka_bootstrap_servers"] == one.kafka_bootstrap_servers
+def test_part_that_is_given_is_used_and_not_started(stack_settings: Settings, tmp_path: Path) -> None:
+    one = stack_settings
+    stack = Stack(one.model_copy(update={"redis_url": None}), tmp_path)
+    with stack as two:
+        assert [part.server.name for part in stack.parts] == ["redis"]
+        assert two.kafka_bootstrap_servers == one.kafka_bootstrap_servers
+        assert two.redis_url != one.redis_url
+        assert running_stack(tmp_path)["kafka_bootstrap_servers"] == one.kafka_bootstrap_servers
 
 
 @pytest.mark.parametrize(
@@ -135,19 +137,21 @@ def test_one_part_that_fails_takes_the_others_down(tmp_path: Path) -> None:
     assert alive([part.pid for part in stack.parts if part.pid]) == []
 
 
-def test_fresh_forgets_what_an_earlier_stack_kept(tmp_path: Path) -> None:
+def test_fresh_forgets_what_an_earlier_stack_kept(stack_settings: Settings, tmp_path: Path) -> None:
+    given = stack_settings.model_copy(update={"database_url": None})
+
     def tables(settings: Settings) -> list[tuple[Any, ...]]:
         assert settings.database_url is not None
         with psycopg.connect(settings.database_url.get_secret_value()) as connection:
             connection.execute("CREATE TABLE IF NOT EXISTS kept ()")
             return connection.execute("SELECT count(*) FROM pg_tables WHERE tablename LIKE 'kept%'").fetchall()
 
-    with Stack(Settings(), tmp_path) as settings:
+    with Stack(given, tmp_path) as settings:
         assert tables(settings) == [(1,)]
         assert settings.database_url is not None
         with psycopg.connect(settings.database_url.get_secret_value()) as connection:
             connection.execute("CREATE TABLE kept_too ()")
-    with Stack(Settings(), tmp_path) as settings:
+    with Stack(given, tmp_path) as settings:
         assert tables(settings) == [(2,)]
-    with Stack(Settings(), tmp_path, fresh=True) as settings:
+    with Stack(given, tmp_path, fresh=True) as settings:
         assert tables(settings) == [(1,)]

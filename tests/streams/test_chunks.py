@@ -229,14 +229,14 @@ async def test_a_slow_coordinator_slows_no_delivery_and_gets_the_last_offsets(
         await commit(self, offsets)
 
     request.addfinalizer(answering.set)  # else a test that fails here leaves a thread that never ends
-    monkeypatch.setattr("streams.chunks.COMMIT_SECONDS", 0.5)
+    monkeypatch.setattr("streams.chunks.COMMIT_SECONDS", 3.0)
     monkeypatch.setattr(AIOKafkaConsumer, "commit", slow)
     await send(source, 0, 100)
     async with running(source, tmp_path) as contract:
         await contract.taken(100)
         for offset in range(1, 51):
             for partition in range(PARTITIONS):
-                async with asyncio.timeout(0.4):
+                async with asyncio.timeout(2):
                     await contract.group.commit(partition, {SOURCE: offset})
         assert 1 <= calls <= 10
         thread = contract.app.consumer._thread
@@ -244,7 +244,7 @@ async def test_a_slow_coordinator_slows_no_delivery_and_gets_the_last_offsets(
         async def given_up() -> bool:
             return bool(thread._committing.done())
 
-        await eventually("the end of a commit without an answer", given_up, 5)
+        await eventually("the end of a commit without an answer", given_up)
         answering.set()
         await contract.group.commit(0, {SOURCE: 50})
         await contract.group.commit(1, {SOURCE: 49})

@@ -5,14 +5,15 @@ import base64
 import contextlib
 import itertools
 import json
-from collections.abc import AsyncIterator
+import subprocess
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.support.tools import need
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, until
 
 FLAGS = (
     "--headless=new",
@@ -105,33 +106,46 @@ class Page:
         await self._connection.close()
 
 
+@contextlib.contextmanager
+def chromium(profile: Path) -> Iterator[str]:
+    """Where a browser of its own listens; ends the test where there is none."""
+    with subprocess.Popen(
+        [need("chromium"), f"--user-data-dir={profile}", *FLAGS], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        port_file = profile / "DevToolsActivePort"
+        try:
+            until("the browser to listen", lambda: port_file.exists() and len(port_file.read_text().split()) == 2, 60)
+            port, path = port_file.read_text().split()
+            yield f"ws://127.0.0.1:{port}{path}"
+        finally:
+            process.terminate()
+
+
+@contextlib.asynccontextmanager
+async def page_of(browser: str) -> AsyncIterator[Page]:
+    """A page that shares nothing with the others of a browser."""
+    async with connect(browser, max_size=None) as whole:
+
+        async def call(number: int, method: str, **parameters: Any) -> dict[str, Any]:
+            await whole.send(json.dumps({"id": number, "method": method, "params": parameters}))
+            while (said := json.loads(await whole.recv())).get("id") != number:
+                pass  # an event
+            result: dict[str, Any] = said["result"]
+            return result
+
+        context = await call(1, "Target.createBrowserContext", disposeOnDetach=True)
+        target = await call(2, "Target.createTarget", url="about:blank", **context)
+        host = browser.partition("/devtools/")[0]
+        page = Page(await connect(f"{host}/devtools/page/{target['targetId']}", max_size=None))
+        try:
+            yield page
+        finally:
+            await page.close()
+
+
 @contextlib.asynccontextmanager
 async def browser(profile: Path) -> AsyncIterator[Page]:
     """A page of a browser of its own; ends the test where there is no browser."""
-    process = await asyncio.create_subprocess_exec(
-        need("chromium"),
-        f"--user-data-dir={profile}",
-        *FLAGS,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    port_file = profile / "DevToolsActivePort"
-    try:
-
-        async def listens() -> bool:
-            return port_file.exists() and len(port_file.read_text().split()) == 2
-
-        await eventually("the browser to listen", listens, 60)
-        port, path = port_file.read_text().split()
-        async with connect(f"ws://127.0.0.1:{port}{path}", max_size=None) as whole:
-            await whole.send(json.dumps({"id": 1, "method": "Target.createTarget", "params": {"url": "about:blank"}}))
-            target = json.loads(await whole.recv())["result"]["targetId"]
-            page = Page(await connect(f"ws://127.0.0.1:{port}/devtools/page/{target}", max_size=None))
-            try:
-                yield page
-            finally:
-                await page.close()
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
+    with chromium(profile) as address:
+        async with page_of(address) as page:
+            yield page

@@ -73,13 +73,13 @@ class Block(NamedTuple):
 
 
 def insert(client: Client, settings: Settings, table: str, block: Block, token: str) -> None:
-    """As the sink inserts it, by a client without an event loop."""
+    """As the sink inserts it, by a client without an event loop; a token counts within one group of workers."""
     client.raw_insert(
         table,
         column_names=block.columns,
         insert_block=unrepeated(block.body),
         fmt="ArrowStream",
-        settings=insert_settings(settings, token),
+        settings=insert_settings(settings, f"{settings.kafka_group}/{token}"),
     )
 
 

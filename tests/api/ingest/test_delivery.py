@@ -24,7 +24,7 @@ from tests.support.live import served
 from tests.support.posting import Poster, event, ids, new_key, poster, records
 from tests.support.waiting import eventually, until
 
-IMPATIENT = {"ingest_ack_seconds": 0.6, "ingest_stalled_seconds": 0.3}
+IMPATIENT = {"ingest_ack_seconds": 2.0, "ingest_stalled_seconds": 0.3}
 
 
 class OwnBroker:

@@ -18,6 +18,7 @@ from tests.support import journeys as world
 from tests.support.analytics_oracle import Asked, Done, Match, first_value, persons, took
 from tests.support.journeys import BASE, DEVICES, TYPES, Drawn, drawn, drawn_journeys, of_type
 
+pytestmark = pytest.mark.xdist_group("journeys")  # in one database
 Group = list[list[Any]]
 """Of each step: people, and mean, median and 90th percentile of the seconds."""
 
@@ -84,14 +85,14 @@ async def hold(reader: AsyncClient, done: Sequence[Done], words: dict[str, Any])
 
 
 @pytest.mark.parametrize("order", [each.value for each in funnel.Order])
-@drawn(4)
+@drawn(3)
 @given(journeys=drawn_journeys, data=st.data())
 async def test_both_paths_say_what_every_way_says(
     order: str, journeys: list[list[Drawn]], data: st.DataObject, journey_store: Client, journey_reader: AsyncClient
 ) -> None:
     done = world.events(journeys)
     world.load(journey_store, done)
-    for _ in range(4):
+    for _ in range(3):
         await hold(journey_reader, done, data.draw(asked_funnels(order)))
 
 

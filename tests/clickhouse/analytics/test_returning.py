@@ -20,6 +20,7 @@ from tests.support import journeys as world
 from tests.support.analytics_oracle import Done, persons
 from tests.support.journeys import BASE, PAID, TYPES, ZONES, Drawn, drawn, drawn_journeys, of_type
 
+pytestmark = pytest.mark.xdist_group("journeys")  # in one database
 Told = dict[tuple[str, date, int], Any]
 """By value, first day of the cohort and period; -1 is all of it."""
 

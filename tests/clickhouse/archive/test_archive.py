@@ -34,6 +34,12 @@ STEPS = [
 ]
 
 
+@pytest.fixture
+def rollups() -> bool:
+    """What is archived has fed them already."""
+    return False
+
+
 class Killed(Exception):
     """Stands for the end of the process."""
 

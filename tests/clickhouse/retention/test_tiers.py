@@ -23,6 +23,12 @@ DISKS = (
 )
 
 
+@pytest.fixture
+def rollups() -> bool:
+    """Their policy is the default one, as that of other tables is."""
+    return False
+
+
 def disks(client: Client, table: str) -> dict[str, list[str]]:
     """The disks that each partition lies on."""
     rows = client.query(DISKS, parameters={"table": table}).result_rows

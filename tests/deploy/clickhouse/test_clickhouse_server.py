@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import lz4.frame
@@ -15,6 +16,27 @@ import urllib3
 from deploy.local.clickhouse import launch
 from tests.support.clickhouse import Address, Server
 from tests.support.waiting import until
+
+pytestmark = pytest.mark.xdist_group("clickhouse_server")  # two servers for several tests
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server as it is by default; it ends well."""
+    server = Server(tmp_path_factory.mktemp("plain"))
+    yield server
+    assert server.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def bounded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with narrow limits; it ends well."""
+    limits = {"--max-body-bytes": "100000", "--receive-seconds": "0.5", "--send-seconds": "0.5"}
+    places = {"--queries": "2", "--waiting": "2"}
+    options = [word for pair in (limits | places).items() for word in pair]
+    server = Server(tmp_path_factory.mktemp("bounded"), *options)
+    yield server
+    assert server.stop() == 0
 
 
 def test_a_folder_in_use_is_refused_with_the_holder(tmp_path: Path) -> None:
@@ -112,98 +134,86 @@ def _ignoring_the_cut(address: Address, query: str) -> None:
         return
 
 
-def test_a_body_above_the_limit_is_refused(tmp_path: Path) -> None:
-    server = Server(tmp_path, "--max-body-bytes", "100000")
+def test_a_body_above_the_limit_is_refused(bounded: Server) -> None:
     insert = "INSERT INTO FUNCTION null('s String') FORMAT TSV"
     fits, too_long = b"x" * 99_999, b"x" * 100_001
-    assert server.address.http(insert, body=fits).status == 200
+    assert bounded.address.http(insert, body=fits).status == 200
     for body, headers in (
         (too_long, {}),
         (lz4.frame.compress(b"INSERT INTO x FORMAT TSV\n" + b"x" * 1_000_000), {"Content-Encoding": "lz4"}),
     ):
-        answer = server.address.http(None, body=body, headers=server.address.credentials | headers)
+        answer = bounded.address.http(None, body=body, headers=bounded.address.credentials | headers)
         assert answer.status == 413
         assert b"--max-body-bytes" in answer.data
-    assert server.stop() == 0
 
 
-def test_a_client_that_stalls_is_cut_and_inserts_nothing(tmp_path: Path) -> None:
-    server = Server(tmp_path, "--receive-seconds", "0.5")
-    server.address.http("CREATE TABLE t (n UInt64) ENGINE = MergeTree ORDER BY n")
-    with socket.create_connection(("127.0.0.1", server.address.port)) as client:
+def test_a_client_that_stalls_is_cut_and_inserts_nothing(bounded: Server) -> None:
+    bounded.address.http("CREATE TABLE stalled (n UInt64) ENGINE = MergeTree ORDER BY n")
+    with socket.create_connection(("127.0.0.1", bounded.address.port)) as client:
         head = (
-            "POST /?query=INSERT+INTO+t+FORMAT+TSV HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
-            f"X-ClickHouse-User: default\r\nX-ClickHouse-Key: {server.address.password}\r\n\r\n1\n2\n"
+            "POST /?query=INSERT+INTO+stalled+FORMAT+TSV HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
+            f"X-ClickHouse-User: default\r\nX-ClickHouse-Key: {bounded.address.password}\r\n\r\n1\n2\n"
         )
         client.sendall(head.encode())
         client.settimeout(20)
         answer = client.recv(10_000)
     assert b"503" in answer.splitlines()[0]
     assert b"X-ClickHouse-Exception-Code: 209" in answer
-    assert server.address.http("SELECT count() FROM t").data == b"0\n"
-    assert server.stop() == 0
+    assert bounded.address.http("SELECT count() FROM stalled").data == b"0\n"
 
 
-def test_a_cut_lz4_body_inserts_nothing(tmp_path: Path) -> None:
-    server = Server(tmp_path)
-    server.address.http("CREATE TABLE t (n UInt64) ENGINE = MergeTree ORDER BY n")
+def test_a_cut_lz4_body_inserts_nothing(plain: Server) -> None:
+    plain.address.http("CREATE TABLE cut (n UInt64) ENGINE = MergeTree ORDER BY n")
     packed = lz4.frame.compress(b"".join(b"%d\n" % n for n in range(100_000)))
-    headers = server.address.credentials | {"Content-Encoding": "lz4"}
-    answer = server.address.http("INSERT INTO t FORMAT TSV", body=packed[:-4], headers=headers)
+    headers = plain.address.credentials | {"Content-Encoding": "lz4"}
+    answer = plain.address.http("INSERT INTO cut FORMAT TSV", body=packed[:-4], headers=headers)
     assert answer.headers["X-ClickHouse-Exception-Code"] == "89"
-    assert server.address.http("SELECT count() FROM t").data == b"0\n"
-    assert server.stop() == 0
+    assert plain.address.http("SELECT count() FROM cut").data == b"0\n"
 
 
-def test_an_insert_under_way_is_known_by_its_id(tmp_path: Path) -> None:
-    server = Server(tmp_path)
-    server.address.http("CREATE TABLE t (n UInt64) ENGINE = MergeTree ORDER BY n")
+def test_an_insert_under_way_is_known_by_its_id(plain: Server) -> None:
+    plain.address.http("CREATE TABLE known (n UInt64) ENGINE = MergeTree ORDER BY n")
     asked = "SELECT count() FROM system.processes WHERE query_id = 'batch/1'"
-    with socket.create_connection(("127.0.0.1", server.address.port)) as client:
+    with socket.create_connection(("127.0.0.1", plain.address.port)) as client:
         head = (
-            "POST /?query=INSERT+INTO+t+FORMAT+TSV&query_id=batch/1 HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n"
-            f"X-ClickHouse-User: default\r\nX-ClickHouse-Key: {server.address.password}\r\n\r\n1\n"
+            "POST /?query=INSERT+INTO+known+FORMAT+TSV&query_id=batch/1 HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n"
+            f"X-ClickHouse-User: default\r\nX-ClickHouse-Key: {plain.address.password}\r\n\r\n1\n"
         )
         client.sendall(head.encode())
-        until("the insert is known", lambda: server.address.http(asked).data == b"1\n")
-        again = server.address.http("INSERT INTO t FORMAT TSV", body=b"1\n", query_id="batch/1")
+        until("the insert is known", lambda: plain.address.http(asked).data == b"1\n")
+        again = plain.address.http("INSERT INTO known FORMAT TSV", body=b"1\n", query_id="batch/1")
         assert again.headers["X-ClickHouse-Exception-Code"] == "216"
-    until("the insert is forgotten", lambda: server.address.http(asked).data == b"0\n")
-    assert server.address.http("SELECT count() FROM t").data == b"0\n"
-    assert server.stop() == 0
+    until("the insert is forgotten", lambda: plain.address.http(asked).data == b"0\n")
+    assert plain.address.http("SELECT count() FROM known").data == b"0\n"
 
 
-def test_a_client_that_takes_no_answer_is_cut(tmp_path: Path) -> None:
-    server = Server(tmp_path, "--send-seconds", "0.5")
-    with socket.create_connection(("127.0.0.1", server.address.port)) as client:
+def test_a_client_that_takes_no_answer_is_cut(bounded: Server) -> None:
+    with socket.create_connection(("127.0.0.1", bounded.address.port)) as client:
         body = b"SELECT repeat('x', 1000) FROM numbers(10000000)"
         head = (
             f"POST /?query_id=unread HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
-            f"X-ClickHouse-User: default\r\nX-ClickHouse-Key: {server.address.password}\r\n\r\n"
+            f"X-ClickHouse-User: default\r\nX-ClickHouse-Key: {bounded.address.password}\r\n\r\n"
         )
         client.sendall(head.encode() + body)
         asked = "SELECT count() FROM system.processes WHERE query_id = 'unread'"
-        until("the query runs", lambda: server.address.http(asked).data == b"1\n")
-        until("the query has ended", lambda: server.address.http(asked).data == b"0\n")
-    assert server.stop() == 0
+        until("the query runs", lambda: bounded.address.http(asked).data == b"1\n")
+        until("the query has ended", lambda: bounded.address.http(asked).data == b"0\n")
 
 
-def test_more_queries_than_may_run_and_wait_are_refused(tmp_path: Path) -> None:
-    server = Server(tmp_path, "--queries", "2", "--waiting", "2")
+def test_more_queries_than_may_run_and_wait_are_refused(bounded: Server) -> None:
     codes: list[str | None] = []
 
     def ask() -> None:
-        answer = server.address.http("SELECT sleep(1)")
+        answer = bounded.address.http("SELECT sleep(1)")
         codes.append(answer.headers.get("X-ClickHouse-Exception-Code"))
 
     threads = [threading.Thread(target=ask) for _ in range(10)]
     for thread in threads:
         thread.start()
-    assert server.address.http(method="GET", path="/ping").status == 200
+    assert bounded.address.http(method="GET", path="/ping").status == 200
     for thread in threads:
         thread.join()
     assert sorted(codes, key=str) == ["202"] * 6 + [None] * 4
-    assert server.stop() == 0
 
 
 @pytest.mark.slow

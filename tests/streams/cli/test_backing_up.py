@@ -38,13 +38,15 @@ def backups(stack_settings: Settings) -> Iterator[Path]:
 
 
 @pytest.fixture
-def used(settings: Settings, backups: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+def used(
+    settings: Settings, rollups: bool, backups: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Settings]:
     """All parts with a few rows; commands find them in the environment, and wait for no stalled worker."""
     with fresh_database(settings) as database:
         own = settings.model_copy(
             update={"backup_folder": str(backups), "database_url": database, "millrace_home": tmp_path}
         )
-        asyncio.run(topics.create(migrated(own)))
+        asyncio.run(topics.create(migrated(own, rollups=rollups)))
         monkeypatch.chdir(tmp_path)
         ages = {"BATCH_AGE_SECONDS": "0", "BATCH_SETTLE_SECONDS": "0", "DATABASE_URL": database}
         for name, value in (environment(own) | ages).items():
@@ -74,6 +76,7 @@ def contents(client: Client, database: str) -> dict[str, int]:
     return dict(map(tuple, client.query(sql, parameters={"database": database}).result_rows))
 
 
+@pytest.mark.parametrize("rollups", [True])
 def test_what_is_backed_up_comes_back(used: Settings, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     name = used.clickhouse_database
     before = contents(client, name)

@@ -199,6 +199,7 @@ async def test_a_replay_that_dies_in_the_middle_says_so(ready: Settings, ask: An
     assert (taken_up["sent"], taken_up["left"]) == (2, {})
 
 
+@pytest.mark.faults
 async def test_two_commands_at_once_send_no_letter_twice(ready: Settings, ask: Answers) -> None:
     await produce(ready, [("rides.booking", n % 2, b"x%d" % n) for n in range(60)])
     async with pipeline(ready):

@@ -36,7 +36,7 @@ def call(*arguments: str) -> Result:
     return CliRunner().invoke(app, list(arguments), catch_exceptions=False)
 
 
-def test_from_nothing_to_applied(database: str) -> None:
+def test_from_nothing_to_applied(database: str, empty_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert call("status").output.count("pending") == len(migrate.load())
     assert f"CREATE TABLE IF NOT EXISTS {database}.events_raw" in call("plan").output
 
@@ -51,17 +51,12 @@ def test_from_nothing_to_applied(database: str) -> None:
     assert sum(state["done"] for state in states) == STATEMENTS
     assert "applied" in call("status").output
 
-
-def test_the_metadata_database_follows(database: str, empty_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The metadata database follows.
     monkeypatch.setenv("DATABASE_URL", empty_database)
     assert "metadata 0001 API keys  pending" in call("status").output
     assert "metadata: 1 migrations applied" in call("apply").output
     assert call("apply").output == "nothing was pending\nmetadata: nothing was pending\n"
     assert json.loads(call("status", "--json").output)[-1]["state"] == "applied"
-
-
-def test_dump_names_no_database_of_ours(database: str) -> None:
-    call("apply")
 
     shown = call("dump").output
 

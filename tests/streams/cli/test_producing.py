@@ -27,6 +27,7 @@ from streams.settings import Settings
 from streams.topics import source_topics
 from streams.world import rides
 from streams.world.truth import expected
+from tests.support.invoked import call
 from tests.support.stack import fresh_broker
 
 PARTITIONS = 3
@@ -43,11 +44,16 @@ class Got:
     value: bytes | None
 
 
+SAMPLE_RATE = "0.3"
+
+
 @pytest.fixture
-def servers(tmp_path: Path) -> Iterator[str]:
-    """An embedded broker with the topics of the product."""
+def servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An embedded broker with the topics of the product, which commands find in the environment."""
     with fresh_broker(tmp_path) as url:
         _create_topics(url)
+        for name, value in _own(url).items():
+            monkeypatch.setenv(name, value)
         yield url
 
 
@@ -55,19 +61,17 @@ def _create_topics(url: str) -> None:
     asyncio.run(topics.create(Settings(kafka_bootstrap_servers=url, kafka_partitions=PARTITIONS)))
 
 
-def _run(servers: str, *words: str) -> dict[str, Any]:
+def _run(*words: str) -> dict[str, Any]:
     """Run a producer to its end; its one line on stdout."""
-    done = subprocess.run(
-        [*MILLRACE, *words], env=_env(servers), capture_output=True, text=True, check=False, timeout=100
-    )
-    assert done.returncode == 0, done.stderr
+    done = call(*words)
+    assert done.exit_code == 0, done.output
     (line,) = done.stdout.splitlines()
     truth: dict[str, Any] = json.loads(line)
     return truth
 
 
-def _env(servers: str) -> dict[str, str]:
-    return {**os.environ, "KAFKA_BOOTSTRAP_SERVERS": servers, "LOCATION_SAMPLE_RATE": "0.3"}
+def _own(servers: str) -> dict[str, str]:
+    return {"KAFKA_BOOTSTRAP_SERVERS": servers, "LOCATION_SAMPLE_RATE": SAMPLE_RATE}
 
 
 def _consumed(servers: str, count: int) -> list[Got]:
@@ -133,7 +137,7 @@ def _check_partitions(records: list[Got]) -> None:
 
 
 def test_the_replay_sends_every_ride_in_order(servers: str) -> None:
-    truth = _run(servers, "replay", "rides")
+    truth = _run("replay", "rides")
     assert (truth["sent"], truth["unacknowledged"], truth["complete"]) == (25_000, 0, True)
     assert set(truth["by_type"].values()) == {5000}
     records = _consumed(servers, 25_000)
@@ -161,9 +165,9 @@ def test_the_replay_sends_every_ride_in_order(servers: str) -> None:
 def test_a_replay_again_is_new_and_the_same_run_is_the_same(servers: str, tmp_path: Path) -> None:
     few = tmp_path / "rides.csv"
     few.write_text("".join(rides.FILE.read_text().splitlines(keepends=True)[:11]))
-    run = _run(servers, "replay", "rides", str(few))["run"]
-    assert _run(servers, "replay", "rides", str(few), "--run", run)["run"] == run
-    other = _run(servers, "replay", "rides", str(few), "--times", "weekday")["run"]
+    run = _run("replay", "rides", str(few))["run"]
+    assert _run("replay", "rides", str(few), "--run", run)["run"] == run
+    other = _run("replay", "rides", str(few), "--times", "weekday")["run"]
     assert other != run
     values = Counter(record.value for record in _consumed(servers, 150))
     assert sorted(values.values()) == [1] * 50 + [2] * 50
@@ -171,7 +175,7 @@ def test_a_replay_again_is_new_and_the_same_run_is_the_same(servers: str, tmp_pa
 
 def test_a_load_arrives_as_its_truth_says(servers: str) -> None:
     words = ("--rate", "max", "--count", "20000", "--seed", "7")
-    truth = _run(servers, "load", *words, "--invalid", "0.03", "--duplicate", "0.03", "--late", "0.02")
+    truth = _run("load", *words, "--invalid", "0.03", "--duplicate", "0.03", "--late", "0.02")
     records = _consumed(servers, 20_000)
     assert len(records) == truth["sent"] == 20_000
     assert truth["late"] > 200
@@ -186,8 +190,8 @@ def test_a_load_arrives_as_its_truth_says(servers: str) -> None:
 
 def test_the_same_options_and_run_are_the_same_bytes(servers: str) -> None:
     words = ("load", "--rate", "max", "--count", "500", "--seed", "3", "--duplicate", "0.1")
-    first = _run(servers, *words)
-    _run(servers, *words, "--run", first["run"])
+    first = _run(*words)
+    _run(*words, "--run", first["run"])
     values = Counter(record.value for record in _consumed(servers, 1000))
     assert values.total() == 1000
     assert all(count % 2 == 0 for count in values.values())
@@ -195,7 +199,9 @@ def test_the_same_options_and_run_are_the_same_bytes(servers: str) -> None:
 
 def test_ctrl_c_ends_an_endless_load_with_the_truth(servers: str) -> None:
     words = [*MILLRACE, "analytics", "test", "200", "--domain", "ticketing"]
-    with subprocess.Popen(words, env=_env(servers), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        words, env=os.environ | _own(servers), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
         assert process.stdout is not None
         try:
             assert asyncio.run(_first(servers)) is not None
@@ -215,13 +221,13 @@ def test_a_replay_takes_as_long_as_its_speed_says(servers: str, tmp_path: Path) 
     trips = rides.read(few)
     lasted = max(trip.dropped_off for trip in trips) - min(trip.requested for trip in trips)
     speed = lasted.total_seconds() / 0.7
-    truth = _run(servers, "replay", "rides", str(few), "--speed", f"{speed:.3f}")
+    truth = _run("replay", "rides", str(few), "--speed", f"{speed:.3f}")
     assert truth["sent"] == 25
     assert truth["seconds"] >= 0.69
 
 
 def test_a_rate_is_kept(servers: str) -> None:
-    truth = _run(servers, "load", "--rate", "200", "--count", "100", "--domain", "rides")
+    truth = _run("load", "--rate", "200", "--count", "100", "--domain", "rides")
     assert truth["sent"] == 100
     assert truth["seconds"] >= 99 / 200
 
@@ -229,7 +235,7 @@ def test_a_rate_is_kept(servers: str) -> None:
 def test_a_terminal_sees_how_far_it_is(servers: str) -> None:
     ours, theirs = os.openpty()
     words = [*MILLRACE, "load", "--rate", "max", "--count", "2000"]
-    with subprocess.Popen(words, env=_env(servers), stdout=subprocess.PIPE, stderr=theirs) as process:
+    with subprocess.Popen(words, env=os.environ | _own(servers), stdout=subprocess.PIPE, stderr=theirs) as process:
         os.close(theirs)
         shown = b""
         while select.select([ours], [], [], 60)[0]:
@@ -281,7 +287,9 @@ def test_what_cannot_work_is_said_in_one_message(
 def test_on_apache_kafka_the_producer_is_idempotent(kafka: Kafka) -> None:
     _create_topics(kafka.url)
     words = [*MILLRACE, "load", "--rate", "max", "--count", "5000", "--duplicate", "0.02", "--seed", "2"]
-    done = subprocess.run(words, env=_env(kafka.url), capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        words, env=os.environ | _own(kafka.url), capture_output=True, text=True, check=False, timeout=60
+    )
     assert (done.returncode, done.stderr) == (0, "")
     truth = json.loads(done.stdout)
     found = _found(_consumed(kafka.url, 5000), truth["sample_rate"])

@@ -1,7 +1,6 @@
 """`millrace retention`, `archive`, `legal-hold` and `forget`, as a person calls them."""
 
 import json
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,10 +9,9 @@ from clickhouse_connect.driver.client import Client
 
 from clickhouse.client import connect_sync
 from streams.errors import ConfigurationError
-from streams.settings import Settings
 from tests.support.aged import aged, count, day, put
 from tests.support.invoked import answer, call
-from tests.support.tables import migrated
+from tests.support.lent import Databases
 from tests.support.workers import environment
 
 OLD = 740
@@ -21,19 +19,18 @@ SOMEONE = "person-7"
 
 
 @pytest.fixture
-def client(stack_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
-    """A client of a database with all tables, which commands find in the environment."""
-    own = {"clickhouse_database": f"test_{secrets.token_hex(6)}", "archive_url": str(tmp_path / "archive")}
-    settings = migrated(stack_settings.model_copy(update=own))
-    monkeypatch.chdir(tmp_path)
-    for name, value in environment(settings).items():
-        monkeypatch.setenv(name, value)
-    client = connect_sync(settings)
-    put(client, settings, aged(38, 1, user_id="somebody", driver_id="somebody"), "new")
-    put(client, settings, aged(38, OLD, user_id=SOMEONE, driver_id=SOMEONE), "old", first=1000)
-    yield client
-    client.command(f"DROP DATABASE {settings.clickhouse_database} SYNC")
-    client.close()
+def client(databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    """A client of a database with all tables but the rollups, which commands find in the environment."""
+    with databases.lent(rollups=False) as lent:
+        settings = lent.model_copy(update={"archive_url": str(tmp_path / "archive")})
+        monkeypatch.chdir(tmp_path)
+        for name, value in environment(settings).items():
+            monkeypatch.setenv(name, value)
+        client = connect_sync(settings)
+        put(client, settings, aged(38, 1, user_id="somebody", driver_id="somebody"), "new")
+        put(client, settings, aged(38, OLD, user_id=SOMEONE, driver_id=SOMEONE), "old", first=1000)
+        yield client
+        client.close()
 
 
 def test_from_a_policy_to_an_archive_and_back(client: Client) -> None:
