@@ -8,6 +8,7 @@ pytest_plugins = [
     "tests.support.zookeeper",
     "tests.support.live",
     "tests.support.metadata",
+    "tests.support.clock",
     "tests.support.posting",
     "tests.support.workers",
     "tests.support.metric_world",
