@@ -99,7 +99,7 @@ class ScheduledJob(Base):
     own_enabled: Mapped[bool | None]
     """What an operator said."""
     is_declared: Mapped[bool]
-    """Declared in streams/schedule.py, and gone with its declaration; else made by whoever needs it."""
+    """Declared in metadata/schedule/declared.py, and off once it is no longer; else made by whoever needs it."""
     decided_until: Mapped[datetime]
     """All due times up to this one have become runs, or were passed over."""
     changed_by: Mapped[str | None]

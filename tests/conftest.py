@@ -9,6 +9,7 @@ pytest_plugins = [
     "tests.support.live",
     "tests.support.metadata",
     "tests.support.clock",
+    "tests.support.scheduling",
     "tests.support.posting",
     "tests.support.workers",
     "tests.support.metric_world",
