@@ -30,6 +30,7 @@ from api.metrics import routes as metrics
 from api.metrics.service import Metrics
 from api.news import News
 from api.numbers import Numbers
+from metadata.session import connect as connect_metadata
 from streams import log
 from streams.settings import Settings, load
 from streams.version import VERSION
@@ -56,13 +57,8 @@ def app() -> FastAPI:
 
 def create(settings: Settings) -> FastAPI:
     """The app with these settings."""
-    client = redis.Redis.from_url(
-        settings.redis_url or NO_REDIS,
-        socket_timeout=REDIS_SECONDS,
-        socket_connect_timeout=REDIS_SECONDS,
-        # A connection from before an outage fails once; a new one is tried before anybody is told.
-        retry=Retry(NoBackoff(), 1),
-    )
+    client = connect_redis(settings)
+    engine = connect_metadata(settings) if settings.database_url else None
     read = Live(
         client,
         settings.kafka_group,
@@ -73,7 +69,7 @@ def create(settings: Settings) -> FastAPI:
     numbers, news = Numbers(read), News(client, settings.kafka_group, read.refresh)
     feeds = Feeds(settings.live_interval_seconds, lambda: news.next)
     limits = Limits(client, settings.kafka_group)
-    ingestion, asked = Ingestion(settings, limits), Metrics(settings, limits, client)
+    ingestion, asked = Ingestion(settings, limits, engine), Metrics(settings, limits, client, engine)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -87,6 +83,8 @@ def create(settings: Settings) -> FastAPI:
         await asked.stop()
         await news.stop()
         await client.aclose()
+        if engine is not None:
+            await engine.dispose()
 
     built = FastAPI(
         title="Millrace",
@@ -114,6 +112,20 @@ def create(settings: Settings) -> FastAPI:
     analytics_schema.document(built)
     built.state.numbers, built.state.feeds, built.state.ingestion = numbers, feeds, ingestion
     return built
+
+
+def connect_redis(settings: Settings) -> redis.Redis:
+    """A pool of connections; none is opened yet. Who finds none free waits for one, and is told after a while."""
+    pool = redis.BlockingConnectionPool.from_url(
+        settings.redis_url or NO_REDIS,
+        max_connections=settings.redis_connections,
+        timeout=REDIS_SECONDS,
+        socket_timeout=REDIS_SECONDS,
+        socket_connect_timeout=REDIS_SECONDS,
+        # A connection from before an outage fails once; a new one is tried before anybody is told.
+        retry=Retry(NoBackoff(), 1),
+    )
+    return redis.Redis.from_pool(pool)
 
 
 async def page() -> FileResponse:

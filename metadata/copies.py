@@ -16,7 +16,7 @@ from psycopg import sql
 from sqlalchemy import Connection, inspect, text
 
 from metadata.migrate import LOCK, VERSION_TABLE, configuration
-from metadata.models import Base
+from metadata.models import COPIED, Base
 from metadata.session import connect_sync, told
 from streams.errors import ConfigurationError
 from streams.settings import Settings
@@ -33,7 +33,7 @@ class Copied(NamedTuple):
 
 
 def copy_out(settings: Settings, folder: Path) -> tuple[str, list[Copied]]:
-    """Write every table into a file of its own; returns the last migration, and what was written.
+    """Write every table but caches into a file of its own; returns the last migration, and what was written.
 
     All files show the same moment, and nobody is kept from writing meanwhile. Raises MetadataUnavailable,
     ConfigurationError if there are no tables yet.
@@ -45,7 +45,8 @@ def copy_out(settings: Settings, folder: Path) -> tuple[str, list[Copied]]:
         if VERSION_TABLE not in there:
             raise ConfigurationError("the metadata database has no tables yet; run `millrace migrate apply` first")
         revision = str(connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar_one())
-        tables = [str(table.name) for table in Base.metadata.sorted_tables if table.name in there]
+        kept = [table for table in Base.metadata.sorted_tables if table.info.get(COPIED, True)]
+        tables = [str(table.name) for table in kept if table.name in there]
         return revision, [_out(connection, name, folder / f"{name}.copy.gz") for name in tables]
 
 

@@ -12,8 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from streams.errors import ConfigurationError, MetadataUnavailable, SchemaDrift
 from streams.settings import Settings
 
-CONNECTIONS = 5
-"""Connections of one process at most."""
 WAIT_SECONDS = 3
 """Longest wait for a connection or an answer."""
 CONNECT = {"connect_timeout": WAIT_SECONDS, "options": f"-c statement_timeout={WAIT_SECONDS * 1000}"}
@@ -23,7 +21,7 @@ def connect(settings: Settings) -> AsyncEngine:
     """A pool of connections; none is opened yet. Raises ConfigurationError where DATABASE_URL cannot be one."""
     return create_async_engine(
         address(settings),
-        pool_size=CONNECTIONS,
+        pool_size=settings.database_connections,
         max_overflow=0,
         pool_timeout=WAIT_SECONDS,
         pool_pre_ping=True,
@@ -40,7 +38,7 @@ def address(settings: Settings) -> URL:
     """DATABASE_URL for SQLAlchemy, which wants the driver's name in it. Raises ConfigurationError."""
     if settings.database_url is None:
         raise ConfigurationError(
-            "DATABASE_URL is not set, and API keys are kept in PostgreSQL. Set it to "
+            "DATABASE_URL is not set, and API keys and scheduled jobs are kept in PostgreSQL. Set it to "
             "postgresql://user:password@host/db, or start everything with `millrace up`."
         )
     try:

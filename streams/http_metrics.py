@@ -65,8 +65,15 @@ METRIC_REQUESTS = Counter(
 )
 METRIC_ANSWERS = Counter(
     "millrace_metric_answers",
-    "Answers about one metric, by what the cache gave (hit, stale, shared with a question under way, miss, off).",
+    "Answers about one metric, by what the cache gave (hit, stale, shared with a question under way, miss, off, or "
+    "fallback while ClickHouse is away).",
     ["cache"],
+    registry=REGISTRY,
+)
+FALLBACK_WRITES = Counter(
+    "millrace_metric_fallback_writes",
+    "Answers for PostgreSQL, which has them for the time when ClickHouse is away, by outcome (kept, given_up).",
+    ["outcome"],
     registry=REGISTRY,
 )
 ANALYTICS_SECONDS = Histogram(

@@ -22,6 +22,7 @@ class Pages:
 
 
 WORKER = Pages("the worker's pages", "WORKER", "another worker", "; 0 takes a free one")
+SCHEDULER = Pages("the scheduler's pages", "SCHEDULER", "another scheduler", "; 0 takes a free one")
 WEB = Pages("the web process", "API", "another web process")
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.metrics import MetricWrapperBase
 
-from streams import http_metrics
+from streams import http_metrics, job_metrics
 
 REGISTRY = CollectorRegistry()
 
@@ -172,7 +172,7 @@ for _name in ("unreachable", "overloaded", "refused", "internal"):
 def reference() -> str:
     """The text of docs/metrics.md."""
     lines = [
-        "<!-- Written by `make docs` from streams/metrics.py and streams/http_metrics.py. -->",
+        "<!-- Written by `make docs` from streams/metrics.py, http_metrics.py and job_metrics.py. -->",
         "# Metrics",
         "",
         "Every worker serves these on `/metrics` of its own port. Units are seconds, bytes and counts.",
@@ -183,6 +183,10 @@ def reference() -> str:
         "Every web process serves these on `/metrics` of `API_PORT`.",
         "",
         *_table(vars(http_metrics)),
+        "",
+        "Every scheduler serves these on `/metrics` of `SCHEDULER_PORT`.",
+        "",
+        *_table(vars(job_metrics)),
     ]
     return "\n".join(lines) + "\n"
 

@@ -79,6 +79,10 @@ class Settings(BaseSettings):
     """`redis://host:6379/0`; unset: `millrace up` starts the embedded server."""
     database_url: SecretStr | None = None
     """PostgreSQL as `postgresql://user:password@host/db`; unset: `millrace up` starts the embedded server."""
+    redis_connections: Count = 50
+    """Connections to Redis that one web process opens at most; who finds none free waits a moment."""
+    database_connections: Count = 20
+    """Connections to PostgreSQL that one process opens at most; who finds none free waits a moment."""
 
     # Delivery
     batch_rows: Count = 50000
@@ -167,6 +171,10 @@ class Settings(BaseSettings):
     """The same where what began in the closed period may still end, as of conversion rates."""
     cache_ttl_open_seconds: Seconds = 15
     """How long the API keeps an answer about the running period."""
+    cache_fallback_seconds: Seconds = 86400
+    """Age up to which the last answer in PostgreSQL is served while ClickHouse is away; 0: none is kept there."""
+    cache_fallback_bytes: Count = 268435456
+    """Bytes of such answers that PostgreSQL keeps, the newest ones."""
 
     # The API and the dashboard
     api_host: str = "127.0.0.1"
@@ -184,6 +192,18 @@ class Settings(BaseSettings):
     """Questions that one web process puts to ClickHouse at the same time; further ones wait for their turn."""
     analytics_concurrency: Count = 4
     """Funnels, retention, cohorts and paths that it asks for at the same time, apart from those."""
+
+    # The scheduler
+    scheduler_host: str = "127.0.0.1"
+    """Address the scheduler's pages listen on."""
+    scheduler_port: Annotated[int, Field(ge=0, le=65535)] = 9098
+    """Port of the scheduler's pages and `/metrics`; 0 takes a free one."""
+    scheduler_lease_seconds: Annotated[float, Field(ge=3)] = 30
+    """A scheduler that has not been able to write to PostgreSQL for so long is replaced by another, if there is one."""
+    scheduler_concurrency: Count = 2
+    """Jobs that run at the same time."""
+    job_history_days: Count = 90
+    """Days after which the job `clean` removes runs of jobs, and reports and exports that were made."""
 
     # HTTP ingestion
     api_key_cache_seconds: Seconds = 2

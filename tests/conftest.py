@@ -8,6 +8,8 @@ pytest_plugins = [
     "tests.support.zookeeper",
     "tests.support.live",
     "tests.support.metadata",
+    "tests.support.clock",
+    "tests.support.scheduling",
     "tests.support.posting",
     "tests.support.workers",
     "tests.support.metric_world",

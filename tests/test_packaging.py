@@ -60,7 +60,9 @@ def test_wheel_holds_the_product_and_nothing_else(tmp_path: Path) -> None:
     page = {f"api/static/{name}" for name in ("index.html", "js/main.js", "css/page.css", "icon.svg")}
     vendored = {f"api/static/vendor/{name}" for name in ("uPlot.iife.min.js", "uPlot.min.css", "LICENSE.txt")}
     posted = {"api/static/pages.js", "api/ingest/limits.lua"}
-    migrations = {f"metadata/alembic/{name}" for name in ("env.py", "versions/m0001_api_keys.py")}
+    migrations = {
+        f"metadata/alembic/{name}" for name in ("env.py", "versions/m0001_api_keys.py", "versions/m0002_jobs.py")
+    }
     assert page | vendored | posted | migrations <= set(names)
 
 

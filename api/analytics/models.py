@@ -32,7 +32,9 @@ class JourneyAnswer(_Model):
 class Kept(_Model):
     """How an answer came."""
 
-    cache: Literal["hit", "stale", "shared", "miss", "off"]
+    cache: Literal["hit", "stale", "shared", "miss", "off", "fallback"]
+    """As in answers about metrics."""
+    age_seconds: float | None = None
     """As in answers about metrics."""
 
 

@@ -21,7 +21,6 @@ from api.ingest.split import Items, Mode
 from api.problems import Problem, later
 from metadata.keys import Keys
 from metadata.models import ApiKey
-from metadata.session import connect
 from streams import http_metrics
 from streams.codec import EnvelopeStruct, Refusal, spec_of
 from streams.settings import Settings
@@ -34,7 +33,6 @@ GONE = 499
 class Parts:
     """What ingestion needs beside the settings; there is none of it where a URL is missing."""
 
-    engine: AsyncEngine
     guard: Guard
     publisher: Publisher
 
@@ -42,21 +40,21 @@ class Parts:
 class Ingestion:
     """HTTP ingestion of one web process."""
 
-    def __init__(self, settings: Settings, limits: Limits) -> None:
+    def __init__(self, settings: Settings, limits: Limits, engine: AsyncEngine | None) -> None:
+        """`engine`: the metadata database; None where no setting names one."""
         self._settings = settings
         self._limits = limits
         self._budget = Budget(settings.ingest_buffer_bytes)
         self._policy = Policy.of(settings)
         self._underway = 0
-        self._parts = self._built(settings)
+        self._parts = self._built(settings, engine)
 
-    def _built(self, settings: Settings) -> Parts | None:
-        if settings.database_url is None or settings.kafka_bootstrap_servers is None:
+    def _built(self, settings: Settings, engine: AsyncEngine | None) -> Parts | None:
+        if engine is None or settings.kafka_bootstrap_servers is None:
             return None
-        engine = connect(settings)
         keys = Guard(Keys(engine, settings), settings.api_key_cache_seconds, settings.api_key_grace_seconds)
         seconds = (settings.ingest_ack_seconds, settings.ingest_stalled_seconds)
-        return Parts(engine, keys, Publisher(settings.kafka_bootstrap_servers, self._budget, *seconds))
+        return Parts(keys, Publisher(settings.kafka_bootstrap_servers, self._budget, *seconds))
 
     @property
     def problem(self) -> str:
@@ -80,7 +78,6 @@ class Ingestion:
         if self._parts is not None:
             await self._parts.publisher.stop()
             await self._parts.guard.stop()
-            await self._parts.engine.dispose()
 
     async def post(self, request: Request, modes: frozenset[Mode]) -> Response:
         """Answer a request that holds events. Never raises for what a client sends."""

@@ -2,13 +2,15 @@
 
 The watermark is when the newest batch was delivered. It is rounded down to the time that answers of a class are kept,
 and stands in the key. So while the stream runs the key changes once in that time; then the answer under the key before
-is served, and the new one is made beside.
+is served, and the new one is made beside. While ClickHouse is away and Redis has neither, or is away too, the last
+answer in PostgreSQL is served with its age.
 """
 
 import asyncio
 import hashlib
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, cast
 
@@ -17,7 +19,8 @@ import redis.asyncio as redis
 import structlog
 from redis.exceptions import RedisError
 
-from streams.errors import MillraceError, QueryRefused
+from api.metrics.fallback import Fallback
+from streams.errors import MillraceError, QueryRefused, SinkUnavailable
 
 log = structlog.get_logger(__name__)
 
@@ -32,37 +35,59 @@ LOCK_SECONDS: Final = 10
 WAIT_SECONDS: Final = 3.0
 """How long is waited for an answer that another process makes."""
 LOOK_SECONDS: Final = 0.05
+PATIENCE_SECONDS: Final = 12.0
+"""How long an answer may take until the last one is served instead; no question may work longer than 10 seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """An answer that is asked for."""
+
+    question: list[Any]
+    key: str
+    """Where Redis has it."""
+    seconds: float
+    make: Make
 
 
 class AnswerCache:
     """The answers that all web processes of a group share."""
 
-    def __init__(self, client: redis.Redis, group: str) -> None:
+    def __init__(self, client: redis.Redis, group: str, fallback: Fallback | None = None) -> None:
         self._client = client
         self._prefix = f"{group}:metrics:"
+        self._fallback = fallback
         self._making: dict[str, asyncio.Task[Content]] = {}
         self._away_until = 0.0
+        self._store_away_until = 0.0
 
     async def get(
         self, question: list[Any], watermark: datetime | None, seconds: float, make: Make
     ) -> tuple[Content, str]:
-        """An answer and how it came: hit, stale, shared, miss, or off where Redis is away. Raises what `make` raises.
+        """An answer and how it came: hit, stale, shared, miss, off where Redis is away, fallback where ClickHouse is.
 
-        `seconds`: how long answers of this class are kept; 0: not at all.
+        `seconds`: how long answers of this class are kept; 0: not at all. Raises what `make` raises.
         """
         if seconds <= 0:
             return await make(), "off"
         step = _step(watermark, seconds)
-        key, before = self._key(question, step, seconds), self._key(question, step - 1, seconds)
-        found = await self._read(key, before)
+        wanted = _Wanted(question, self._key(question, step, seconds), seconds, make)
+        found = await self._read(wanted.key, self._key(question, step - 1, seconds))
         if found is None:
-            return await self._shared(key, seconds, make, away=True)
+            return await self._shared(wanted, away=True)
         if found[0] is not None:
             return msgspec.json.decode(found[0]), "hit"
         if found[1] is not None:
-            self._task(key, seconds, make)
+            self._task(wanted)
             return msgspec.json.decode(found[1]), "stale"
-        return await self._shared(key, seconds, make, away=False)
+        return await self._shared(wanted, away=False)
+
+    async def last(self, question: list[Any]) -> tuple[Content, str] | None:
+        """The last answer in PostgreSQL with its age, and how it came: fallback. None if there is none to be served."""
+        found = None if self._fallback is None else await self._fallback.find(question)
+        if found is None:
+            return None
+        return msgspec.json.decode(found.body) | {"age_seconds": round(found.age_seconds, 1)}, "fallback"
 
     async def stop(self) -> None:
         """Let what is being made end."""
@@ -90,16 +115,25 @@ class AnswerCache:
             log.warning("answers cannot be kept", error=str(error) or "no answer in time")
             return None
 
-    async def _shared(self, key: str, seconds: float, make: Make, *, away: bool) -> tuple[Content, str]:
-        how = "shared" if key in self._making else "off" if away else "miss"
-        return await asyncio.shield(self._task(key, seconds, make)), how
+    async def _shared(self, wanted: _Wanted, *, away: bool) -> tuple[Content, str]:
+        how = "shared" if wanted.key in self._making else "off" if away else "miss"
+        if time.monotonic() < self._store_away_until and (last := await self.last(wanted.question)):
+            return last
+        task = self._task(wanted)
+        try:
+            return await asyncio.wait_for(asyncio.shield(task), PATIENCE_SECONDS), how
+        except (SinkUnavailable, TimeoutError):
+            self._store_away_until = time.monotonic() + AWAY_SECONDS
+            if last := await self.last(wanted.question):
+                return last
+            return await asyncio.shield(task), how
 
-    def _task(self, key: str, seconds: float, make: Make) -> asyncio.Task[Content]:
+    def _task(self, wanted: _Wanted) -> asyncio.Task[Content]:
         """The one task of this process that makes an answer."""
-        task = self._making.get(key)
+        task = self._making.get(wanted.key)
         if task is None:
-            task = self._making[key] = asyncio.create_task(self._made(key, seconds, make))
-            task.add_done_callback(lambda done: self._ended(key, done))
+            task = self._making[wanted.key] = asyncio.create_task(self._made(wanted))
+            task.add_done_callback(lambda done: self._ended(wanted.key, done))
         return task
 
     def _ended(self, key: str, done: asyncio.Task[Content]) -> None:
@@ -107,9 +141,9 @@ class AnswerCache:
         if not done.cancelled() and (error := done.exception()) and not isinstance(error, QueryRefused):
             log.warning("an answer cannot be made", error=str(error))
 
-    async def _made(self, key: str, seconds: float, make: Make) -> Content:
+    async def _made(self, wanted: _Wanted) -> Content:
         """Make it, or take what another process has made meanwhile."""
-        lock = f"{key}:lock"
+        key, lock = wanted.key, f"{wanted.key}:lock"
         is_ours = await self._ask(lambda: self._client.set(lock, b"1", nx=True, ex=LOCK_SECONDS))
         if is_ours is None and time.monotonic() >= self._away_until:
             elsewhere = await self._awaited(key, lock)
@@ -119,8 +153,10 @@ class AnswerCache:
             # Whoever held the lock before may have made it since the caller looked.
             if is_ours and (found := await self._read(key)) and found[0] is not None:
                 return cast(Content, msgspec.json.decode(found[0]))
-            content = await make()
-            body, life = msgspec.json.encode(content), int(max(1, STEPS * seconds))
+            content = await wanted.make()
+            body, life = msgspec.json.encode(content), int(max(1, STEPS * wanted.seconds))
+            if self._fallback is not None:
+                self._fallback.keep(wanted.question, body)
             await self._ask(lambda: self._client.set(key, body, ex=life))
         finally:
             if is_ours:
@@ -156,22 +192,29 @@ class Watermarks:
         self._asking: dict[str, asyncio.Task[datetime | None]] = {}
 
     async def of(self, domain: str) -> datetime | None:
-        """Of a domain. Raises what ClickHouse's client raises, where nothing is known yet."""
+        """Of a domain. Raises what ClickHouse's client raises, SinkUnavailable if it is silent, where none is known."""
         known = self._known.get(domain)
         if known is not None and time.monotonic() - known[0] < self._seconds:
             return known[1]
         task = self._asking.get(domain)
         if task is None:
             task = self._asking[domain] = asyncio.create_task(self._look(domain))
-            task.add_done_callback(lambda _: self._asking.pop(domain, None))
+            task.add_done_callback(lambda done: self._ended(domain, done))
         try:
-            return await asyncio.shield(task)
-        except MillraceError:
-            if known is None:
-                raise
-            return known[1]
+            return await asyncio.wait_for(asyncio.shield(task), WAIT_SECONDS)
+        except (MillraceError, TimeoutError) as error:
+            if known is not None:
+                return known[1]
+            if isinstance(error, TimeoutError):
+                raise SinkUnavailable(f"ClickHouse says nothing for {WAIT_SECONDS:.0f} s") from error
+            raise
 
     async def _look(self, domain: str) -> datetime | None:
         found = await self._ask(domain)
         self._known[domain] = (time.monotonic(), found)
         return found
+
+    def _ended(self, domain: str, done: asyncio.Task[datetime | None]) -> None:
+        self._asking.pop(domain, None)
+        if not done.cancelled() and (error := done.exception()):
+            log.debug("no watermark", domain=domain, error=str(error))

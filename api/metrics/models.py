@@ -61,9 +61,11 @@ class MetricAnswer(_Model):
     """Values: periods in their order, the largest values of each first."""
     next_cursor: str | None
     """Send it as `cursor` for the rows beyond `limit`; null: these were all."""
-    cache: Literal["hit", "stale", "shared", "miss", "off"]
+    cache: Literal["hit", "stale", "shared", "miss", "off", "fallback"]
     """hit: kept. stale: kept, and made anew at this moment. shared: another request was asking the same. miss: read
-    now. off: read now, since Redis is away or keeping is switched off."""
+    now. off: read now, since Redis is away or keeping is switched off. fallback: old, since ClickHouse is away."""
+    age_seconds: float | None = None
+    """Of a fallback alone: how long ago it was read."""
 
 
 class MetricsAnswer(Range):

@@ -22,23 +22,26 @@ from api.ingest.guard import Guard
 from api.ingest.limits import Limits
 from api.metrics import cursor, parameters
 from api.metrics.cache import AnswerCache, Content, Make, Watermarks
+from api.metrics.fallback import Fallback
 from api.problems import Problem, later
 from clickhouse.client import connect as connect_clickhouse
 from clickhouse.metrics import catalogue, shown
 from clickhouse.metrics.answer import answer, as_of
 from clickhouse.metrics.metric import Cache, Metric
 from clickhouse.metrics.question import Question
+from metadata.answers import Answers
 from metadata.keys import Keys
 from metadata.models import ApiKey
-from metadata.session import connect as connect_metadata
 from streams import http_metrics
-from streams.errors import MillraceError, QueryRefused
+from streams.errors import MillraceError, QueryRefused, SinkUnavailable
 from streams.settings import Settings
 
 log = structlog.get_logger(__name__)
 
 LATE: Final = timedelta(minutes=15)
 """So long after its end a period counts as running: batches and late events may still come."""
+_HOW: Final = ("cache", "age_seconds")
+"""What an answer says of how it came, which is no part of it."""
 _PER_ROW: Final = ("metric", "unit", "by", "exact", "source", "as_of", "compared_with", "rows", "next_cursor")
 
 
@@ -46,34 +49,36 @@ _PER_ROW: Final = ("metric", "unit", "by", "exact", "source", "as_of", "compared
 class Parts:
     """What is needed beside the settings; there is none of it where a URL is missing."""
 
-    engine: AsyncEngine
     guard: Guard
+    fallback: Fallback
 
 
 class Metrics:
     """Metrics of one web process."""
 
-    def __init__(self, settings: Settings, limits: Limits, client: redis.Redis) -> None:
+    def __init__(self, settings: Settings, limits: Limits, client: redis.Redis, engine: AsyncEngine | None) -> None:
+        """`engine`: the metadata database; None where no setting names one."""
         self._settings = settings
         self._limits = limits
-        self._cache = AnswerCache(client, settings.kafka_group)
+        self._parts = self._built(settings, engine)
+        self._cache = AnswerCache(client, settings.kafka_group, self._parts.fallback if self._parts else None)
         self._watermarks = Watermarks(self._watermark)
         self._turns = asyncio.Semaphore(settings.metrics_concurrency)
         self._connecting = asyncio.Lock()
         self._reader: AsyncClient | None = None
-        self._parts = self._built(settings)
 
-    def _built(self, settings: Settings) -> Parts | None:
-        if settings.database_url is None or settings.clickhouse_url is None:
+    def _built(self, settings: Settings, engine: AsyncEngine | None) -> Parts | None:
+        if engine is None or settings.clickhouse_url is None:
             return None
-        engine = connect_metadata(settings)
         keys = Guard(Keys(engine, settings), settings.api_key_cache_seconds, settings.api_key_grace_seconds)
-        return Parts(engine, keys)
+        most, age = settings.cache_fallback_bytes, settings.cache_fallback_seconds
+        return Parts(keys, Fallback(Answers(engine, settings), settings.kafka_group, seconds=age, most_bytes=most))
 
     def start(self) -> None:
-        """Begin to note which keys are used."""
+        """Begin to note which keys are used, and to write answers down."""
         if self._parts is not None:
             self._parts.guard.start()
+            self._parts.fallback.start()
 
     async def stop(self) -> None:
         """Let what is under way end."""
@@ -81,8 +86,8 @@ class Metrics:
         if self._reader is not None:
             await self._reader.close()
         if self._parts is not None:
+            await self._parts.fallback.stop()
             await self._parts.guard.stop()
-            await self._parts.engine.dispose()
 
     async def answer(self, group: str, request: Request) -> Response:
         """Answer a request for metrics of a group. Never raises for what a client sends."""
@@ -121,8 +126,15 @@ class Metrics:
 
         `asked`: all that makes the question what it is; `seconds`: how long answers to it are kept.
         """
-        watermark = await self._watermarks.of(domain)
-        content, how = await self._cache.get(asked, watermark, seconds, make)
+        try:
+            watermark = await self._watermarks.of(domain)
+        except SinkUnavailable:
+            found = await self._cache.last(asked) if seconds > 0 else None
+            if found is None:
+                raise
+        else:
+            found = await self._cache.get(asked, watermark, seconds, make)
+        content, how = found
         http_metrics.METRIC_ANSWERS.labels(how).inc()
         return content | {"cache": how}
 
@@ -189,7 +201,7 @@ def respond(group: str, question: Question, found: Sequence[Content], headers: M
         "zone": zone.key,
         "granularity": question.granularity.value,
     }
-    same = [{name: value for name, value in each.items() if name != "cache"} for each in found]
+    same = [{name: value for name, value in each.items() if name not in _HOW} for each in found]
     tag = f'W/"{hashlib.sha256(msgspec.json.encode([head, same])).hexdigest()[:32]}"'
     sent = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization"}
     if tag in [each.strip() for each in headers.get("if-none-match", "").split(",")]:

@@ -58,6 +58,10 @@ REMAINS = (
         "their class of data ends; nobody can be told from them",
     ),
     Remainder("live windows in Redis, which name no person", "the window closes: an hour at most"),
+    Remainder(
+        "answers about metrics that Redis keeps; those in PostgreSQL are removed",
+        "twice the longest CACHE_TTL_ has passed: an hour",
+    ),
     Remainder("backups and replicas of the archive's store that others make", "their own retention has passed"),
 )
 

@@ -11,9 +11,9 @@ from typing import Literal
 
 import psycopg
 
-from deploy.local.guard import NOBODY
 from deploy.local.process import Command, Process
 from streams.errors import ConfigurationError
+from streams.guard import NOBODY
 
 ANSWER_SECONDS = 3
 INIT_SECONDS = 120.0

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-GUARD = Path(__file__).with_name("guard.py")
+from streams import guard
+
 LOG_LIMIT = 32 << 20
 # Below Linux's range for outgoing connections: nobody's client takes a part's port while the part restarts.
 PORTS = range(15000, 32000)
@@ -61,7 +62,7 @@ class Process:
         options += [f"--stdout={c.stdout}"] if c.stdout else []
         with self.log.open("ab") as log:
             self._guard = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(GUARD), *options, "--", *c.argv],
+                [sys.executable, "-I", "-S", guard.__file__, *options, "--", *c.argv],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -46,6 +46,8 @@ COMMANDS: dict[str, Entry] = {
     "replay": Entry("replay", "Send recorded events of the real world."),
     "analytics": Entry("analytics", "Run the worker, try it, and ask for funnels, retention, cohorts, paths."),
     "web": Entry("web:web", "Serve the API, HTTP ingestion and the dashboard."),
+    "scheduler": Entry("scheduler:scheduler", "Run jobs at their due times."),
+    "jobs": Entry("jobs", "Show, run, enable and disable the jobs of the scheduler."),
     "settings": Entry("settings", "Show the settings in force."),
     "docs": Entry("docs:docs", "Write the generated documents again, or check that they are current."),
 }

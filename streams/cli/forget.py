@@ -13,9 +13,11 @@ from clickhouse.erasure import forget as erasure
 from clickhouse.erasure import receipt
 from clickhouse.erasure.forget import Request
 from clickhouse.erasure.receipt import Place, Receipt
+from metadata.answers import Answers
+from metadata.session import connect as connect_metadata
 from streams.cli import terminal
 from streams.cli.terminal import jobs, quiet
-from streams.errors import ConfigurationError
+from streams.errors import ConfigurationError, MetadataUnavailable
 from streams.events.domains import DOMAINS
 from streams.persons import PERSON_FIELDS
 from streams.settings import Settings, load
@@ -43,6 +45,7 @@ def forget(
             made = erasure.written(ledger, request, places, "dry run")
     else:
         made = asyncio.run(_erase(settings, request))
+        asyncio.run(_clear_answers(settings))
     _print(made, as_json)
     if any(place.kept for place in made.places) or made.state == "held":
         raise typer.Exit(1)
@@ -81,6 +84,20 @@ async def _erase(settings: Settings, request: Request) -> Receipt:
         await asyncio.to_thread(erasure.suppress, work, ledger, request)
         async with quiet.quiet(settings, f"forget-{ledger.run}", "a person is erased"):
             return await asyncio.to_thread(erasure.erase, work, archive, ledger, request)
+
+
+async def _clear_answers(settings: Settings) -> None:
+    """Remove the answers in PostgreSQL, which may tell of the person; web processes make them anew."""
+    if settings.database_url is None:
+        return
+    engine = connect_metadata(settings)
+    try:
+        await Answers(engine, settings).clear()
+    except MetadataUnavailable as error:
+        seconds = settings.cache_fallback_seconds
+        typer.secho(f"old answers of the API are served for up to {seconds:g} s: {error}", err=True)
+    finally:
+        await engine.dispose()
 
 
 def _as_held(place: Place, names: list[str]) -> Place:

@@ -53,8 +53,8 @@ def test_from_nothing_to_applied(database: str, empty_database: str, monkeypatch
 
     # The metadata database follows.
     monkeypatch.setenv("DATABASE_URL", empty_database)
-    assert "metadata 0001 API keys  pending" in call("status").output
-    assert "metadata: 1 migrations applied" in call("apply").output
+    assert re.search(r"^metadata 0001 API keys +pending", call("status").output, re.MULTILINE)
+    assert re.search(r"^metadata: \d+ migrations applied", call("apply").output, re.MULTILINE)
     assert call("apply").output == "nothing was pending\nmetadata: nothing was pending\n"
     assert json.loads(call("status", "--json").output)[-1]["state"] == "applied"
 

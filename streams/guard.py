@@ -1,10 +1,12 @@
-"""Runs one part and takes it down with everything it left, as soon as the process that wanted it is gone.
+"""Runs one program and takes it down with everything it left, as soon as the process that wanted it is gone.
 
-The lifeline is standard input: the starter holds the other end of the pipe, so the kernel closes it however the
-starter ends, kill -9 included. Signals from a terminal never reach the part, because the guard is a session of its own.
+The program is a part of the embedded stack, or an attempt of a job. The lifeline is standard input: the starter holds
+the other end of the pipe, so the kernel closes it however the starter ends, kill -9 included. With `--silence` the
+starter has to write into it again and again, so that one that hangs counts as gone too. Signals from a terminal never
+reach the part, because the guard is a session of its own.
 
     1. start the part: told by the kernel to die if the guard dies, its process id written to standard output
-    2. wait until the part ends, the lifeline closes, or SIGTERM comes
+    2. wait until the part ends, the lifeline closes or is silent for too long, or SIGTERM comes
     3. send the part its stop signal; after the grace, or as soon as SIGUSR1 comes, SIGKILL
     4. kill whatever the part started and did not end (orphans become children of the guard)
     5. remove what would outlive the processes: the named files and folders, System V shared memory
@@ -114,18 +116,22 @@ def watch(child: int, options: argparse.Namespace, wake: int) -> int:
     poll = select.poll()
     poll.register(wake, select.POLLIN)
     poll.register(0, select.POLLIN | select.POLLHUP)
-    deadline = None
+    deadline, heard = None, time.monotonic()
     while True:
         pid, status = os.waitpid(child, os.WNOHANG)
         if pid:
             code = os.waitstatus_to_exitcode(status)
             return code if code >= 0 else 128 - code
-        left = None if deadline is None else max(0.0, deadline - time.monotonic())
-        ready = dict(poll.poll(None if left is None else left * 1000))
+        until = deadline or (heard + options.silence if options.silence else None)
+        ready = dict(poll.poll(None if until is None else max(0.0, until - time.monotonic()) * 1000))
         signals = os.read(wake, 64) if wake in ready else b""
-        if 0 in ready:
+        is_silent = bool(options.silence) and time.monotonic() >= heard + options.silence
+        is_closed = 0 in ready and not (options.silence and os.read(0, 4096))
+        if is_closed:
             poll.unregister(0)
-        if deadline is None and (0 in ready or any(number in signals for number in ASKS)):
+        elif 0 in ready:
+            heard = time.monotonic()
+        if deadline is None and (is_closed or is_silent or any(number in signals for number in ASKS)):
             deadline = time.monotonic() + options.grace
             os.kill(child, options.signal)
         if signal.SIGUSR1 in signals or (deadline is not None and time.monotonic() >= deadline):
@@ -138,6 +144,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--signal", type=int, default=int(signal.SIGTERM), help="what asks the part to end")
     parser.add_argument("--grace", type=float, default=10, help="seconds it may take for that")
+    parser.add_argument("--silence", type=float, default=0, help="seconds without a byte that mean the end; 0: none do")
     parser.add_argument("--identity", choices=["same", "namespace", "nobody"], default="same", help="for root only")
     parser.add_argument("--stdout", help="file for the part's standard output; else it follows standard error")
     parser.add_argument("--remove", action="append", default=[], help="file or folder to remove at the end")
