@@ -26,7 +26,10 @@ from api.feed import Feeds
 from api.ingest import routes as ingest
 from api.ingest.limits import Limits
 from api.ingest.service import Ingestion
+from api.metrics import board_routes
 from api.metrics import routes as metrics
+from api.metrics.boards import Boards
+from api.metrics.recommended import Recommended
 from api.metrics.service import Metrics
 from api.news import News
 from api.numbers import Numbers
@@ -56,13 +59,7 @@ def app() -> FastAPI:
 
 def create(settings: Settings) -> FastAPI:
     """The app with these settings."""
-    client = redis.Redis.from_url(
-        settings.redis_url or NO_REDIS,
-        socket_timeout=REDIS_SECONDS,
-        socket_connect_timeout=REDIS_SECONDS,
-        # A connection from before an outage fails once; a new one is tried before anybody is told.
-        retry=Retry(NoBackoff(), 1),
-    )
+    client = redis_client(settings)
     read = Live(
         client,
         settings.kafka_group,
@@ -101,6 +98,7 @@ def create(settings: Settings) -> FastAPI:
     built.include_router(ingest.routes(ingestion))
     built.include_router(live.routes(numbers))
     built.include_router(metrics.routes(asked))
+    built.include_router(board_routes.routes(Boards(settings, asked), Recommended(settings, asked)))
     built.include_router(analytics.routes(Analytics(settings, asked)))
     built.include_router(stream.routes(numbers, feeds))
     built.include_router(health.routes(numbers, feeds, ingestion))
@@ -114,6 +112,17 @@ def create(settings: Settings) -> FastAPI:
     analytics_schema.document(built)
     built.state.numbers, built.state.feeds, built.state.ingestion = numbers, feeds, ingestion
     return built
+
+
+def redis_client(settings: Settings) -> redis.Redis:
+    """A client that gives up soon."""
+    return redis.Redis.from_url(
+        settings.redis_url or NO_REDIS,
+        socket_timeout=REDIS_SECONDS,
+        socket_connect_timeout=REDIS_SECONDS,
+        # A connection from before an outage fails once; a new one is tried before anybody is told.
+        retry=Retry(NoBackoff(), 1),
+    )
 
 
 async def page() -> FileResponse:
