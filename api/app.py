@@ -26,7 +26,10 @@ from api.feed import Feeds
 from api.ingest import routes as ingest
 from api.ingest.limits import Limits
 from api.ingest.service import Ingestion
+from api.metrics import board_routes
 from api.metrics import routes as metrics
+from api.metrics.boards import Boards
+from api.metrics.recommended import Recommended
 from api.metrics.service import Metrics
 from api.news import News
 from api.numbers import Numbers
@@ -99,6 +102,7 @@ def create(settings: Settings) -> FastAPI:
     built.include_router(ingest.routes(ingestion))
     built.include_router(live.routes(numbers))
     built.include_router(metrics.routes(asked))
+    built.include_router(board_routes.routes(Boards(settings, asked), Recommended(settings, asked)))
     built.include_router(analytics.routes(Analytics(settings, asked)))
     built.include_router(stream.routes(numbers, feeds))
     built.include_router(health.routes(numbers, feeds, ingestion))

@@ -2,6 +2,8 @@
 
 import base64
 import binascii
+from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -26,16 +28,26 @@ def fingerprint(question: Question) -> list[str | int | bool]:
 
 def write(question: Question, offset: int) -> str:
     """The cursor of the page that begins there."""
-    return base64.urlsafe_b64encode(msgspec.json.encode([offset, *fingerprint(question)[:1], _mark(question)])).decode()
+    return page(question.metric.name, fingerprint(question), offset)
 
 
 def read(text: str, question: Question) -> int:
+    """Where the page begins. Raises QueryRefused for a cursor of another question, or none."""
+    return place(text, question.metric.name, fingerprint(question))
+
+
+def page(name: str, asked: Sequence[Any], offset: int) -> str:
+    """The cursor of the page that begins there; `asked`: all that makes the question what it is, but for the page."""
+    return base64.urlsafe_b64encode(msgspec.json.encode([offset, name, _mark(asked)])).decode()
+
+
+def place(text: str, asked_name: str, asked: Sequence[Any]) -> int:
     """Where the page begins. Raises QueryRefused for a cursor of another question, or none."""
     try:
         offset, name, mark = msgspec.json.decode(
             base64.b64decode(text.encode(), altchars=b"-_", validate=True), type=tuple[int, str, int]
         )
-        if name != question.metric.name or mark != _mark(question) or offset < 0:
+        if name != asked_name or mark != _mark(asked) or offset < 0:
             raise ValueError(name)
     except (ValueError, binascii.Error, msgspec.MsgspecError):
         raise QueryRefused(
@@ -47,5 +59,5 @@ def read(text: str, question: Question) -> int:
     return offset
 
 
-def _mark(question: Question) -> int:
-    return binascii.crc32(msgspec.json.encode(fingerprint(question)))
+def _mark(asked: Sequence[Any]) -> int:
+    return binascii.crc32(msgspec.json.encode(asked))

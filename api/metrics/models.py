@@ -1,5 +1,6 @@
 """What answers about metrics look like, for OpenAPI and docs/API.md; a test holds real answers against it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -57,7 +58,7 @@ class MetricAnswer(_Model):
     """All that was delivered to ClickHouse until then is in it."""
     compared_with: Range | None
     """With `compare=previous`: the range before."""
-    rows: list[MetricRow]
+    rows: Sequence[MetricRow]
     """Values: periods in their order, the largest values of each first."""
     next_cursor: str | None
     """Send it as `cursor` for the rows beyond `limit`; null: these were all."""
@@ -77,7 +78,36 @@ class MetricsAnswer(Range):
     """IANA zone in which periods are cut."""
     granularity: str
     """Length of the periods."""
-    metrics: list[MetricAnswer]
+    metrics: Sequence[MetricAnswer]
+    """One answer a metric."""
+
+
+class GeoRow(MetricRow):
+    """One value of a metric at a place."""
+
+    key: dict[str, str]
+    """The place by the levels that name it, and the other dimensions; empty: the events do not say."""
+    latitude: float | None = None
+    """Of a cell: its middle, degrees."""
+    longitude: float | None = None
+    """Of a cell: its middle, degrees."""
+
+
+class GeoMetric(MetricAnswer):
+    """The answer about one metric by place."""
+
+    rows: Sequence[GeoRow]
+    """Values: periods in their order, the largest values of each first."""
+
+
+class GeoAnswer(MetricsAnswer):
+    """Metrics of one domain by place."""
+
+    domain: str
+    """The domain."""
+    level: Literal["country", "state", "city", "zone", "cell"]
+    """How finely places are told apart."""
+    metrics: Sequence[GeoMetric]
     """One answer a metric."""
 
 
@@ -112,6 +142,39 @@ EXAMPLE: Final[dict[str, Any]] = {
 }
 
 
+GEO_EXAMPLE: Final[dict[str, Any]] = {
+    "group": "geo",
+    "from": "2030-05-01T00:00:00-04:00",
+    "to": "2030-05-02T00:00:00-04:00",
+    "zone": "America/New_York",
+    "granularity": "total",
+    "domain": "rides",
+    "level": "city",
+    "metrics": [
+        {
+            "metric": "rides.bookings_created",
+            "unit": "count",
+            "by": ["country", "state", "city"],
+            "exact": True,
+            "source": "geographic_metrics",
+            "as_of": "2030-05-02T10:00:00.123Z",
+            "compared_with": {"from": "2030-04-30T00:00:00-04:00", "to": "2030-05-01T00:00:00-04:00"},
+            "rows": [
+                {
+                    "start": "2030-05-01T00:00:00-04:00",
+                    "end": "2030-05-02T00:00:00-04:00",
+                    "key": {"country": "US", "state": "New York", "city": "New York City"},
+                    "value": 4211,
+                    "previous": 4302,
+                }
+            ],
+            "next_cursor": "WzEwMDAsInJpZGVzLmJvb2tpbmdzX2NyZWF0ZWQiLDI4ODQ1Nl0=",
+            "cache": "miss",
+        }
+    ],
+}
+
+
 def _problem(text: str, code: str, status: int, title: str, detail: str, **more: Any) -> dict[str, Any]:
     head = {"type": f"urn:millrace:problem:{code}", "title": title, "status": status, "detail": detail, "code": code}
     return {
@@ -121,8 +184,22 @@ def _problem(text: str, code: str, status: int, title: str, detail: str, **more:
     }
 
 
+def told(model: type[BaseModel], example: Any, text: str = "The numbers.") -> dict[str, Any]:
+    """An answer as OpenAPI tells it."""
+    return {"model": model, "content": {"application/json": {"example": example}}, "description": text}
+
+
+TOO_LITTLE: Final = _problem(
+    "The rows say too little about the person; the text says what is missing.",
+    "too_little_data",
+    409,
+    "Too little data",
+    "There is too little to recommend routes to rider 'rider-17': 1 of the 2 routes that are needed at least are known "
+    "of them. Ask over a longer time, or take the popular routes.",
+    value="rider-17",
+)
 ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"model": MetricsAnswer, "content": {"application/json": {"example": EXAMPLE}}, "description": "The numbers."},
+    200: told(MetricsAnswer, EXAMPLE),
     304: {"description": "Nothing has changed since the answer whose `ETag` was sent as `If-None-Match`."},
     400: _problem(
         "The question does not fit, or would cost too much; the text says which value, and what would do.",
@@ -141,7 +218,7 @@ ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
         "There is no such key. Send another key; an operator makes one with `millrace keys create NAME`.",
     ),
     403: _problem(
-        "The key has not the scope `metrics:read`, or not the domain.",
+        "The key has not the scope `metrics:read`, or not the domain; for ids of people it needs `people:read` too.",
         "forbidden",
         403,
         "The key may not do this",

@@ -1,7 +1,7 @@
 """Parameters of a request for metrics, parsed into questions; strictly, so that a slip of the pen is told."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Final
 
@@ -48,8 +48,8 @@ Exact = Annotated[str, Parameter(description="`true`: read the events where an a
 Limit = Annotated[str, Parameter(description="Rows of one metric at most, the largest values of each period first.")]
 Cursor = Annotated[str, Parameter(description="`next_cursor` of the answer before; for one metric.")]
 
-_ONCE: Final = ("from", "to", "granularity", "zone", "compare", "exact", "limit", "cursor")
-KNOWN: Final = ("metric", "by", "where", *_ONCE)
+ONCE: Final = ("from", "to", "granularity", "zone", "compare", "exact", "limit", "cursor")
+_OFTEN: Final = ("metric", "by", "where")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +60,12 @@ class Asked:
     compare: bool
 
 
-def read(group: str, given: QueryParams) -> Asked:
-    """The questions of a request. Raises QueryRefused."""
-    words = _once(given)
+def read(group: str, given: QueryParams, own: Sequence[Metric] = ()) -> Asked:
+    """The questions of a request about metrics of a group, or about `own`. Raises QueryRefused."""
+    words = once(given, ONCE)
     granularity = words.get("granularity") or Granularity.TOTAL.value
     by, where = given.getlist("by"), given.getlist("where")
-    metrics = _metrics(group, given.getlist("metric"), granularity, by, where)
+    metrics = _metrics(group, own or catalogue.of_group(group), given.getlist("metric"), granularity, by, where)
     questions = [
         ask(
             metric,
@@ -75,28 +75,29 @@ def read(group: str, given: QueryParams) -> Asked:
             granularity=granularity,
             by=by,
             where=where,
-            exact=_choice("exact", words.get("exact", ""), ("true", "false")) == "true",
-            limit=_whole("limit", words.get("limit", "")) or USUAL_ROWS,
+            exact=choice("exact", words.get("exact", ""), ("true", "false")) == "true",
+            limit=whole("limit", words.get("limit", "")) or USUAL_ROWS,
         )
         for metric in metrics
     ]
     if text := words.get("cursor", ""):
         questions = [_page(questions, text)]
-    return Asked(questions, _choice("compare", words.get("compare", ""), ("previous",)) == "previous")
+    return Asked(questions, choice("compare", words.get("compare", ""), ("previous",)) == "previous")
 
 
-def _once(given: QueryParams) -> dict[str, str]:
-    """Parameters that may be given once, by name."""
+def once(given: QueryParams, single: Sequence[str], often: Sequence[str] = _OFTEN) -> dict[str, str]:
+    """Parameters that may be given once, by name; `often`: those that may be repeated. Raises QueryRefused."""
+    known = (*often, *single)
     for name in given:
-        if name not in KNOWN:
+        if name not in known:
             raise QueryRefused(
                 f"There is no parameter {name[:80]!r}.",
                 code="unknown_parameter",
                 value=name[:80],
-                hint=f"There are {', '.join(KNOWN)}.",
-                near=tuple(difflib.get_close_matches(name, KNOWN, n=2)),
+                hint=f"There are {', '.join(known)}.",
+                near=tuple(difflib.get_close_matches(name, known, n=2)),
             )
-    for name in _ONCE:
+    for name in single:
         if len(given.getlist(name)) > 1:
             raise QueryRefused(
                 f"{name!r} is given more than once.",
@@ -104,13 +105,12 @@ def _once(given: QueryParams) -> dict[str, str]:
                 value=given.getlist(name)[1][:80],
                 hint="Give it once.",
             )
-    return {name: given[name] for name in _ONCE if name in given}
+    return {name: given[name] for name in single if name in given}
 
 
 def _metrics(
-    group: str, names: Sequence[str], granularity: str, by: Sequence[str], where: Sequence[str]
+    group: str, own: Sequence[Metric], names: Sequence[str], granularity: str, by: Sequence[str], where: Sequence[str]
 ) -> Sequence[Metric]:
-    own = catalogue.of_group(group)
     if names:
         return tuple(dict.fromkeys(catalogue.find(name, own) for name in names))
     wanted = {*by, *(text.partition(":")[0] for text in where)}
@@ -138,15 +138,17 @@ def _page(questions: Sequence[Question], text: str) -> Question:
     return replace(question, offset=cursor.read(text, question))
 
 
-def _choice(name: str, text: str, known: Sequence[str]) -> str:
+def choice(name: str, text: str, known: Collection[str], code: str = "bad_parameter") -> str:
+    """The text, if it is empty or a known one. Raises QueryRefused."""
     if text and text not in known:
         raise QueryRefused(
-            f"{name!r} is {text[:80]!r}.", code="bad_parameter", value=text[:80], hint=f"Give {' or '.join(known)}."
+            f"{name!r} is {text[:80]!r}.", code=code, value=text[:80], hint=f"Give {' or '.join(known)}."
         )
     return text
 
 
-def _whole(name: str, text: str) -> int | None:
+def whole(name: str, text: str) -> int | None:
+    """The number that a text is, above 0; None for no text. Raises QueryRefused."""
     if not text:
         return None
     if text.isascii() and text.isdigit() and len(text) < 10 and int(text) > 0:

@@ -3,10 +3,10 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 import redis.asyncio as redis
@@ -20,7 +20,7 @@ from api import problems
 from api.ingest import guard
 from api.ingest.guard import Guard
 from api.ingest.limits import Limits
-from api.metrics import cursor, parameters
+from api.metrics import cursor, geo, parameters
 from api.metrics.cache import AnswerCache, Content, Make, Watermarks
 from api.metrics.fallback import Fallback
 from api.problems import Problem, later
@@ -30,13 +30,16 @@ from clickhouse.metrics.answer import answer, as_of
 from clickhouse.metrics.metric import Cache, Metric
 from clickhouse.metrics.question import Question
 from metadata.answers import Answers
+from clickhouse.recommend.routes import TOO_LITTLE
 from metadata.keys import Keys
 from metadata.models import ApiKey
 from streams import http_metrics
 from streams.errors import MillraceError, QueryRefused, SinkUnavailable
+from streams.persons import PERSON_FIELDS
 from streams.settings import Settings
 
 log = structlog.get_logger(__name__)
+T = TypeVar("T")
 
 LATE: Final = timedelta(minutes=15)
 """So long after its end a period counts as running: batches and late events may still come."""
@@ -98,8 +101,21 @@ class Metrics:
         for domain in dict.fromkeys(metric.domain.name for metric in catalogue.of_group(group)):
             guard.allow_reading(key, domain)
         asked = parameters.read(group, request.query_params)
-        found = await asyncio.gather(*(self._one(each, compare=asked.compare) for each in asked.questions))
-        return respond(group, asked.questions[0], found, request.headers)
+        if any(map(tells_people, asked.questions)):
+            guard.allow_people(key)
+        return respond(_head(group, asked.questions[0]), await self._all(asked), request.headers)
+
+    async def geo(self, request: Request) -> Response:
+        """Answer a request for metrics by place. Never raises for what a client sends."""
+        return await told(geo.GROUP, self._geo(request))
+
+    async def _geo(self, request: Request) -> Response:
+        key = await self.admit(request)
+        given = geo.read(request.query_params)
+        guard.allow_reading(key, given.domain.name)
+        found = [geo.shown(given, each) for each in await self._all(given.asked)]
+        head = _head(geo.GROUP, given.asked.questions[0])
+        return respond(head | {"domain": given.domain.name, "level": given.level.value}, found, request.headers)
 
     async def admit(self, request: Request) -> ApiKey:
         """The key that a request shows, once its turn has come. Raises Problem."""
@@ -113,6 +129,10 @@ class Metrics:
             detail = f"Key {key.id} may ask {rate} times a second. Ask again later."
             raise later(429, "too_fast", "Too many questions", detail, wait, limit=rate)
         return key
+
+    async def _all(self, asked: parameters.Asked) -> Sequence[Content]:
+        """The answers about all metrics that are asked for."""
+        return await asyncio.gather(*(self._one(each, compare=asked.compare) for each in asked.questions))
 
     async def _one(self, question: Question, *, compare: bool) -> Content:
         """The answer about one metric, and how it came."""
@@ -139,14 +159,21 @@ class Metrics:
         return content | {"cache": how}
 
     async def _made(self, question: Question, *, compare: bool) -> Content:
-        async with self._turns:
-            began = time.perf_counter()
-            found = await answer(await self.client(), question, compare=compare)
-        kind = "rows" if found.reading.source.is_rows else "aggregate"
-        http_metrics.METRIC_SECONDS.labels(kind).observe(time.perf_counter() - began)
+        found = await self.read(
+            lambda client: answer(client, question, compare=compare), lambda found: found.reading.source.is_rows
+        )
         following = cursor.write(question, question.offset + question.limit) if found.has_more else None
         plain = shown.answer(found) | {"next_cursor": following}
         return {name: plain[name] for name in _PER_ROW}
+
+    async def read(self, ask: Callable[[AsyncClient], Awaitable[T]], is_rows: Callable[[T], bool]) -> T:
+        """What ClickHouse answers once it is this question's turn, its time counted. Raises what `ask` raises."""
+        async with self._turns:
+            began = time.perf_counter()
+            found = await ask(await self.client())
+        kind = "rows" if is_rows(found) else "aggregate"
+        http_metrics.METRIC_SECONDS.labels(kind).observe(time.perf_counter() - began)
+        return found
 
     async def _watermark(self, domain: str) -> datetime | None:
         metric = next(metric for metric in catalogue.METRICS if metric.domain.name == domain)
@@ -176,9 +203,17 @@ async def told(group: str, answering: Awaitable[Response]) -> Response:
     return response
 
 
+def tells_people(question: Question) -> bool:
+    """Whether people's ids stand in a question or in its answer."""
+    return any(name in PERSON_FIELDS for name in question.wanted)
+
+
 def kept(settings: Settings, question: Question, now: datetime) -> float:
-    """How long an answer may be kept, in seconds: by its class, and by whether its period has closed."""
-    if question.end > now - LATE:
+    """How long an answer may be kept, in seconds: by its class, by whether its period has closed.
+
+    Ids of people are kept as briefly as running periods, so that an erased person is gone at once.
+    """
+    if question.end > now - LATE or tells_people(question):
         return settings.cache_ttl_open_seconds
     metric: Metric = question.metric
     return settings.cache_ttl_cohort_seconds if metric.cache is Cache.COHORT else settings.cache_ttl_closed_seconds
@@ -188,22 +223,36 @@ def refusal(error: QueryRefused) -> Problem:
     """What was asked wrong, as a problem: which value, what would do, what was perhaps meant."""
     near: dict[str, Any] = {"near": [*error.near]} if error.near else {}
     title = error.code.replace("_", " ").capitalize()
-    return Problem(400, error.code, title, f"{error} {error.hint}", value=error.value, hint=error.hint, **near)
+    status = 409 if error.code == TOO_LITTLE else 400  # nothing is wrong with the question then
+    return Problem(status, error.code, title, f"{error} {error.hint}", value=error.value, hint=error.hint, **near)
 
 
-def respond(group: str, question: Question, found: Sequence[Content], headers: Mapping[str, str]) -> Response:
-    """The answers as one document, with an ETag by which an unchanged one is not sent again."""
+def _head(group: str, question: Question) -> dict[str, Any]:
+    """What the answers to all questions of a request share."""
     zone = question.zone
-    head: dict[str, Any] = {
+    return {
         "group": group,
         "from": shown.moment(question.begin.astimezone(zone)),
         "to": shown.moment(question.end.astimezone(zone)),
         "zone": zone.key,
         "granularity": question.granularity.value,
     }
-    same = [{name: value for name, value in each.items() if name not in _HOW} for each in found]
-    tag = f'W/"{hashlib.sha256(msgspec.json.encode([head, same])).hexdigest()[:32]}"'
+
+
+def respond(head: Content, found: Sequence[Content], headers: Mapping[str, str]) -> Response:
+    """The answers about metrics as one document; see `send`."""
+    return send(head | {"metrics": found}, [head, [_unkept(each) for each in found]], headers)
+
+
+def send(content: Content, same: Any, headers: Mapping[str, str]) -> Response:
+    """A document, with an ETag by which an unchanged one is not sent again; `same`: what tells that it is unchanged."""
+    tag = f'W/"{hashlib.sha256(msgspec.json.encode(same)).hexdigest()[:32]}"'
     sent = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization"}
     if tag in [each.strip() for each in headers.get("if-none-match", "").split(",")]:
         return Response(status_code=304, headers=sent)
-    return Response(msgspec.json.encode(head | {"metrics": found}), media_type="application/json", headers=sent)
+    return Response(msgspec.json.encode(content), media_type="application/json", headers=sent)
+
+
+def _unkept(content: Content) -> Content:
+    """An answer without how it came."""
+    return {name: value for name, value in content.items() if name not in _HOW}

@@ -1,4 +1,4 @@
-"""The statements in sql/, with the expressions of a question put in; what a reader sends is bound, never put in."""
+"""Statements in files, with the expressions of a question put in; what a reader sends is bound, never put in."""
 
 from functools import cache
 from pathlib import Path
@@ -8,12 +8,12 @@ from typing import Final
 FOLDER: Final = Path(__file__).with_name("sql")
 
 
-def fill(name: str, **expressions: str) -> str:
+def fill(name: str, folder: Path = FOLDER, /, **expressions: str) -> str:
     """The statement of a file. Raises KeyError for an expression that is missing."""
-    return _template(name).substitute(expressions)
+    return _template(folder / f"{name}.sql").substitute(expressions)
 
 
 @cache
-def _template(name: str) -> Template:
-    lines = (FOLDER / f"{name}.sql").read_text(encoding="utf-8").splitlines()
+def _template(path: Path) -> Template:
+    lines = path.read_text(encoding="utf-8").splitlines()
     return Template("\n".join(line for line in lines if not line.startswith("--")).strip())

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from clickhouse.metrics import periods
@@ -30,6 +31,21 @@ FIRST, LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 _AGE = re.compile(r"(\d{1,6})([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
+Where = tuple[tuple[str, tuple[str, ...]], ...]
+"""Dimension and values, one of which it must have; a value that ends with `*` is a prefix."""
+
+
+class Told(Protocol):
+    """What is told by dimensions, such as a metric."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in messages."""
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """All that it can be grouped and filtered by."""
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -43,8 +59,7 @@ class Question:
     zone: ZoneInfo
     granularity: Granularity = Granularity.TOTAL
     by: tuple[str, ...] = ()
-    where: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    """Dimension and values, one of which it must have; a value that ends with `*` is a prefix."""
+    where: Where = ()
     exact: bool = False
     """Ask the rows where the aggregate would only be near."""
     limit: int = USUAL_ROWS
@@ -96,10 +111,10 @@ def ask(
         *span(metric.domain, begin, end, zone, now),
         _granularity(granularity),
         tuple(_dimension(metric, name) for name in dict.fromkeys(by)),
-        _filters(metric, where),
+        filters(metric, where),
         exact,
-        _number("limit", limit, 1, MOST_ROWS),
-        _number("offset", offset, 0, 10_000_000),
+        number("limit", limit, 1, MOST_ROWS),
+        number("offset", offset, 0, 10_000_000),
     )
     _check(question)
     return question
@@ -171,20 +186,21 @@ def _granularity(text: str) -> Granularity:
         ) from None
 
 
-def _dimension(metric: Metric, name: str) -> str:
-    if name in metric.dimensions:
+def _dimension(of: Told, name: str) -> str:
+    if name in of.dimensions:
         return name
-    listed = f"It has {', '.join(metric.dimensions)}." if metric.dimensions else "It has none."
+    listed = f"It has {', '.join(of.dimensions)}." if of.dimensions else "It has none."
     raise QueryRefused(
-        f"{metric.name} has no dimension {name[:80]!r}.",
+        f"{of.name} has no dimension {name[:80]!r}.",
         code="unknown_dimension",
         value=name[:80],
         hint=listed,
-        near=tuple(difflib.get_close_matches(name, metric.dimensions, n=3, cutoff=0.5)),
+        near=tuple(difflib.get_close_matches(name, of.dimensions, n=3, cutoff=0.5)),
     )
 
 
-def _filters(metric: Metric, texts: Sequence[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+def filters(of: Told, texts: Sequence[str]) -> Where:
+    """The filters that texts such as `dimension:value` mean. Raises QueryRefused."""
     found: dict[str, list[str]] = {}
     for text in texts:
         name, colon, value = text.partition(":")
@@ -199,11 +215,12 @@ def _filters(metric: Metric, texts: Sequence[str]) -> tuple[tuple[str, tuple[str
                 value=text[:80],
                 hint=f"Give {MOST_VALUES} values of {LONGEST_VALUE} characters at most.",
             )
-        found.setdefault(_dimension(metric, name), []).append(value)
+        found.setdefault(_dimension(of, name), []).append(value)
     return tuple((name, tuple(sorted(set(found[name])))) for name in sorted(found))
 
 
-def _number(name: str, value: int, least: int, most: int) -> int:
+def number(name: str, value: int, least: int, most: int) -> int:
+    """The number, if it lies between the two. Raises QueryRefused."""
     if least <= value <= most:
         return value
     raise QueryRefused(

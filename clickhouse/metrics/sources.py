@@ -53,6 +53,7 @@ _CURRENCY: Final = "ifNull(currency, '')"
 _NO_ROUTE: Final = "ifNull(route_id, '') = ''"
 _ACCOUNT: Final = ("country", "city", "channel")
 _PICKUP: Final = ("pickup_country", "pickup_state", "pickup_city", "pickup_zone")
+_CELL: Final = {"pickup_cell": "if(pickup_cell = 0, '', h3ToString(pickup_cell))"}
 _ROUTE: Final = {
     "route_id": "ifNull(route_id, '')",
     "from_zone": f"if({_NO_ROUTE}, toString(pickup_zone), '')",
@@ -79,9 +80,11 @@ _SOURCES: Final = (
     _rollup("popular_routes", RIDES, "route_id", from_zone="pickup_zone", to_zone="dropoff_zone"),
     _rollup("geographic_metrics", RIDES, "currency", where=_OF_RIDES, **_PLACE),
     _rows("user_events", RIDES, *_ACCOUNT, "role", "provider", "vehicle_type"),
-    _rows("booking_events", RIDES, *_PICKUP, "cancelled_by", "reason", currency=_CURRENCY, **_ROUTE, **_DRIVER),
-    _rows("payment_events", RIDES, *_PICKUP, "method", "gateway", "error_code", "reason", currency=_CURRENCY),
-    _rows("trip_events", RIDES, *_PICKUP, "cancelled_by", "reason", currency=_CURRENCY, **_ROUTE, **_DRIVER),
+    _rows(
+        "booking_events", RIDES, *_PICKUP, "cancelled_by", "reason", currency=_CURRENCY, **_CELL, **_ROUTE, **_DRIVER
+    ),
+    _rows("payment_events", RIDES, *_PICKUP, "method", "gateway", "error_code", "reason", currency=_CURRENCY, **_CELL),
+    _rows("trip_events", RIDES, *_PICKUP, "cancelled_by", "reason", currency=_CURRENCY, **_CELL, **_ROUTE, **_DRIVER),
     _rows("route_events", RIDES, "origin_city", "destination_city", "route_id", **_DRIVER),
     _rows(
         "events_raw",
@@ -91,6 +94,7 @@ _SOURCES: Final = (
         *("cancelled_by", "reason", "method", "gateway", "error_code", "role", "provider", "vehicle_type"),
         *("origin_city", "destination_city"),
         currency=_CURRENCY,
+        **_CELL,
         **_ROUTE,
         **_DRIVER,
     ),

@@ -1,11 +1,13 @@
 """The statement that answers a question. What a reader sends is bound, never written into it."""
 
+from datetime import datetime
 from typing import Any, Final
 
 from clickhouse.metrics import periods
 from clickhouse.metrics.metric import Reading
 from clickhouse.metrics.periods import Granularity
-from clickhouse.metrics.question import Question
+from clickhouse.metrics.question import Question, Where
+from clickhouse.metrics.sources import Source
 
 EARLIER_DAYS: Final = 7
 """What ends something is looked for from so long before it began: clocks of producers may differ by as much."""
@@ -15,7 +17,7 @@ def compose(question: Question, reading: Reading, most: int) -> tuple[str, dict[
     """The statement and its parameters: columns `period` (not for TOTAL), `key_0` ..., and the measures."""
     values = _values(question, reading)
     keys = _keys(question, reading)
-    conditions = [f"({reading.where})", *_range(reading), *_conditions(question, reading)]
+    conditions = [f"({reading.where})", *_range(reading), *matches(question.where, reading.source)]
     if reading.source.where:
         conditions.append(reading.source.where)
     if question.metric.is_money:
@@ -46,20 +48,29 @@ def _time(reading: Reading) -> str:
 
 def _range(reading: Reading) -> list[str]:
     """The range, as conditions that spare ClickHouse the other partitions."""
-    # A bucket is compared in seconds, an event in milliseconds.
-    begin, end = ("{begin:DateTime('UTC')}", "{end:DateTime('UTC')}")
-    if reading.source.is_rows:
-        begin, end = (f"{{{name}:DateTime64(3, 'UTC')}}" for name in ("begin", "end"))
-    found = [f"{_time(reading)} >= {begin}", f"{_time(reading)} < {end}"]
+    found = within(_time(reading), reading.source)
     if reading.time != "occurred":
-        found.append(f"{reading.source.times['occurred']} >= {begin} - INTERVAL {EARLIER_DAYS} DAY")
+        found.append(
+            f"{reading.source.times['occurred']} >= {_bound('begin', reading.source)} - INTERVAL {EARLIER_DAYS} DAY"
+        )
     return found
 
 
-def _conditions(question: Question, reading: Reading) -> list[str]:
+def within(time: str, source: Source) -> list[str]:
+    """The conditions that a time of a source lies in the range; `span` has their parameters."""
+    return [f"{time} >= {_bound('begin', source)}", f"{time} < {_bound('end', source)}"]
+
+
+def _bound(name: str, source: Source) -> str:
+    """A bucket is compared in seconds, an event in milliseconds."""
+    return f"{{{name}:DateTime64(3, 'UTC')}}" if source.is_rows else f"{{{name}:DateTime('UTC')}}"
+
+
+def matches(where: Where, source: Source) -> list[str]:
+    """The conditions that filters put to the rows of a source; `bound` has their parameters."""
     found = []
-    for number, (name, values) in enumerate(question.where):
-        expression = f"toString({reading.source.dimensions[name]})"
+    for number, (name, values) in enumerate(where):
+        expression = f"toString({source.dimensions[name]})"
         whole = f"{expression} IN {{is_{number}:Array(String)}}"
         prefixes = [n for n, value in enumerate(values) if value.endswith("*")]
         starts = [f"startsWith({expression}, {{begins_{number}_{n}:String}})" for n in prefixes]
@@ -76,11 +87,22 @@ def _values(question: Question, reading: Reading) -> dict[str, Any]:
         begin = periods.midnight(first.fromordinal(first.toordinal() - days + 1), question.zone)
         last = question.starts()[-1].astimezone(question.zone).date()
         found |= {"first": str(first), "last": str(last), "days": days}
-    form = "%Y-%m-%d %H:%M:%S"
-    for name, moment in (("begin", begin), ("end", question.end)):
-        text = moment.strftime(form)
-        found[name] = f"{text}.{moment.microsecond // 1000:03d}" if reading.source.is_rows else text
-    for number, (_, values) in enumerate(question.where):
+    return found | span(begin, question.end, reading.source) | bound(question.where)
+
+
+def span(begin: datetime, end: datetime, source: Source) -> dict[str, str]:
+    """The parameters `begin` and `end`, as the times of a source are written."""
+    found = {}
+    for name, moment in (("begin", begin), ("end", end)):
+        text = f"{moment:%Y-%m-%d %H:%M:%S}"
+        found[name] = f"{text}.{moment.microsecond // 1000:03d}" if source.is_rows else text
+    return found
+
+
+def bound(where: Where) -> dict[str, Any]:
+    """The parameters of the conditions that `matches` makes."""
+    found: dict[str, Any] = {}
+    for number, (_, values) in enumerate(where):
         found[f"is_{number}"] = [value for value in values if not value.endswith("*")]
         found |= {f"begins_{number}_{n}": value[:-1] for n, value in enumerate(values) if value.endswith("*")}
     return found

@@ -37,6 +37,7 @@ COMMANDS: dict[str, Entry] = {
     ),
     "metrics-daily": Entry("daily:metrics_daily", "Compute the daily metrics of closed and of changed days."),
     "metrics": Entry("metrics", "List the metrics, explain one, or ask for its numbers."),
+    "recommend": Entry("recommend", "Recommend routes to a rider or a driver, and measure how often they hit."),
     "batches": Entry("batches:batches", "Show the audit trail: what every batch took and delivered."),
     "intents": Entry("intents", "Show and repair the log of intents."),
     "dlq": Entry("dlq", "Look at dead letters, send them again, or give them up."),

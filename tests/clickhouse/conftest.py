@@ -1,4 +1,4 @@
-"""Databases for the tests of the store: an empty one, and one with all tables."""
+"""Databases for the tests of the store: an empty one, one with all tables, and clients of seeded worlds."""
 
 import secrets
 from collections.abc import AsyncIterator, Iterator
@@ -10,6 +10,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse.client import connect, connect_sync
 from streams.settings import Settings
 from tests.support.lent import Databases
+from tests.support.metric_world import World
 
 
 @pytest.fixture
@@ -63,5 +64,21 @@ def client(store: Settings) -> Iterator[Client]:
 async def async_client(store: Settings) -> AsyncIterator[AsyncClient]:
     """The client that a worker has."""
     client = await connect(store)
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+async def reader(metric_world: World) -> AsyncIterator[AsyncClient]:
+    """A client of the database that holds a seeded world."""
+    client = await connect(metric_world.settings, reading=True)
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+async def large_reader(large_metric_world: World) -> AsyncIterator[AsyncClient]:
+    """A client of the larger one."""
+    client = await connect(large_metric_world.settings, reading=True)
     yield client
     await client.close()

@@ -52,9 +52,9 @@ class Asking:
         async with self.http.post(self.url + path, data=body, headers=given) as answer:
             return Asked(answer.status, await answer.json(content_type=None), answer.headers)
 
-    async def metrics(self, group: str, words: str = "", *, status: int = 200) -> Any:
+    async def metrics(self, group: str, words: str = "", *, status: int = 200, key: str | None = None) -> Any:
         """The JSON of an answer about a group."""
-        found = await self.get(f"/v1/metrics/{group}?{words}")
+        found = await self.get(f"/v1/metrics/{group}?{words}", key)
         assert found.status == status, found.content
         return found.content
 
@@ -83,6 +83,12 @@ def metric_place(metric_settings: Settings) -> Iterator[tuple[str, str]]:
     key = asyncio.run(new_key(metric_settings, [Scope.METRICS_READ]))
     with served(metric_settings) as (url, _):
         yield url, key
+
+
+@pytest.fixture(scope="session")
+def people_key(metric_settings: Settings) -> str:
+    """A key that may see ids of people too."""
+    return asyncio.run(new_key(metric_settings, [Scope.METRICS_READ, Scope.PEOPLE_READ]))
 
 
 @pytest.fixture

@@ -261,6 +261,7 @@ DIMENSIONS: Mapping[str, Callable[[Line], Any]] = {
     "to_zone": lambda line: "" if line["route_id"] else line["dropoff_zone"],
     "promoted": lambda line: "false" if line["promo_code"] is None else "true",
     "step": lambda line: line["event_type"],
+    "pickup_cell": lambda line: f"{line['pickup_cell']:x}" if line["pickup_cell"] else "",
 }
 """Those that are no field of a row."""
 

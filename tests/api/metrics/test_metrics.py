@@ -94,20 +94,20 @@ async def test_hostile_values_are_inert(value: str, asking: Asking, metric_world
     assert found["metrics"][0]["rows"] == []
 
 
-async def test_pages_follow_each_other(asking: Asking, metric_world: World) -> None:
+async def test_pages_follow_each_other(asking: Asking, metric_world: World, people_key: str) -> None:
     words = f"{span(metric_world)}&metric=driver_earnings&by=driver_id"
-    (whole,) = (await asking.metrics("drivers", f"{words}&limit=10000"))["metrics"]
+    (whole,) = (await asking.metrics("drivers", f"{words}&limit=10000", key=people_key))["metrics"]
     rows: list[Any] = []
     cursor = ""
     while True:
-        (page,) = (await asking.metrics("drivers", f"{words}&limit=200{cursor}"))["metrics"]
+        (page,) = (await asking.metrics("drivers", f"{words}&limit=200{cursor}", key=people_key))["metrics"]
         rows += page["rows"]
         if page["next_cursor"] is None:
             break
         cursor = f"&cursor={quote(page['next_cursor'])}"
     assert rows == whole["rows"]
     assert len(rows) > 400
-    other = await asking.get(f"/v1/metrics/drivers?{words}&limit=100{cursor}")
+    other = await asking.get(f"/v1/metrics/drivers?{words}&limit=100{cursor}", people_key)
     assert other.content["code"] == "bad_cursor"
 
 
@@ -140,6 +140,15 @@ async def test_a_key_sees_what_it_may(asking: Asking, metric_settings: Settings)
     assert often[0].status == 200
     assert 429 in [each.status for each in often]
     assert next(each for each in often if each.status == 429).headers["Retry-After"]
+
+
+@pytest.mark.parametrize("word", ["by=driver_id", "where=driver_id:driver-1"])
+async def test_ids_of_people_need_a_scope_of_their_own(word: str, asking: Asking, people_key: str) -> None:
+    refused = await asking.get(f"/v1/metrics/drivers?metric=driver_trips&{word}")
+    given = await asking.get(f"/v1/metrics/drivers?metric=driver_trips&{word}", people_key)
+
+    assert (refused.status, given.status) == (403, 200)
+    assert "people:read" in refused.headers["WWW-Authenticate"]
 
 
 async def test_openapi_tells_every_group_with_an_example(asking: Asking) -> None:

@@ -4,21 +4,26 @@ import json
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 from api.metrics import models
+from tests.api.metrics import test_boards
 from tests.support.command import millrace
 from tests.support.metric_client import Asking
 from tests.support.metric_world import World
 from tests.support.snippets import blocks, run
 
+MODELS: dict[str, Any] = {**test_boards.MODELS, "geo": models.GeoAnswer}
+"""The answers at addresses that have one of their own."""
 DOCUMENT = (Path(__file__).parents[3] / "docs/asking-for-metrics.md").read_text()
 
 
-async def test_the_snippets_work_as_they_stand(asking: Asking) -> None:
+async def test_the_snippets_work_as_they_stand(asking: Asking, people_key: str) -> None:
     shells, (python,) = blocks(DOCUMENT, "sh"), blocks(DOCUMENT, "python")
-    assert len(shells) == 3
+    assert len(shells) == 7
     for shell in shells:
-        models.MetricsAnswer.model_validate(json.loads(await run(asking.url, asking.key, "sh", "-ec", shell)))
+        model = next((model for path, model in MODELS.items() if f"/v1/metrics/{path}" in shell), models.MetricsAnswer)
+        model.model_validate(json.loads(await run(asking.url, people_key, "sh", "-ec", shell)))
     assert all(
         len(line.split()) == 3
         for line in (await run(asking.url, asking.key, sys.executable, "-c", python)).splitlines()

@@ -1,0 +1,1 @@
+"""Recommended routes: what people with routes in common took, and how often that hits."""
