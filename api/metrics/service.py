@@ -29,8 +29,8 @@ from clickhouse.metrics import catalogue, shown
 from clickhouse.metrics.answer import answer, as_of
 from clickhouse.metrics.metric import Cache, Metric
 from clickhouse.metrics.question import Question
-from metadata.answers import Answers
 from clickhouse.recommend.routes import TOO_LITTLE
+from metadata.answers import Answers
 from metadata.keys import Keys
 from metadata.models import ApiKey
 from streams import http_metrics
