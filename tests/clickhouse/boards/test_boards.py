@@ -95,7 +95,7 @@ async def test_the_rank_before_stands_beside(board: Board, by: str, metric_world
             told = Decimal(row["previous"]) if by == "earnings" and row["previous"] else row["previous"]
             assert (row["previous_rank"], told) == (place, value)
             compared += place is not None
-    assert compared > 1
+    assert compared  # some stood there before
 
 
 async def test_filters_keep_what_they_say(metric_world: World, reader: AsyncClient) -> None:
