@@ -178,6 +178,8 @@ async def test_closed_windows_are_kept_and_corrected(ready: Settings, ask: Answe
         await produce(quick, [(topic, 0, value)])
         await load(quick, 1000, 300)  # most of it is within the lateness of windows that have closed
         await eventually("some windows are corrected", lambda: ask.one(CORRECTED))
+        taken_back = "SELECT count() FROM metrics_realtime WHERE retracted"
+        await eventually("the row of a visit that began earlier is taken back", lambda: ask.one(taken_back))
         await eventually("corrected windows are those of the rows", equal)
         await eventually("corrected visits are those of the rows", equal_visits)
         assert await ask.one("SELECT key[1] FROM metrics_realtime WHERE retracted") == "visit"
