@@ -58,7 +58,15 @@ REMAINS = (
         "their class of data ends; nobody can be told from them",
     ),
     Remainder("live windows in Redis, which name no person", "the window closes: an hour at most"),
-    Remainder("backups and replicas of the archive's store that others make", "their own retention has passed"),
+    Remainder(
+        "rows with a session_id alone, such as page views of a visit before the login",
+        "their class of data ends; no row links them to the person any more",
+    ),
+    Remainder(
+        "backups by `millrace backup`",
+        "`millrace backup create --keep` removes them; after a restore of an older one, forget has to be called again",
+    ),
+    Remainder("copies of the archive and exports that others made", "their own retention has passed"),
 )
 
 

@@ -90,6 +90,7 @@ def due_line(each: Due) -> dict[str, object]:
         "on": each.on,
         "rows": partition.rows,
         "bytes": partition.bytes,
+        "files": each.files or None,
         "legal_holds": list(each.holds),
     }
 
@@ -99,7 +100,8 @@ def due_row(line: dict[str, object]) -> list[object]:
     bytes_ = line["bytes"]
     assert isinstance(bytes_, int)
     held = ", ".join(map(str, line["legal_holds"])) if isinstance(line["legal_holds"], list) else ""
-    return [*(line[name] for name in ("on", "step", "table", "partition", "rows")), size(bytes_), held]
+    what = line["files"] or line["partition"]
+    return [line["on"], line["step"], line["table"], what, line["rows"], size(bytes_), held]
 
 
-DUE_COLUMNS = ["from", "step", "table", "partition", "rows", "size", "kept by"]
+DUE_COLUMNS = ["from", "step", "table", "partition or files", "rows", "size", "kept by"]
