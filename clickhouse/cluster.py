@@ -102,11 +102,12 @@ def whole(table: str, cluster: str | None) -> str:
 
 
 def refuse(cluster: str | None, what: str) -> None:
-    """Raise ConfigurationError for a job that knows a single server only: done on one node it would be half done."""
+    """Raise ConfigurationError for what knows a single server only: of one node it would do, or tell, a part."""
     if cluster:
         raise ConfigurationError(
             f"{what} works on a single server so far, and CLICKHOUSE_CLUSTER={cluster}: on one node of a cluster it "
-            "would be half done. Nothing was changed"
+            "would be half done, or half the answer. Nothing was changed; 'Not in a cluster' in clickhouse/README.md "
+            "says what to do instead"
         )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from clickhouse import legal
-from clickhouse.archive import manifest
+from clickhouse.archive import expiry, manifest
 from clickhouse.archive.day import Archive, DayHeld, archive
 from clickhouse.archive.passing import bring_back
 from clickhouse.archive.rowhash import Content
@@ -75,10 +75,7 @@ def run(work: Archive, until: date | None = None) -> Iterator[Outcome]:
 
 def _outlived(work: Archive) -> Iterator[manifest.Manifest]:
     """The runs that are older than their class keeps files, and that no legal hold covers."""
-    policy, today = rules.load(work.work.settings), work.work.today()
     holds = legal.active(work.work.client, work.work.database)
-    for each in manifest.manifests(work.store):
-        day, kind = date.fromisoformat(each.day), policy.of(each.table, "MergeTree")
-        ended = kind.archive is not None and day + timedelta(days=kind.archive) <= today
-        if ended and not any(hold.covers(each.table, day, day) for hold in holds):
+    for each, step in expiry.ending(work.store, rules.load(work.work.settings), holds, work.work.today()):
+        if not step.holds:
             yield each

@@ -62,7 +62,15 @@ REMAINS = (
         "answers about metrics that Redis keeps; those in PostgreSQL are removed",
         "twice the longest CACHE_TTL_ has passed: an hour",
     ),
-    Remainder("backups and replicas of the archive's store that others make", "their own retention has passed"),
+    Remainder(
+        "rows with a session_id alone, such as page views of a visit before the login",
+        "their class of data ends; no row links them to the person any more",
+    ),
+    Remainder(
+        "backups by `millrace backup`",
+        "`millrace backup create --keep` removes them; after a restore of an older one, forget has to be called again",
+    ),
+    Remainder("copies of the archive and exports that others made", "their own retention has passed"),
 )
 
 

@@ -23,11 +23,13 @@ class Step(StrEnum):
     """By the job: to files, read back, then dropped."""
     EXPIRE = "drop"
     """By ClickHouse itself; by the job in a table that a legal hold touches elsewhere."""
+    REMOVE = "remove files"
+    """By the archive job: files of the archive that have had their time; see clickhouse/archive/expiry.py."""
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """One step of one partition."""
+    """One step of one partition, or of the files that it was written to."""
 
     step: Step
     kind: str
@@ -39,6 +41,8 @@ class Due:
     """Legal holds that forbid it."""
     columns: tuple[str, ...] = ()
     """Of a step that makes coarser."""
+    files: str = ""
+    """Folder in the archive, of a step that removes files."""
 
 
 def due(

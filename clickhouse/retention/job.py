@@ -1,11 +1,14 @@
-"""What the policy asks for and ClickHouse does not do by itself: coarser columns, and drops beside a legal hold."""
+"""What the policy asks for and ClickHouse does not do by itself: coarser columns, and drops beside a legal hold.
+
+And a line in the log for what it has done by itself.
+"""
 
 from collections.abc import Iterator, Sequence
 
 from clickhouse import legal, policy
 from clickhouse.archive.day import DayHeld, refuse_held
 from clickhouse.archive.passing import Work, drop
-from clickhouse.retention import due, rules, ttl
+from clickhouse.retention import due, rules, seen, ttl
 from clickhouse.retention.due import Due, Step
 from clickhouse.retention.ledger import Action, Ledger
 from clickhouse.retention.partitions import Partition, in_partition, partitions
@@ -70,7 +73,8 @@ def work_due(work: Work) -> list[Due]:
 
 
 def run(work: Work, ledger: Ledger) -> Iterator[tuple[Due, str]]:
-    """Do it; each step with why it was not done, empty if it was."""
+    """Note what ClickHouse has done since the last run, then do it; each step with why it was not done, else empty."""
+    seen.note(work, ledger)
     for each in work_due(work):
         partition = each.partition
         try:

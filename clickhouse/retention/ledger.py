@@ -1,10 +1,14 @@
-"""The log of retention: one line for each thing that moved, changed or went, or came back."""
+"""The log of retention: one line for each thing that moved, changed or went, or came back.
+
+What ClickHouse does by itself, by a TTL, is written by the next `millrace retention run` (seen.py): such a line says
+when it was seen, and the rows and bytes of the time when the partition was noted last.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from clickhouse_connect.driver.client import Client
@@ -27,6 +31,12 @@ class Action(StrEnum):
 
     POLICY = "policy"
     """A table's TTL or storage policy was changed."""
+    COLD = "cold"
+    """A partition lies on the cold tier: ClickHouse has moved it."""
+    ENDING = "ending"
+    """A partition that never lay on a cold tier is to go by its TTL within days; the detail says from when."""
+    GONE = "gone"
+    """A partition is not there any more, and no job has dropped it; the detail says whether it was time."""
     COARSEN = "coarsen"
     """Columns of a partition lost their values."""
     ARCHIVE = "archive"
@@ -34,7 +44,7 @@ class Action(StrEnum):
     VERIFY = "verify"
     """Files were read back, and were what had been written."""
     DROP = "drop"
-    """A partition left ClickHouse."""
+    """A partition left ClickHouse, by a job."""
     RESTORE = "restore"
     """A partition came back from files; the detail is the day until which it stays."""
     FORGET_FILES = "forget_files"
@@ -63,6 +73,27 @@ class Line:
     detail: str
 
 
+class Entry(NamedTuple):
+    """What a line says, but for when and by whom."""
+
+    action: Action
+    table: str
+    partition: str = ""
+    rows: int = 0
+    size: int = 0
+    """Bytes."""
+    rowhash: str = ""
+    detail: str = ""
+
+
+class Standing(NamedTuple):
+    """A partition that was there when it was noted last."""
+
+    is_cold: bool
+    rows: int
+    bytes: int
+
+
 @dataclass
 class Ledger:
     """Writes the lines of one run of a command. Raises ClickHouse's errors."""
@@ -83,10 +114,15 @@ class Ledger:
         detail: str = "",
     ) -> None:
         """Write one line."""
-        values = [self.run, self.actor, str(action), table, partition, rows, size, rowhash, detail]
+        self.write_all([Entry(action, table, partition, rows, size, rowhash, detail)])
+
+    def write_all(self, entries: Sequence[Entry]) -> None:
+        """Write a line for each, in one insert."""
+        if not entries:
+            return
         self.client.insert(
             f"{self.database}.retention_log",
-            [values],
+            [[self.run, self.actor, str(entry.action), *entry[1:]] for entry in entries],
             list(_COLUMNS),
             column_type_names=list(_COLUMNS.values()),
             settings={"async_insert": 0},
@@ -99,6 +135,17 @@ class Ledger:
             "WHERE action IN ('restore', 'drop') GROUP BY relation, partition HAVING argMax(action, at) = 'restore'",
         )
         return {(table, partition): until for table, partition, until in rows}
+
+    def standing(self) -> dict[tuple[str, str], Standing]:
+        """Partitions (table, partition) that were noted on the cold tier, or as ending, and have not left since."""
+        rows = self._query(
+            "SELECT relation, partition, max(action = 'cold'), argMax(rows, at), argMax(bytes, at) FROM ("
+            "SELECT relation, partition, action, rows, bytes, at, "
+            "maxIf(at, action IN ('drop', 'gone')) OVER (PARTITION BY relation, partition) AS left_at "
+            "FROM {database:Identifier}.retention_log WHERE action IN ('cold', 'ending', 'drop', 'gone')) "
+            "WHERE action IN ('cold', 'ending') AND at > left_at GROUP BY relation, partition",
+        )
+        return {(table, name): Standing(bool(cold), int(count), int(size)) for table, name, cold, count, size in rows}
 
     def archived(self) -> set[str]:
         """Folders of the runs that were written and not removed for their age."""

@@ -19,7 +19,7 @@ RENEW_SECONDS = 10.0
 @contextlib.contextmanager
 def taken(client: Client, settings: Settings) -> Iterator[Lock]:
     """Hold the lock for the time of the block. Raises ConfigurationError in a cluster, and while another has it."""
-    cluster.refuse(settings.clickhouse_cluster, "retention, archive and erasure")
+    cluster.refuse(settings.clickhouse_cluster, "retention, archive, forget and backup")
     database = settings.clickhouse_database
     held = lock.claim(client, database, lock.new_owner(), kind=RETENTION)
     if held is None:

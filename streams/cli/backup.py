@@ -10,6 +10,7 @@ import typer
 
 from agents.gate import LOOK_SECONDS, seconds_to_wait
 from agents.repair.restored import Asked, bring_back, patient
+from clickhouse import cluster
 from clickhouse.backup import folder as files
 from clickhouse.backup import manifest as manifests
 from clickhouse.backup.manifest import Copy, Manifest, Postgres
@@ -61,6 +62,8 @@ def create(
     batch where none does. The clones are written after that. Ctrl-c is safe: what was not finished does not count.
     """
     settings = load()
+    if only != "postgres":
+        cluster.refuse(settings.clickhouse_cluster, "backup create")
     folder = manifests.opened(settings)
     base = _base(folder) if incremental else None
     began, at = time.monotonic(), manifests.now()

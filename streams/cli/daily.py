@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from clickhouse import cluster
 from clickhouse.client import connect
 from clickhouse.daily_job import run
 from streams.cli.terminal.bar import with_progress
@@ -38,6 +39,7 @@ def metrics_daily(
     once an hour.
     """
     settings = load()
+    cluster.refuse(settings.clickhouse_cluster, "metrics-daily")
     domains = list(only or DOMAINS)
     if unknown := set(domains) - DOMAINS.keys():
         raise ConfigurationError(f"--domain {min(unknown)} is no domain; choose of {', '.join(DOMAINS)}")

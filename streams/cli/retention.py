@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from clickhouse import legal, policy
+from clickhouse.archive import expiry
 from clickhouse.retention import due, job, rules, ttl
 from clickhouse.retention.partitions import Partition, partitions
 from clickhouse.retention.rules import MARGIN_DAYS, Class
@@ -74,13 +75,15 @@ def check(as_json: AsJson = False) -> None:
             and (each.step is not due.Step.COARSEN or _key(each) in undone)
             and kept.get((each.partition.table.name, each.partition.name), "") <= today.isoformat()
         ]
+        files = expiry.planned(work, [], today - timedelta(days=LATE_DAYS))
+        overdue += [jobs.due_line(each) for each in files if not each.holds]
     if as_json:
         terminal.json({"follows": not drift and not overdue, "drift": drift, "overdue": overdue})
     else:
         for line in drift:
             typer.echo(f"{line['table']}: {line['what']}; `millrace retention apply` changes it")
         for each in overdue:
-            typer.echo(f"{each['table']} {each['partition']}: {each['step']} was due on {each['on']}")
+            typer.echo(f"{each['files'] or each['table']} {each['partition']}: {each['step']} was due on {each['on']}")
         if not drift and not overdue:
             typer.echo("every table follows the policy, and nothing is overdue")
     if drift or overdue:
@@ -92,11 +95,15 @@ def plan(
     until: Annotated[str | None, typer.Option(help="What is due up to this day, YYYY-MM-DD; today without it.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what moves, becomes coarser, is archived or goes, and when, with rows and bytes. Changes nothing."""
+    """Show what moves, becomes coarser, is archived or goes, and when, with rows and bytes. Changes nothing.
+
+    Files of the archive too: those that are there, and those that days still in ClickHouse will be written to.
+    """
     with jobs.looking() as (work, _):
         day = jobs.day(until, "--until") or work.today()
         holds = legal.active(work.client, work.database)
         found = due.due(partitions(work.client, work.settings), rules.load(work.settings), work.settings, holds, day)
+        found = sorted([*found, *expiry.planned(work, found, day)], key=lambda each: each.on)
         undone = set(map(_key, job.work_due(work))) if day <= work.today() else None
         lines = [
             jobs.due_line(each)
@@ -136,6 +143,7 @@ def run(
 ) -> None:
     """Do what ClickHouse does not do by itself: make columns coarser, and drop beside a legal hold. Run it once a day.
 
+    It writes into the log, too, which partitions ClickHouse has moved to the cold tier or dropped since the last run.
     Archiving is a command of its own: `millrace archive run`.
     """
     if dry_run:
@@ -157,7 +165,10 @@ def log_(
     limit: Annotated[int, typer.Option(min=1, help="Lines, the newest.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """Show what was done, by whom and when, the newest first."""
+    """Show what was done, by whom and when, the newest first.
+
+    What a TTL has moved or dropped is there from the next `millrace retention run` on, as of when it was seen.
+    """
     with jobs.looking() as (_, ledger):
         lines = ledger.newest(limit)
     if as_json:

@@ -52,6 +52,7 @@ def rebuild(
     where workers run, and up to the age of a batch where none does. Ctrl-c is safe at any time.
     """
     settings = load()
+    cluster.refuse(settings.clickhouse_cluster, "rebuild")
 
     async def work(client: AsyncClient) -> None:
         chosen = {target.name: target for target in [await find(client, name) for name in names]}
@@ -82,6 +83,7 @@ def reconcile(
     days and those that differ are made again, and nothing else.
     """
     settings = load()
+    cluster.refuse(settings.clickhouse_cluster, "reconcile")
 
     def wanted(day: date) -> bool:
         return (first is None or day >= first.date()) and (last is None or day <= last.date())
@@ -121,7 +123,6 @@ def _said(done: Plan) -> str:
 
 
 async def _rebuild(client: AsyncClient, settings: Settings, plans: list[Plan]) -> None:
-    cluster.refuse(settings.clickhouse_cluster, "rebuild")
     patience = Patience(
         closed=2 * LOOK_SECONDS,
         silent=seconds_to_wait(settings.batch_age_seconds, settings.batch_settle_seconds),

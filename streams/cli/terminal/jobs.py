@@ -7,6 +7,7 @@ from datetime import date
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from clickhouse import cluster
 from clickhouse.archive.passing import MAINTENANCE_SECONDS, Work
 from clickhouse.client import classify, connect_sync
 from clickhouse.lock import Lock, new_owner
@@ -22,7 +23,10 @@ _UNITS = ("B", "KB", "MB", "GB", "TB")
 
 @contextmanager
 def looking() -> Iterator[tuple[Work, Ledger]]:
-    """Work that only reads: without a turn. Raises as `clickhouse.client.connect_sync` and `classify` do."""
+    """Work that only reads: without a turn.
+
+    Raises ConfigurationError in a cluster, and as `clickhouse.client.connect_sync` and `classify` do.
+    """
     with _connected() as (settings, client):
         nobody = Lock(client, settings.clickhouse_database, 0, new_owner())
         yield Work(client, settings, nobody), Ledger(client, settings.clickhouse_database, terminal.operator())
@@ -30,7 +34,10 @@ def looking() -> Iterator[tuple[Work, Ledger]]:
 
 @contextmanager
 def working() -> Iterator[tuple[Work, Ledger]]:
-    """Work that changes something: one process at a time. Raises ConfigurationError while another is at it."""
+    """Work that changes something: one process at a time.
+
+    Raises ConfigurationError in a cluster, and while another is at it.
+    """
     with _connected() as (settings, client), turn.taken(client, settings) as held:
         yield Work(client, settings, held), Ledger(client, settings.clickhouse_database, terminal.operator())
 
@@ -38,6 +45,7 @@ def working() -> Iterator[tuple[Work, Ledger]]:
 @contextmanager
 def _connected() -> Iterator[tuple[Settings, Client]]:
     settings = load()
+    cluster.refuse(settings.clickhouse_cluster, "retention, archive, legal-hold and forget")
     client = connect_sync(settings.model_copy(update={"clickhouse_timeout_seconds": MAINTENANCE_SECONDS}))
     try:
         yield settings, client
@@ -82,6 +90,7 @@ def due_line(each: Due) -> dict[str, object]:
         "on": each.on,
         "rows": partition.rows,
         "bytes": partition.bytes,
+        "files": each.files or None,
         "legal_holds": list(each.holds),
     }
 
@@ -91,7 +100,8 @@ def due_row(line: dict[str, object]) -> list[object]:
     bytes_ = line["bytes"]
     assert isinstance(bytes_, int)
     held = ", ".join(map(str, line["legal_holds"])) if isinstance(line["legal_holds"], list) else ""
-    return [*(line[name] for name in ("on", "step", "table", "partition", "rows")), size(bytes_), held]
+    what = line["files"] or line["partition"]
+    return [line["on"], line["step"], line["table"], what, line["rows"], size(bytes_), held]
 
 
-DUE_COLUMNS = ["from", "step", "table", "partition", "rows", "size", "kept by"]
+DUE_COLUMNS = ["from", "step", "table", "partition or files", "rows", "size", "kept by"]

@@ -29,6 +29,7 @@ SOMEONE = "person-7"
 OTHER = "person-77"
 KEY = Pseudonyms("a key for tests only")
 OLD = 740
+RETENTION = Path(__file__).parents[3] / "docs" / "retention.md"
 LETTERS = [
     ("letter-key", SOMEONE.encode(), b"{"),
     ("letter-value", b"k", b'{"data": {"user_id": "person-7"}'),
@@ -207,6 +208,29 @@ def test_a_person_is_gone_from_the_archive(client: Client, kept: Settings, tmp_p
     assert [each for each in after if each.day == day(OLD + 1)] == untouched != []
     assert count(client, "events_raw", f"toDate(occurred_at) = '{day(OLD)}'") == came.rows
     assert places(client, SOMEONE, kept) == set()
+
+
+def test_the_receipt_names_what_is_left(client: Client, kept: Settings, tmp_path: Path) -> None:
+    visit = f"visit-{SOMEONE}"
+    put(client, kept, aged(26, 1, TICKETING, user_id=SOMEONE, session_id=visit), "logged in")
+    nobodys = aged(26, 1, TICKETING, 1, user_id=None, session_id=visit)
+    nobodys = [each for each in nobodys if "session_id" in each["data"]]
+    put(client, kept, nobodys, "before", first=1000)
+    alone = f"session_id = '{visit}' AND user_id IS NULL"
+    before = {table: count(client, table, alone) for table in ("events", "page_views")}
+    assert all(before.values())
+
+    with archiving(kept, tmp_path) as work:
+        receipt = forgotten(work, request())
+
+    assert {table: count(client, table, alone) for table in before} == before
+    assert places(client, SOMEONE, kept) == set()
+    remains = {each.what: each.until for each in receipt.remains}
+    assert any("session_id alone" in what for what in remains)
+    assert "forget has to be called again" in remains["backups by `millrace backup`"]
+    _, _, listed = RETENTION.read_text("utf-8").partition("| not rewritten | gone when |\n| --- | --- |\n")
+    rows, _, _ = listed.partition("\n\n")
+    assert len(rows.splitlines()) == len(remains), "docs/retention.md and the receipt name different things"
 
 
 class Killed(Exception):

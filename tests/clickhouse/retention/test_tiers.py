@@ -2,6 +2,7 @@
 
 import time
 from datetime import date
+from pathlib import Path
 
 import pytest
 from clickhouse_connect.driver.client import Client
@@ -9,7 +10,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse import legal, policy
 from clickhouse.archive.passing import Work
 from clickhouse.legal import LegalHold
-from clickhouse.retention import job
+from clickhouse.retention import job, seen
 from clickhouse.retention.ledger import Ledger
 from clickhouse.retention.partitions import days
 from clickhouse.retention.ttl import read
@@ -19,7 +20,7 @@ from tests.support.aged import aged, archiving, count, day, put
 
 DISKS = (
     "SELECT partition, groupUniqArray(disk_name) FROM system.parts "
-    "WHERE database = currentDatabase() AND table = {table:String} AND active GROUP BY partition"
+    "WHERE database = currentDatabase() AND table = {table:String} AND active AND rows > 0 GROUP BY partition"
 )
 
 
@@ -131,6 +132,64 @@ def test_coordinates_of_pings_go_before_their_rows(client: Client, store: Settin
         assert count(client, table, exact) == 0
     assert count(client, "location_events", "position_cell != 0") == cells > 0
     assert count(client, "events_raw", "pickup_latitude IS NOT NULL") == pickups > 0
+
+
+def noted(client: Client, settings: Settings, table: str) -> list[tuple[str, str, int, str]]:
+    """What the log has of a table's partitions, but for what jobs did, oldest first."""
+    lines = Ledger(client, settings.clickhouse_database, "test").newest(1000)
+    own = [line for line in lines if line.table == table and line.action in ("cold", "ending", "gone")]
+    return [(line.action, line.partition, line.rows, line.detail) for line in reversed(own)]
+
+
+def run(settings: Settings) -> None:
+    """The daily job."""
+    with archiving(settings, settings.millrace_home / "none") as archive:
+        list(job.run(archive.work, archive.ledger))
+
+
+def test_what_clickhouse_moves_and_drops_by_itself_is_logged(client: Client, store: Settings, tmp_path: Path) -> None:
+    put(client, store, aged(19, 1), "new")
+    put(client, store, aged(19, 100), "old")
+    for table in ("booking_events", "trip_events"):
+        eventually_on(client, table, {day(1): ["default"], day(100): ["cold"]})
+    rows = count(client, "booking_events", f"toDate(occurred_at) = '{day(100)}'")
+
+    run(store)
+    run(store)
+    assert noted(client, store, "booking_events") == [("cold", day(100), rows, "")]
+
+    policy_file = tmp_path / "short.toml"
+    families = '[family]\ntables = ["booking_events"]\nhot = 9\ncold = 95\n'
+    raw = '[raw]\ntables = ["events_raw"]\nhot = 9\ncold = 731\narchive = 735\n'
+    policy_file.write_text(f'{raw}{families}[all]\ndefault = true\nhot = "ever"')
+    shorter = store.model_copy(update={"retention_policy_file": policy_file})
+    policy.adjust(client, shorter)
+    client.command("OPTIMIZE TABLE booking_events FINAL")
+    eventually_on(client, "booking_events", {day(1): ["default"]})
+    client.command(f"ALTER TABLE trip_events DROP PARTITION '{day(100)}'")
+    run(shorter)
+    run(shorter)
+
+    assert noted(client, store, "booking_events")[1:] == [("gone", day(100), rows, "by its TTL")]
+    [(_, _, trips, _), gone] = noted(client, store, "trip_events")
+    assert gone == ("gone", day(100), trips, seen.TOO_EARLY)
+
+
+def test_without_a_cold_tier_a_partition_is_noted_before_it_goes(client: Client, store: Settings) -> None:
+    one_tier = store.model_copy(update={"clickhouse_storage_policy": None})
+    policy.adjust(client, one_tier)
+    put(client, store, aged(19, 728), "ending")
+    put(client, store, aged(19, 700), "later")
+    rows = count(client, "trip_events", f"toDate(occurred_at) = '{day(728)}'")
+
+    run(one_tier)
+    client.command(f"ALTER TABLE trip_events DROP PARTITION '{day(728)}'")
+    run(one_tier)
+
+    ending, gone = noted(client, store, "trip_events")
+    assert ending == ("ending", day(728), rows, f"due on {day(728 - 732)}")
+    assert gone[:3] == ("gone", day(728), rows)
+    assert noted(client, store, "events_raw") == []  # these go by a job, which writes a line of its own
 
 
 def test_a_storage_policy_that_the_server_lacks_is_named(client: Client, store: Settings) -> None:

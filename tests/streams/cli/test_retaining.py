@@ -15,6 +15,8 @@ from tests.support.lent import Databases
 from tests.support.workers import environment
 
 OLD = 740
+KEPT = 2555
+"""Days for which raw files are kept."""
 SOMEONE = "person-7"
 
 
@@ -80,6 +82,24 @@ def test_the_plan_says_what_goes_and_when(client: Client) -> None:
     assert {("location_events", "drop"), ("trip_events", "drop")} <= steps
     assert [line["on"] for line in later] == sorted(line["on"] for line in later)
     assert day(OLD) in call("retention", "plan").output
+
+
+def test_the_plan_names_the_files_that_go(client: Client) -> None:
+    answer("archive", "run")
+    run = f"table=events_raw/day={day(OLD)}/run=1"
+
+    def files(until: str) -> dict[str, tuple[str, int, bool]]:
+        lines = [line for line in answer("retention", "plan", "--until", until) if line["step"] == "remove files"]
+        return {line["files"]: (line["on"], line["rows"], bool(line["legal_holds"])) for line in lines}
+
+    later = {run: (day(OLD - KEPT), 38, False), f"table=events_raw/day={day(1)}": (day(1 - KEPT), 38, False)}
+    assert files("2200-01-01") == later
+    assert list(files(day(OLD - KEPT))) == [run]
+    assert files(day(OLD - KEPT + 1)) == {}
+    assert run in call("retention", "plan", "--until", "2200-01-01").output.replace("\n", "")
+
+    call("legal-hold", "place", "case", "--reason", "court", "--from", day(800), "--to", day(700))
+    assert files("2200-01-01") == later | {run: (day(OLD - KEPT), 38, True)}
 
 
 def test_a_legal_hold_is_told_by_every_command(client: Client) -> None:

@@ -1,0 +1,66 @@
+"""What knows a single server only is refused in a cluster, before anything is asked, read or changed."""
+
+from pathlib import Path
+
+import pytest
+
+from streams.errors import ConfigurationError
+from tests.support.invoked import call
+
+README = Path(__file__).parents[3] / "clickhouse" / "README.md"
+REFUSED = [
+    "rebuild daily_trips",
+    "rebuild daily_trips --dry-run",
+    "reconcile",
+    "reconcile --repair",
+    "metrics-daily",
+    "metrics-daily --from 2026-01-01 --to 2026-01-02",
+    "retention status",
+    "retention plan",
+    "retention check",
+    "retention apply",
+    "retention apply --dry-run",
+    "retention run",
+    "retention run --dry-run",
+    "retention log",
+    "archive run",
+    "archive run --dry-run",
+    "archive verify",
+    "archive restore events --day 2020-01-01",
+    "legal-hold place a --reason b",
+    "legal-hold release a",
+    "legal-hold list",
+    "forget somebody",
+    "forget somebody --dry-run",
+    "backup create --only clickhouse",
+]
+
+
+@pytest.fixture
+def clustered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The settings of a cluster that no test may reach."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CLICKHOUSE_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("CLICKHOUSE_CLUSTER", "prod")
+    monkeypatch.setenv("ARCHIVE_URL", str(tmp_path / "archive"))
+    monkeypatch.setenv("BACKUP_FOLDER", str(tmp_path / "backups"))
+    monkeypatch.setenv("ERASURE_KEY", "a key for tests only")
+
+
+@pytest.mark.usefixtures("clustered")
+@pytest.mark.parametrize("words", REFUSED)
+def test_a_command_that_knows_one_server_is_refused(words: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="single server so far, and CLICKHOUSE_CLUSTER=prod") as refused:
+        call(*words.split())
+
+    assert "Nothing was changed" in str(refused.value)
+    assert not list(tmp_path.glob("*/*"))
+
+
+def test_the_readme_names_every_one_of_them() -> None:
+    _, _, after = README.read_text().partition("## Not in a cluster\n")
+    listed, _, _ = after.partition("\n## ")
+
+    assert listed
+    missing = {words.split()[0] for words in REFUSED if f"`{words.split()[0]}" not in listed}
+    assert missing == set()
