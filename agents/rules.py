@@ -1,5 +1,6 @@
 """The alert rules in force: those of the file that the settings name, else those that the code declares."""
 
+from agents.watch import reading_keys
 from streams.alerts import Rule, check
 from streams.alerts.declared import RULES
 from streams.alerts.file import parse
@@ -8,14 +9,14 @@ from streams.settings import Settings
 from tables.window import Declared
 
 
-def known_measures(declared: Declared) -> dict[str, list[str]]:
-    """The measures of every window."""
-    return {name: [m.name for m in window.over.measures] for name, window in declared.windows.items()}
+def known_readings(declared: Declared) -> dict[str, dict[str, tuple[str, ...]]]:
+    """What a rule can read: of every window the measures, and the names in their readings' keys."""
+    return {name: reading_keys(window) for name, window in declared.windows.items()}
 
 
 def rules_of(settings: Settings, declared: Declared) -> tuple[Rule, ...]:
-    """The rules, each over a window and measures that exist. Raises ConfigurationError."""
-    file, known = settings.alert_rules_file, known_measures(declared)
+    """The rules, each over a window, measures and keys that exist. Raises ConfigurationError."""
+    file, known = settings.alert_rules_file, known_readings(declared)
     if file is None:
         check(RULES, known)
         return RULES

@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from agents.alerts import Alerts
 from streams.alerts import Observation, Rule
 from streams.errors import LiveUnavailable
+from tables.aggregates import Top
 from tables.live import Live, Row, View
 from tables.query import Query
 from tables.window import Window
@@ -99,18 +100,22 @@ def observations(view: View, windows: Iterable[Window]) -> Iterator[Observation]
                     yield from _readings(window, row, not view.complete)
 
 
+def reading_keys(window: Window) -> dict[str, tuple[str, ...]]:
+    """By measure the names in the key of its readings; a list of the most frequent values is not judged."""
+    return {
+        measure.name: (*window.over.key, *((measure.parts,) if measure.parts else ()))
+        for measure in window.over.measures
+        if not isinstance(measure, Top)
+    }
+
+
 def _readings(window: Window, row: Row, stale: bool) -> Iterator[Observation]:
     at = datetime.fromtimestamp(row.end, UTC)
-    key = tuple(row.key.items())
-    for measure, value in row.values.items():
+    for measure, names in reading_keys(window).items():
+        value = row.values[measure]
         if isinstance(value, Mapping):
             for part, number in value.items():
-                yield Observation(window.name, measure, at, number, (*key, (_part(window, measure), part)), stale)
-        elif not isinstance(value, list):
-            yield Observation(window.name, measure, at, value, key, stale)
-
-
-def _part(window: Window, measure: str) -> str:
-    """What the parts of a measure are called in a reading's key."""
-    found = next(each for each in window.over.measures if each.name == measure)
-    return "currency" if "currency" in found.columns else "part"
+                key = tuple(zip(names, (*row.key.values(), part), strict=True))
+                yield Observation(window.name, measure, at, number, key, stale)
+        else:
+            yield Observation(window.name, measure, at, value, tuple(row.key.items()), stale)

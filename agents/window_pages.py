@@ -176,7 +176,7 @@ def register(app: Any, get_shards: Callable[[], Shards | None], style: str) -> N
         if not name:
             return shown(view, request, "Windows of this worker", windows(get_shards()))
         since = request.query.get("since", "0")
-        if not since.isdigit():
+        if not (since.isascii() and since.isdigit()):
             return view.error(400, f"since={since!r}: give whole seconds since 1970")
         shards = get_shards()
         known = shards.around.realtime.declared.windows if shards else {}

@@ -1,6 +1,8 @@
-"""How long a shard takes to count its open windows again: `python -m bench recovery` prints one line of JSON.
+"""How long a shard takes to count its open windows again: `python -m bench recovery`.
 
-Rows are made by ClickHouse itself: location pings in as many cells as there shall be window keys, and as many bookings.
+Rows are made by ClickHouse itself: location pings, two in each of so many cells, over four minutes. A cell makes a
+window key in each five minutes that they touch, so there are up to twice as many keys as cells. Prints one line of
+JSON and writes bench/results/recovery.json.
 """
 
 import argparse
@@ -15,6 +17,7 @@ import psutil
 
 from agents.locate import UNKNOWN
 from agents.windows import Realtime
+from bench.ingest import RESULTS
 from clickhouse import migrate
 from clickhouse.client import connect
 from clickhouse.partials import Partials
@@ -25,24 +28,24 @@ from streams.settings import Settings
 from streams.topics import source_topics
 from tables.declared import declared
 
-KEYS = 1_000_000
+CELLS = (100_000, 1_000_000)
 BLOCK = 100_000
 """Rows of one insert; the views hold them in memory."""
 FILL = """
 INSERT INTO events_raw (event_id, source, event_type, occurred_at, ingested_at, topic, shard, offset, chain, intent,
     sample_rate, driver_id, position_cell)
 SELECT toString(number), 'bench', 'driver.location.updated', now64(3) - INTERVAL (number % 240) SECOND, now64(3),
-    'rides.location', 0, number, 'c', 1, 0.2, toString(number % 50000), number % {keys} + 1
+    'rides.location', 0, number, 'c', 1, 0.2, toString(number % 50000), number % {cells} + 1
 FROM numbers({first}, {count})
 """
 
 
-async def measure(settings: Settings, keys: int, rows: int) -> dict[str, float]:
+async def measure(settings: Settings, cells: int, rows: int) -> dict[str, float]:
     """Fill the table, recover, and tell."""
     client = await connect(settings)
     try:
         for first in range(0, rows, BLOCK):
-            await client.command(FILL.format(keys=keys, first=first, count=min(BLOCK, rows - first)))
+            await client.command(FILL.format(cells=cells, first=first, count=min(BLOCK, rows - first)))
         topics = frozenset(source_topics())
         kept = RealtimeTable(client, settings)
         around = Realtime(
@@ -69,15 +72,19 @@ def _told(what: str) -> None:
     sys.stderr.write(f"{what}\n")
 
 
-def main() -> None:
-    """Start a stack of its own, measure, and print."""
-    parser = argparse.ArgumentParser(prog="python -m bench recovery", description=__doc__)
-    parser.add_argument("--keys", type=int, default=KEYS, help="window keys (default: %(default)s)")
-    parser.add_argument("--rows", type=int, default=0, help="rows (default: twice the keys)")
-    given = parser.parse_args()
+def _measured(cells: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as home, Stack(Settings(), Path(home), _told) as settings:
         migrate.run(settings)
-        figures = asyncio.run(measure(settings, given.keys, given.rows or 2 * given.keys))
+        return asyncio.run(measure(settings, cells, 2 * cells))
+
+
+def main() -> None:
+    """Start a stack of its own for each number of cells, measure, write and print."""
+    parser = argparse.ArgumentParser(prog="python -m bench recovery", description=__doc__)
+    parser.add_argument("--cells", type=int, nargs="+", default=CELLS, help="cells (default: %(default)s)")
+    figures = {"runs": [_measured(cells) for cells in parser.parse_args().cells]}
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "recovery.json").write_text(json.dumps(figures, indent=2) + "\n")
     sys.stdout.write(json.dumps(figures) + "\n")
 
 

@@ -1,4 +1,7 @@
-"""What counting an event into all declared windows costs: `python -m bench windows` prints one line of JSON."""
+"""What counting an event into all declared windows costs: `python -m bench windows`.
+
+Prints one line of JSON and writes bench/results/windows.json.
+"""
 
 import json
 import sys
@@ -8,6 +11,7 @@ from typing import Any
 
 from agents import places
 from agents.locate import Locate
+from bench.ingest import RESULTS
 from streams import codec
 from streams.world import zones
 from streams.world.clock import live
@@ -36,11 +40,14 @@ def main() -> None:
     figures = {
         "windows_us": round(seconds / EVENTS * 1e6, 2),
         "sessions_us": round(of_sessions / EVENTS * 1e6, 2),
+        "rounds": ROUNDS,
         "events": EVENTS,
         "batch": BATCH,
         "lines": lines,
         "sessions": sessions,
     }
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "windows.json").write_text(json.dumps(figures, indent=2) + "\n")
     sys.stdout.write(json.dumps(figures) + "\n")
 
 

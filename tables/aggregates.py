@@ -48,6 +48,11 @@ class Aggregate(ABC):
         return ()
 
     @property
+    def parts(self) -> str:
+        """What its answer is taken apart by, as in `currency=USD`; empty where it is a single number."""
+        return ""
+
+    @property
     def subtracts(self) -> bool:
         """Whether `minus` can be asked."""
         return type(self).minus is not Aggregate.minus
@@ -64,9 +69,14 @@ class Aggregate(ABC):
     def merge(self, state: Any, other: Any) -> Any:
         """Both together; neither argument is changed."""
 
-    @abstractmethod
+    @property
+    def rebuilds(self) -> bool:
+        """Whether `sql` can be asked."""
+        return type(self).sql is not Aggregate.sql
+
     def sql(self, condition: str) -> str:
         """A ClickHouse aggregate over the rows that meet `condition`; `load` reads its value."""
+        raise TypeError(f"{type(self).__name__} is not counted from rows, so not from those that meet {condition!r}")
 
     def load(self, value: Any) -> Any:
         """The state of an SQL partial; None where it saw no row."""
@@ -135,7 +145,10 @@ class _OfColumn(Aggregate):
 
 @dataclass(frozen=True, slots=True)
 class Within(_OfColumn):
-    """Events whose number is neither below `least` nor above `most`."""
+    """Ended sessions whose number is neither below `least` nor above `most`.
+
+    No statement makes it again: sessions are made from rows, and it is folded from them once more.
+    """
 
     least: float = -math.inf
     most: float = math.inf
@@ -152,15 +165,6 @@ class Within(_OfColumn):
         """As Aggregate."""
         return state - other or None
 
-    def sql(self, condition: str) -> str:
-        """Rebuilt by count."""
-        inside = " AND ".join(
-            f"{self.column} {sign} {bound}"
-            for sign, bound in ((">=", self.least), ("<=", self.most))
-            if math.isfinite(bound)
-        )
-        return f"toInt64(countIf(({condition}) AND ifNull({inside or '1'}, 0)))"
-
     def answer(self, state: int | None, seconds: int) -> int:
         """How many."""
         return state or 0
@@ -174,6 +178,11 @@ class Money(_OfColumn):
     def columns(self) -> tuple[str, ...]:
         """As Aggregate."""
         return (self.column, "currency")
+
+    @property
+    def parts(self) -> str:
+        """As Aggregate."""
+        return "currency"
 
     def fold(self, columns: Sequence[Values], weight: int) -> dict[str, int] | None:
         """As Aggregate."""
@@ -374,6 +383,11 @@ class Quantiles(_OfColumn):
     """Quantiles of whole numbers to 1 % of the value (DDSketch, Masson et al., 2019): a count for each bin."""
 
     of: tuple[float, ...] = (0.5, 0.95)
+
+    @property
+    def parts(self) -> str:
+        """As Aggregate: a value for each quantile, called `part`."""
+        return "part"
 
     def fold(self, columns: Sequence[Values], weight: int) -> dict[int, int] | None:
         """As Aggregate."""

@@ -27,6 +27,8 @@ class Line:
 Pane = dict[Key, Line]
 Table = MutableMapping[Place, dict[Key, Any]]
 """Panes, and beside them what `tables.sessions` keeps."""
+Gathered = dict[tuple[Any, ...], list[Any]]
+"""States of one batch by pane start and key."""
 Touched = dict[tuple[str, int], set[Key]]
 """Keys by slices and pane start."""
 
@@ -67,12 +69,20 @@ class Panes:
                 yield self.declared.slices[name], start, self.table[name, self.shard, start]
 
     def apply(self, batch: Iterable[Columns], *, seq: int, watermark: int, rate: float) -> None:
-        """Count a batch's accepted events. `watermark` (ms) and `rate` are the record's; `seq` becomes the revision."""
+        """Count a batch's accepted events. `watermark` (ms) and `rate` are the record's; `seq` becomes the revision.
+
+        The states of all its event types are put together first, so that each touched line is written once.
+        """
+        gathered: dict[str, Gathered] = {}
         for columns in batch:
             kind = columns.spec.name
             weight = round(WEIGHT / rate) if kind == SAMPLED_TYPE else WEIGHT
             for feed in self._feeds_of(kind):
-                self._count(feed, columns, weight, seq, watermark)
+                self._count(feed, columns, weight, watermark, gathered.setdefault(feed.slices.name, {}))
+        for name, lines in gathered.items():
+            slices = self.declared.slices[name]
+            for (start, *key), states in lines.items():
+                self.put(slices, start, tuple(key), states, seq)
 
     def put(self, slices: Slices, start: int, key: Key, states: Sequence[Any], seq: int) -> None:
         """Merge states into a line, and write it."""
@@ -133,12 +143,12 @@ class Panes:
             self._feeds[event_type] = feeds
         return feeds
 
-    def _count(self, feed: _Feed, columns: Columns, weight: int, seq: int, watermark: int) -> None:
-        over = feed.slices.over
-        fold = folder(feed.measures, len(over.measures), columns, weight)
-        for (start, *key), members in columns.groups(feed.pane, over.key, over.where).items():
-            if self._in_time(feed, start, len(members), watermark):
-                self.put(feed.slices, start, tuple(key), fold(members), seq)
+    def _count(self, feed: _Feed, columns: Columns, weight: int, watermark: int, lines: Gathered) -> None:
+        slices = feed.slices
+        fold = folder(feed.measures, len(slices.over.measures), columns, weight)
+        for place, members in columns.groups(feed.pane, slices.over.key, slices.over.where).items():
+            if self._in_time(feed, place[0], len(members), watermark):
+                lines[place] = merge_states(slices, lines.get(place), fold(members))
 
     def _in_time(self, feed: _Feed, start: int, count: int, watermark: int) -> bool:
         if (start + feed.pane + feed.slices.over.lateness) * 1000 > watermark:

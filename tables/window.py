@@ -58,6 +58,11 @@ class Measures:
         for measure in self.measures:
             if stray := set(measure.on) - wanted:
                 raise ConfigurationError(f"{self.name}.{measure.name} is on {', '.join(stray)}, which `on` lacks")
+            if not measure.rebuilds:
+                raise ConfigurationError(
+                    f"{self.name}.{measure.name}: {type(measure).__name__} cannot be counted again from rows; "
+                    "it counts sessions that ended, so declare it in a session's `ended`"
+                )
         columns = {column.name for column in registry.raw_columns(self.domain)}
         needed = {*self.key, *(name for measure in self.measures for name in measure.columns)}
         needed = {name.removeprefix("#") for name in needed}

@@ -3,7 +3,7 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from difflib import get_close_matches
@@ -13,6 +13,8 @@ from streams.alerts.reading import Key, Number, text_of
 from streams.errors import ConfigurationError
 
 Severity = Literal["info", "warning", "critical"]
+Readings = Mapping[str, Mapping[str, Collection[str]]]
+"""By window and measure the names in the key of its readings; none for a total."""
 
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 NEAREST = 5
@@ -173,16 +175,31 @@ def unique(rules: Iterable[Rule]) -> None:
         raise ConfigurationError(f"two alert rules are called {', '.join(doubled)}; rename one of each")
 
 
-def check(rules: Sequence[Rule], known: Mapping[str, Collection[str]]) -> None:
-    """Every rule reads what exists (`known`: measures by window). Raises ConfigurationError naming all that do not."""
+def check(rules: Sequence[Rule], known: Readings) -> None:
+    """Every rule reads what exists. Raises ConfigurationError naming all that do not, and what there is."""
     unique(rules)
-    wrong = []
-    for rule in rules:
-        if rule.window not in known:
-            near = get_close_matches(rule.window, known, NEAREST, 0) or ["none"]
-            wrong.append(f"{rule.name}: no window {rule.window!r}; the nearest are {', '.join(near)}")
-        elif missing := [name for name in rule.measures() if name not in known[rule.window]]:
-            has = ", ".join(sorted(known[rule.window])) or "none"
-            wrong.append(f"{rule.name}: no measure {', '.join(missing)} in {rule.window}; it has {has}")
+    wrong = [fault for rule in rules for fault in _faults(rule, known)]
     if wrong:
         raise ConfigurationError(f"{len(wrong)} alert rule(s) read what does not exist:\n  " + "\n  ".join(wrong))
+
+
+def _faults(rule: Rule, known: Readings) -> Iterator[str]:
+    measures = known.get(rule.window)
+    if measures is None:
+        near = get_close_matches(rule.window, known, NEAREST, 0) or ["none"]
+        yield f"{rule.name}: no window {rule.window!r}; the nearest are {', '.join(near)}"
+    elif missing := [name for name in rule.measures() if name not in measures]:
+        has = ", ".join(sorted(measures)) or "none"
+        yield f"{rule.name}: no measure {', '.join(missing)} in {rule.window}; it has {has}"
+    else:
+        asked = {*rule.key, *rule.by}
+        for name in rule.measures():
+            if asked != set(measures[name]):
+                yield (
+                    f"{rule.name}: the key of {name} in {rule.window} is {_listed(measures[name])}, but `key` and `by` "
+                    f"name {_listed(sorted(asked))}; name all of it, or read another window"
+                )
+
+
+def _listed(names: Collection[str]) -> str:
+    return ", ".join(names) or "empty (a total)"

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from streams.errors import ConfigurationError
 from streams.events.domains import TICKETING
-from tables.aggregates import Count, Distinct, Mean
+from tables.aggregates import Count, Distinct, Mean, Within
 from tables.panes import Panes
 from tables.sessions import Sessions, Span
-from tables.window import Session
+from tables.window import Measures, Session
 from tables.wire import Key, decode_states, encode_states
 from tests.support.columns import columns_of
 from tests.support.sessions import (
@@ -231,3 +231,11 @@ def test_what_could_not_be_kept_is_refused(fields: dict[str, Any], says: str) ->
     given_fields = {"key": ("session_id",), **fields}
     with pytest.raises(ConfigurationError, match=says):
         Session("s", TICKETING, ("page.viewed",), (Count("events"),), **given_fields)
+
+
+def test_what_counts_ended_sessions_alone_is_refused_where_events_are_counted() -> None:
+    bounced = Within("bounced", column="results", most=1)
+    with pytest.raises(ConfigurationError, match=r"Within cannot be counted again from rows; .* a session's `ended`"):
+        Measures("m", TICKETING, ("event.searched",), (bounced,))
+    with pytest.raises(TypeError, match="Within is not counted from rows"):
+        bounced.sql("1")

@@ -31,8 +31,10 @@ const newest = (body, window) => body.minutes.windows[window].events_per_second.
 export class Pipeline {
   constructor() {
     this.glance = new Tiles(byId("glance"), [
-      { label: "Rides", read: (body) => newest(body, "rides.active"), format: rate, note: () => "events a second" },
-      { label: "Ticketing", read: (body) => newest(body, "ticketing.dashboard"), format: rate, note: () => "events a second" },
+      { label: "Rides", read: (body) => newest(body, "rides.active"), format: rate,
+        note: () => "events a second without pings, last full minute" },
+      { label: "Ticketing", read: (body) => newest(body, "ticketing.dashboard"), format: rate,
+        note: () => "events a second, last full minute" },
       { label: "Freshness p95", read: (body) => worst(body, "freshness_p95_seconds"), format: seconds,
         note: () => "record to queryable row", tone: (value) => (value > 10 ? "bad" : value > 3 ? "warn" : "") },
       { label: "Lag", read: (body) => sum(body, "lag"), format: count, note: () => "records not yet taken",

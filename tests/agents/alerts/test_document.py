@@ -3,16 +3,25 @@
 import json
 import re
 import time
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agents.rules import known_readings
+from agents.watch import observations
 from agents.webhook import SIGNATURE, Webhook, signature
-from streams.alerts import Alert, Rule
+from streams.alerts import Alert, Rule, check, look
 from streams.alerts.alert import identity
 from streams.alerts.file import parse
+from tables.declared import declared
+from tables.live import Row, ShardView, View
+from tables.window import Window
+from tables.wire import Status, answers
 from tests.support.alerts import alert
+from tests.support.live import states_of
 from tests.support.receiver import SECRET, receiver
 
 PAGE = (Path(__file__).parents[3] / "docs/alerts.md").read_text()
@@ -35,7 +44,7 @@ def names() -> dict[str, Any]:
 def test_the_rules_of_the_page_can_be_declared(names: dict[str, Any]) -> None:
     rules = [value for value in names.values() if isinstance(value, Rule)]
     assert [rule.name for rule in rules][:2] == ["rides-payments-down", "rides-bookings-stopped"]
-    assert rules[2].matches((("currency", "USD"), ("gateway", "stripe")))
+    check(rules, known_readings(declared))
     fields = {
         field for row in re.findall(r"^\| (`.*?) \|", PAGE, re.MULTILINE) for field in re.findall(r"`(\w+)`", row)
     }
@@ -47,13 +56,36 @@ def test_the_file_of_the_page_has_the_first_of_them(names: dict[str, Any]) -> No
     assert parse(text) == (names["failing"],)
 
 
-def test_the_payload_of_the_page_is_one() -> None:
+def test_the_payload_of_the_page_is_one(names: dict[str, Any]) -> None:
     (block,) = blocks("json")
     shown = json.loads(block)
     assert Alert.read(shown).document() == shown
     real = Alert.read(shown)
     assert real.id == identity(real.rule, real.kind, real.key, real.since)
     assert list(shown) == list(alert().document())
+    assert (shown["window"], shown["measure"]) == (names["failing"].window, str(names["failing"].measure))
+
+
+def test_the_rule_with_a_key_fires_for_each_currency_by_itself(names: dict[str, Any]) -> None:
+    rule = names["by_currency"]
+    window = declared.windows[rule.window]
+    rows = tuple(given_back(window, city) for city in ("New York", "Boston"))
+    view = View(0, 0, (ShardView(0, Status(as_of=0, rows={"rides": 1}), 0.0, False, True),), True, (rows,))
+    _, told = look([rule], {}, observations(view, [window]), datetime.fromtimestamp(rows[0].end, UTC))
+    assert [(alert.key, alert.value) for alert in told] == [
+        ((("currency", "USD"), ("pickup_city", "New York")), 10_001)
+    ]
+
+
+def given_back(window: Window, city: str) -> Row:
+    """A closed window of a city in which 10,001 USD and 10,000 EUR were refunded."""
+    slices = declared.slices[window.over.name]
+    refund = {"event_type": "payment.refunded", "pickup_city": city, "at": 0}
+    amounts = {"USD": Decimal(10_001), "EUR": Decimal(10_000)}
+    events = [refund | {"refund_amount": amount, "currency": currency} for currency, amount in amounts.items()]
+    return Row(
+        0, window.size, True, True, {"pickup_city": city}, answers(slices, states_of(slices, events), window.size)
+    )
 
 
 async def test_the_check_of_the_page_knows_our_signature(names: dict[str, Any]) -> None:

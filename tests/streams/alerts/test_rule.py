@@ -10,10 +10,10 @@ from streams.alerts.declared import RULES
 from streams.errors import ConfigurationError
 
 GOOD: dict[str, Any] = {"name": "a-rule", "window": "w", "measure": "m", "above": 10, "summary": "{value} is much"}
-KNOWN = {
-    "rides.payments.1m": ("succeeded", "failed"),
-    "rides.bookings.1m": {"created"},
-    "ticketing.sales.1m": ["purchased"],
+KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
+    "rides.payments.1m": {"succeeded": (), "failed": (), "revenue": ("currency",)},
+    "rides.bookings.1m": {"created": ()},
+    "ticketing.sales.1m": {"purchased": ()},
 }
 
 
@@ -110,4 +110,33 @@ def test_every_rule_that_reads_nothing_is_named() -> None:
     )
     assert "two: no measure n in rides.bookings.1m; it has created" in str(caught.value)
     with pytest.raises(ConfigurationError, match="two alert rules are called a-rule"):
-        check([rule(), rule(above=11)], {"w": ["m"]})
+        check([rule(), rule(above=11)], {"w": {"m": ()}})
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"key": {"gateway": "stripe"}, "by": ("currency",)}, "`key` and `by` name currency, gateway"),
+        ({"by": ("currency",)}, "the key of failed in rides.payments.1m is empty (a total), but"),
+        ({"measure": "revenue"}, "the key of revenue in rides.payments.1m is currency, but `key` and `by` name empty"),
+        ({"measure": "revenue", "by": ("city",)}, "is currency, but `key` and `by` name city"),
+        ({"measure": Ratio(("failed",), ("revenue",)), "by": ("currency",)}, "the key of failed in"),
+    ],
+)
+def test_a_rule_over_a_key_that_no_reading_has_is_refused(change: dict[str, Any], said: str) -> None:
+    wrong = rule(**{"window": "rides.payments.1m", "measure": "failed"} | change)
+    with pytest.raises(ConfigurationError) as caught:
+        check([wrong], KNOWN)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"by": ("currency",)},
+        {"key": {"currency": "USD"}},
+        {"measure": Ratio(("failed",), ("succeeded", "failed"))},
+    ],
+)
+def test_a_rule_over_the_whole_key_is_taken(change: dict[str, Any]) -> None:
+    check([rule(**{"window": "rides.payments.1m", "measure": "revenue"} | change)], KNOWN)
