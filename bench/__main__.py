@@ -17,9 +17,10 @@ BENCHMARKS = {
     "http": "events posted over HTTP, one and 500 a request, beside the product's own producer",
     "query": "how long the questions of people take over a store that `volume` has kept",
     "keys": "whether the sort keys are worth it: each table of such a store beside a copy in another order",
+    "indexes": "what the skip indexes and a projection are worth: asked with and without, over such a store",
     "metrics": "how long the metrics of the catalogue take over such a store",
     "analytics": "how long funnels, retention, cohorts and paths take over such a store",
-    "readme": "write the newest figures into the README and docs/store.md",
+    "readme": "write the newest figures into the README, docs/store.md and docs/http-ingestion.md",
 }
 
 

@@ -1,8 +1,8 @@
 """How long funnels, retention, cohorts and paths take: `python -m bench analytics --home FOLDER` prints a table.
 
-Each question is asked by its own path, uncached, over ranges of a day, a week and thirty days that lie anywhere in the
-store's span, of which retention and cohorts read all that is kept. The store is one that
-`python -m bench volume --keep FOLDER` made.
+Each question is asked by its own path, without ClickHouse's caches (bench/uncached.py), over ranges of a day, a week
+and thirty days that lie anywhere in the store's span, of which retention and cohorts read all that is kept. The store
+is one that `python -m bench volume --keep FOLDER` made.
 """
 
 import random
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from clickhouse_connect.driver.asyncclient import AsyncClient
 
-from bench import kept
+from bench import kept, uncached
 from clickhouse.analytics.kinds import KINDS
 from clickhouse.client import connect
 from streams.errors import QueryRefused
@@ -45,6 +45,7 @@ QUESTIONS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
 async def measure(settings: Settings, rounds: int, dice: random.Random) -> dict[str, Any]:
     """Milliseconds of each question over the rounds, the path that was taken, and how often it cost too much."""
     client = await connect(settings)
+    uncached.mark(client, "analytics")
     try:
         return {name: await _of(client, kind, words, rounds, dice) for name, (kind, words) in QUESTIONS.items()}
     finally:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from bench.ranks import percentile
 from bench.world import send_steadily
 from clickhouse import migrate
 from deploy.local import tools
@@ -99,7 +100,7 @@ async def measure(servers: str, url: str, rate: float, seconds: int, home: Path)
         "page_views": len(moments),
         "looks": len(behind),
         "behind_median_seconds": round(statistics.median(behind), 3),
-        "behind_p95_seconds": round(behind[int(0.95 * (len(behind) - 1))], 3),
+        "behind_p95_seconds": round(percentile(behind, 0.95), 3),
         "behind_longest_seconds": round(behind[-1], 3),
     }
 

@@ -26,6 +26,7 @@ from rich.console import Console
 
 from agents.send import Sender
 from bench.ingest import RESULTS, Usage
+from bench.ranks import percentile
 from bench.world import Message, originals, records
 from deploy.local import postgres, redis, tools
 from deploy.local.kafka import Kafka
@@ -69,8 +70,8 @@ class Load:
             "requests_per_second": round(count / self.seconds),
             "events_per_second": round(count * self.events / self.seconds),
             "p50_ms": round(statistics.median(ordered), 2),
-            "p95_ms": round(ordered[int(0.95 * (count - 1))], 2),
-            "p99_ms": round(ordered[int(0.99 * (count - 1))], 2),
+            "p95_ms": round(percentile(ordered, 0.95), 2),
+            "p99_ms": round(percentile(ordered, 0.99), 2),
             "web_cpu_share": round(self.cpu / self.seconds, 2),
             "web_cpu_microseconds_a_request": round(1e6 * self.cpu / count),
             "web_cpu_microseconds_an_event": round(1e6 * self.cpu / count / self.events, 1),

@@ -26,6 +26,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from rich.console import Console
 from rich.table import Table
 
+from bench.ranks import percentile
 from bench.world import Message, clones, originals, records, send, send_steadily
 from clickhouse import migrate
 from deploy.local import tools
@@ -166,7 +167,7 @@ def measure(
         "reference_events_per_core_second": round(loop),
         "ratio_to_fetch_and_decode": round(per_core / loop, 3),
         **{f"{name}_cpu_microseconds_per_event": round(each * 1e6, 1) for name, each in spent_beside.items()},
-        "freshness_p95_seconds": round(late[int(0.95 * (len(late) - 1))], 3),
+        "freshness_p95_seconds": round(percentile(late, 0.95), 3),
         "freshness_median_seconds": round(statistics.median(late), 3),
         "steady_cpu_share": round(cpu, 3),
         "peak_megabytes_draining": round(drain_peak / 2**20),

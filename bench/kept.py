@@ -13,20 +13,21 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from bench.ranks import percentile
 from deploy.local.stack import Stack
 from streams.settings import Settings
 
 RESULTS = Path(__file__).parent / "results"
+RAW_ROWS = "SELECT (SELECT count() FROM events_raw) + (SELECT count() FROM events)"
 Result = dict[str, Any]
 
 
 def times(spent: Sequence[float]) -> dict[str, float]:
     """Median, 95th percentile and longest of these milliseconds."""
-    ordered = sorted(spent)
     return {
-        "median_ms": round(statistics.median(ordered), 1),
-        "p95_ms": round(ordered[int(0.95 * (len(ordered) - 1))], 1),
-        "longest_ms": round(ordered[-1], 1),
+        "median_ms": round(statistics.median(spent), 1),
+        "p95_ms": round(percentile(spent, 0.95), 1),
+        "longest_ms": round(max(spent), 1),
     }
 
 
@@ -39,19 +40,25 @@ def table(result: Result, what: str, names: str) -> Table:
     return made
 
 
+def must_be_kept(home: Path) -> None:
+    """End the benchmark where no store is in the folder."""
+    if not (home / "clickhouse").is_dir():
+        sys.exit(f"--home {home}: no store is there; make one with `python -m bench volume --keep FOLDER`")
+
+
 def run(
     name: str,
     description: str | None,
     measure: Callable[[Settings, int, random.Random], Awaitable[Result]],
     show: Callable[[Result], Table],
+    rounds: int = 9,
 ) -> None:
-    """Ask, print, and write the result."""
+    """Ask, print, and write the result; `rounds` where none are asked for."""
     parser = argparse.ArgumentParser(prog=f"python -m bench {name}", description=description)
     parser.add_argument("--home", type=Path, required=True, help="folder of `python -m bench volume --keep`")
-    parser.add_argument("--rounds", type=int, default=9, help="times that each is asked (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=rounds, help="times that each is asked (default: %(default)s)")
     arguments = parser.parse_args()
-    if not (arguments.home / "clickhouse").is_dir():
-        sys.exit(f"--home {arguments.home}: no store is there; make one with `python -m bench volume --keep FOLDER`")
+    must_be_kept(arguments.home)
 
     async def asked(settings: Settings) -> Result:
         return await measure(settings, arguments.rounds, random.Random(7))

@@ -17,7 +17,8 @@ from clickhouse_connect.driver.client import Client
 from rich.table import Table
 
 from bench import kept
-from bench.query import DAYS, FOLDER, SPAN, UNCACHED, drawn, parameters
+from bench.query import DAYS, FOLDER, SPAN, drawn, parameters
+from bench.uncached import UNCACHED, new_run
 from clickhouse.client import connect_sync
 from streams.settings import Settings
 
@@ -26,6 +27,7 @@ COPY_SECONDS: Final = 600.0
 SMALL: Final = {"max_threads": 1, "max_block_size": 8192, "min_insert_block_size_bytes": 2**25}
 """States of sketches take far more memory than disk."""
 TIMES: Final = ("bucket", "occurred_at")
+HOUR: Final = re.compile(r"toStartOfHour\((\w+)\)")
 FROM = re.compile(r"\bFROM ([a-z_]+)\b")
 LIST = re.compile(r",\s*(?![^()]*\))")
 """Commas between expressions, not those within brackets."""
@@ -39,15 +41,18 @@ READ = (
 
 
 def other(key: str) -> str:
-    """The sort key with its time moved to the other end.
+    """The sort key with its time moved to the other end; the hour of the time goes with it.
 
     >>> other("country, city, bucket"), other("bucket, city")
     ('bucket, country, city', 'city, bucket')
+    >>> other("toStartOfHour(occurred_at), ifNull(visit, ''), occurred_at"), other("type, toStartOfHour(occurred_at)")
+    ("ifNull(visit, ''), occurred_at", 'occurred_at, type')
     """
     words = LIST.split(key)
-    [at] = [word for word in words if word in TIMES][:1]
-    rest = [word for word in words if word != at]
-    return ", ".join([*rest, at] if words[0] == at else [at, *rest])
+    times = [word for word in words if word in TIMES or HOUR.fullmatch(word)]
+    [at] = [HOUR.sub(r"\1", word) for word in times][:1]
+    rest = [word for word in words if word not in times]
+    return ", ".join([*rest, at] if words[0] in times else [at, *rest])
 
 
 @contextmanager
@@ -91,7 +96,7 @@ async def measure(settings: Settings, rounds: int, dice: random.Random) -> dict[
     """By table: both keys, the bytes of each, and the questions with their times."""
     client = connect_sync(settings.model_copy(update={"clickhouse_timeout_seconds": COPY_SECONDS}))
     first, last = client.query(SPAN).result_rows[0]
-    choices, run = drawn(client), f"keys-{dice.getrandbits(32):x}"
+    choices, run = drawn(client), new_run("keys")
     given = [parameters(first, last, choices, DAYS[number % len(DAYS)], dice) for number in range(rounds)]
     questions: dict[str, dict[str, str]] = {}
     for path in sorted(FOLDER.glob("*.sql")):

@@ -1,18 +1,20 @@
 """How long the metrics of the catalogue take: `python -m bench metrics --home FOLDER` prints a table.
 
-Every metric is asked by the router's way, uncached, over ranges of a day, a week and thirty days that lie anywhere in
-the store's span: as a total, by day, and by its first dimension. The store is one that
+Every metric is asked by the router's way, without ClickHouse's caches (bench/uncached.py), over ranges of a day, a week
+and thirty days that lie anywhere in the store's span: as a total, by day, and by its first dimension. Rows and bytes
+read are what the query log says of a whole question, its look at what was delivered included. The store is one that
 `python -m bench volume --keep FOLDER` made.
 """
 
 import random
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from clickhouse_connect.driver.asyncclient import AsyncClient
 
-from bench import kept
+from bench import kept, uncached
 from clickhouse.client import connect
 from clickhouse.metrics.answer import answer
 from clickhouse.metrics.catalogue import METRICS
@@ -24,14 +26,19 @@ DAYS = (1, 7, 30)
 """Lengths of the ranges, in turn."""
 SPAN = "SELECT min(bucket), max(bucket) FROM events_hourly WHERE domain = {domain:String}"
 QUARTER = 900
+ROUNDS = 12
 
 
 async def measure(settings: Settings, rounds: int, dice: random.Random) -> dict[str, Any]:
-    """Milliseconds of each metric over the rounds, and the tables that were read."""
+    """Raw rows of the store; by metric milliseconds over the rounds, what was read of which tables."""
     client = await connect(settings)
     try:
         spans = {domain: await _span(client, domain) for domain in {metric.domain.name for metric in METRICS}}
-        return {metric.name: await _of(client, metric, spans[metric.domain.name], rounds, dice) for metric in METRICS}
+        run = uncached.new_run("metrics")
+        found = {metric.name: await _of(client, metric, spans, rounds, dice, run) for metric in METRICS}
+        read = await uncached.read(client, run)
+        rows = (await client.query(kept.RAW_ROWS)).result_rows[0][0]
+        return {"rows": rows, "metrics": {name: each | read[name] for name, each in found.items()}}
     finally:
         await client.close()
 
@@ -42,11 +49,18 @@ async def _span(client: AsyncClient, domain: str) -> tuple[datetime, datetime]:
 
 
 async def _of(
-    client: AsyncClient, metric: Metric, span: tuple[datetime, datetime], rounds: int, dice: random.Random
+    client: AsyncClient,
+    metric: Metric,
+    spans: Mapping[str, tuple[datetime, datetime]],
+    rounds: int,
+    dice: random.Random,
+    run: str,
 ) -> dict[str, Any]:
-    spent, tables, rows = [], set(), 0
+    spent: list[float] = []
+    tables, rows = set(), 0
     for number in range(rounds):
-        for question in _questions(metric, span, DAYS[number % len(DAYS)], dice):
+        for question in _questions(metric, spans[metric.domain.name], DAYS[number % len(DAYS)], dice):
+            uncached.mark(client, uncached.comment(run, metric.name, len(spent)))
             began = time.perf_counter()
             found = await answer(client, question)
             spent.append((time.perf_counter() - began) * 1000)
@@ -70,4 +84,4 @@ def _questions(metric: Metric, span: tuple[datetime, datetime], days: int, dice:
 
 
 if __name__ == "__main__":
-    kept.run("metrics", __doc__, measure, lambda result: kept.table(result, "Metric", "tables"))
+    kept.run("metrics", __doc__, measure, lambda result: kept.table(result["metrics"], "Metric", "tables"), ROUNDS)

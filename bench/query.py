@@ -1,7 +1,7 @@
 """How long the questions of people take: `python -m bench query --home FOLDER` prints a table.
 
 Each `.sql` file of bench/queries is asked time and again over another range and about another person, organizer, driver
-or event, without ClickHouse's caches of results and of uncompressed blocks; the store is one that
+or event, without ClickHouse's caches (bench/uncached.py); the store is one that
 `python -m bench volume --keep FOLDER` made. Rows and bytes read are what the query log says. With `--setting`, such as
 `use_skip_indexes=0`, it prints what the questions would take without something, and writes no result.
 """
@@ -9,7 +9,6 @@ or event, without ClickHouse's caches of results and of uncompressed blocks; the
 import argparse
 import json
 import random
-import statistics
 import sys
 import time
 from collections.abc import Mapping
@@ -22,6 +21,8 @@ from clickhouse_connect.driver.client import Client
 from rich.console import Console
 from rich.table import Table
 
+from bench import kept
+from bench.uncached import READ, UNCACHED, comment, figures, new_run
 from clickhouse.client import connect_sync
 from deploy.local.stack import Stack
 from streams.settings import Settings
@@ -30,20 +31,15 @@ FOLDER = Path(__file__).parent / "queries"
 RESULTS = Path(__file__).parent / "results"
 DAYS = (1, 7, 30)
 """Lengths of the ranges that are asked for, in turn."""
-UNCACHED = {"use_query_cache": 0, "use_uncompressed_cache": 0, "use_query_condition_cache": 0, "log_queries": 1}
 SPAN = "SELECT min(bucket), max(bucket) FROM events_hourly"
 CHOICES = {  # column and table that the values of a parameter are drawn from
     "driver": ("driver_id", "driver_earnings"),
     "organizer": ("organizer_id", "organizer_daily_metrics"),
     "ticketed_event": ("ticketed_event_id", "event_performance"),
     "user": ("user_id", "events_raw"),
+    "session": ("session_id", "page_views"),
 }
 _DRAWN = "SELECT DISTINCT {column} FROM {table} WHERE {column} != '' LIMIT 500"
-READ = """
-SELECT splitByChar('/', query_id)[2] AS name, quantile(0.5)(read_rows), quantile(0.5)(read_bytes)
-FROM system.query_log WHERE type = 'QueryFinish' AND startsWith(query_id, {run:String})
-GROUP BY name
-"""
 
 
 def measure(
@@ -53,7 +49,7 @@ def measure(
     first, last = client.query(SPAN).result_rows[0]
     choices = drawn(client)
     questions = {path.stem: path.read_text() for path in sorted(FOLDER.glob("*.sql"))}
-    run = f"bench-{dice.getrandbits(32):x}"
+    run = new_run("query")
     spent: dict[str, list[float]] = {name: [] for name in questions}
     answers: dict[str, int] = {}
     for number in range(rounds):
@@ -61,23 +57,13 @@ def measure(
             asked = parameters(first, last, choices, DAYS[number % len(DAYS)], dice)
             began = time.perf_counter()
             result = client.query(
-                sql, parameters=asked, settings={**UNCACHED, **settings, "query_id": f"{run}/{name}/{number}"}
+                sql, parameters=asked, settings={**UNCACHED, **settings, "log_comment": comment(run, name, number)}
             ).result_rows
             spent[name].append((time.perf_counter() - began) * 1000)
             answers[name] = max(answers.get(name, 0), len(result))
     client.command("SYSTEM FLUSH LOGS")
-    read = {name: (rows, size) for name, rows, size in client.query(READ, parameters={"run": run}).result_rows}
-    return {
-        name: {
-            "median_ms": round(statistics.median(times), 1),
-            "p95_ms": round(sorted(times)[int(0.95 * (len(times) - 1))], 1),
-            "longest_ms": round(max(times), 1),
-            "read_rows": round(read[name][0]),
-            "read_bytes": round(read[name][1]),
-            "answer_rows": answers[name],
-        }
-        for name, times in spent.items()
-    }
+    read = figures(client.query(READ, parameters={"run": f"{run}/"}).result_rows)
+    return {name: kept.times(times) | read[name] | {"answer_rows": answers[name]} for name, times in spent.items()}
 
 
 def drawn(client: Client) -> dict[str, list[str]]:
@@ -134,11 +120,10 @@ def main() -> None:
         help="a setting of ClickHouse, for comparison",
     )
     arguments = parser.parse_args()
-    if not (arguments.home / "clickhouse").is_dir():
-        sys.exit(f"--home {arguments.home}: no store is there; make one with `python -m bench volume --keep FOLDER`")
+    kept.must_be_kept(arguments.home)
     with Stack(Settings(millrace_home=arguments.home, log_level="warning"), arguments.home) as settings:
         client = connect_sync(settings)
-        rows = client.query("SELECT (SELECT count() FROM events_raw) + (SELECT count() FROM events)").result_rows[0][0]
+        rows = client.query(kept.RAW_ROWS).result_rows[0][0]
         result = {"rows": rows, "rounds": arguments.rounds}
         result["questions"] = measure(client, arguments.rounds, random.Random(7), dict(arguments.setting))
     if not arguments.setting:

@@ -1,4 +1,4 @@
-"""`python -m bench readme`: writes the figures of bench/results into the README and into docs/store.md."""
+"""`python -m bench readme`: writes the figures of bench/results into the README and the pages of docs."""
 
 import json
 import re
@@ -64,13 +64,28 @@ def _store(text: str) -> str:
         "figures of columns": lambda: store_page.columns(_result("volume")),
         "figures of queries": lambda: store_page.queries(_result("query")),
         "figures of keys": lambda: store_page.keys(_result("keys")),
+        "figures of indexes": lambda: store_page.indexes(_result("indexes")),
+        "figures of projection": lambda: store_page.projection(_result("indexes")),
         "figures of metrics": lambda: store_page.metrics(_result("metrics")),
         "figures of views": lambda: store_page.views(_result("inserts")),
     }
     return filled(text, tables)
 
 
-PAGES = {ROOT / "README.md": _readme, ROOT / "docs/store.md": _store}
+def _http(text: str) -> str:
+    return filled(text, {"figures of http": lambda: store_page.http(_result("http"))})
+
+
+def _views(text: str) -> str:
+    return filled(text, {"figures of views": lambda: store_page.views(_result("inserts"))})
+
+
+PAGES = {
+    ROOT / "README.md": _readme,
+    ROOT / "docs/store.md": _store,
+    ROOT / "docs/http-ingestion.md": _http,
+    ROOT / "docs/decisions/0022-rollups.md": _views,
+}
 
 
 def main() -> None:

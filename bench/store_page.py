@@ -1,7 +1,9 @@
-"""Tables of docs/store.md: what 20 million events take on disk, and how long people wait for an answer."""
+"""Tables of docs/store.md and docs/http-ingestion.md: bytes on disk, how long people wait, what requests bring."""
 
 from collections.abc import Sequence
 from typing import Any
+
+from clickhouse.rollups import ROLLUPS
 
 Result = dict[str, Any]
 LARGEST = 12
@@ -88,16 +90,52 @@ def keys(found: Result) -> str:
     return _table(head, rows)
 
 
-def metrics(found: Result) -> str:
-    """The slowest metrics of the catalogue, and a line about all of them."""
+def metrics(result: Result) -> str:
+    """The slowest metrics of the catalogue, what they read, and a line about all of them."""
+    found = result["metrics"]
     ordered = sorted(found.items(), key=lambda pair: -pair[1]["p95_ms"])
     rows = [
-        (f"`{name}`", f"{each['median_ms']:.0f}", f"{each['p95_ms']:.0f}", f"{each['longest_ms']:.0f}")
+        (
+            f"`{name}`",
+            *(f"{each[figure]:.0f}" for figure in ("median_ms", "p95_ms", "longest_ms")),
+            f"{each['read_rows']:,}",
+            f"{each['read_bytes'] / 1e6:.1f}",
+        )
         for name, each in ordered[:SLOWEST]
     ]
     quick = sum(each["p95_ms"] < 100 for each in found.values())
-    table = _table(("metric", "p50 ms", "p95 ms", "longest ms"), rows)
-    return f"Of {len(found)} metrics {quick} have a p95 under 100 ms. The slowest:\n\n{table}"
+    table = _table(("metric", "p50 ms", "p95 ms", "longest ms", "rows read", "MB read"), rows)
+    told = f"Over {result['rows']:,} raw rows {quick} of {len(found)} metrics have a p95 under 100 ms. The slowest:"
+    return f"{told}\n\n{table}"
+
+
+def indexes(result: Result) -> str:
+    """What the delivery asks, with the skip indexes and without them."""
+    rows = [
+        (
+            name,
+            *(f"{each[which]['median_ms']:.0f}" for which in ("with", "without")),
+            *(f"{each[which]['p95_ms']:.0f}" for which in ("with", "without")),
+            *(f"{each[which]['read_rows']:,}" for which in ("with", "without")),
+        )
+        for name, each in result["indexes"].items()
+    ]
+    size = ", ".join(f"`{name}` {size / 1e6:.2f} MB" for name, size in result["index_bytes"].items())
+    head = (f"asked of {result['rows']:,} rows", "p50 ms", "without", "p95 ms", "without", "rows read", "without")
+    return f"On disk: {size}.\n\n{_table(head, rows)}"
+
+
+def projection(result: Result) -> str:
+    """What a projection takes and gives."""
+    found = [result["projection"][which] for which in ("without", "with")]
+    rows = [
+        ("MB on disk", *(f"{each['bytes'] / 1e6:,.1f}" for each in found)),
+        ("ms of CPU an insert of 20,000 rows", *(f"{each['insert_cpu_ms']:,.0f}" for each in found)),
+        ("one type in an hour: p50 ms", *(f"{each['median_ms']:.0f}" for each in found)),
+        ("p95 ms", *(f"{each['p95_ms']:.0f}" for each in found)),
+        ("rows read", *(f"{each['read_rows']:,}" for each in found)),
+    ]
+    return _table((f"`events_raw`, {result['rows']:,} rows", "as it is", "with the projection"), rows)
 
 
 def views(inserts: Result) -> str:
@@ -110,4 +148,40 @@ def views(inserts: Result) -> str:
             ("families and rollups", "with_rollups"),
         )
     ]
-    return _table(("microseconds of the server's CPU a row", "blocks of 20,000 events", "blocks of 2,000"), rows)
+    table = _table(("microseconds of the server's CPU a row", "blocks of 20,000 events", "blocks of 2,000"), rows)
+    large, small = (_of_a_view(inserts, word, size) for word, size in (("", 20_000), ("small_", 2_000)))
+    return (
+        f"{table}\n\nThe view of a rollup costs {small:.0f} ms of CPU an insert of 2,000 events and {large:.0f} ms one "
+        f"of 20,000: {large / small:.1f} times as much for ten times the rows."
+    )
+
+
+def _of_a_view(inserts: Result, word: str, size: int) -> float:
+    """Milliseconds of CPU an insert, of one of the rollups' views."""
+    of_all: float = inserts[f"with_rollups_{word}us"] - inserts[f"with_families_{word}us"]
+    return of_all * size / 1000 / len(ROLLUPS)
+
+
+def http(result: Result) -> str:
+    """Both ways to post, beside the product's own producer."""
+    ways = [result[name] for name in ("single", "batches")]
+    figures = (
+        ("connections", "connections", ",d"),
+        ("requests a second", "requests_per_second", ",d"),
+        ("events a second", "events_per_second", ",d"),
+        ("against the product's own producer", "ratio_to_producer", ".3f"),
+        ("request to acknowledgement, p50 ms", "p50_ms", ".0f"),
+        ("p95 ms", "p95_ms", ".0f"),
+        ("p99 ms", "p99_ms", ".0f"),
+        ("CPU of the web process, cores", "web_cpu_share", ".2f"),
+        ("microseconds of its CPU an event", "web_cpu_microseconds_an_event", ".0f"),
+    )
+    rows = [(text, *(f"{way[name]:{form}}" for way in ways)) for text, name, form in figures]
+    heads = [f"{way['events_a_request']:,} event{'s' * (way['events_a_request'] > 1)} a request" for way in ways]
+    producer = result["producer_events_per_second"]
+    low, high = min(producer["rounds"]), max(producer["rounds"])
+    return (
+        f"Events of {result['event_bytes']:,} bytes on {result['cores']} cores, {result['seconds']:g} s each way. The "
+        f"product's own producer, before and after: {producer['mean']:,} events a second ({low:,} to {high:,})."
+        f"\n\n{_table(('', *heads), rows)}"
+    )

@@ -2,7 +2,8 @@
 
 The generated world of both domains over thirty days goes to Apache Kafka as fast as it will, one worker drains it. Then
 the tables are weighed against the JSON that was sent, and ClickHouse's own log tells how many parts the inserts made.
-With `--keep FOLDER` the store stays, for `python -m bench query`.
+With `--keep FOLDER` the store stays, for `python -m bench query`; `--weigh --home FOLDER` weighs it again, and keeps of
+the checked-in result what only the run knew: events, days, JSON bytes, how fast they came in and in how many parts.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from clickhouse_connect.driver.client import Client
 from rich.console import Console
 from rich.table import Table
 
+from bench import kept
 from bench.history import produce
 from bench.ingest import Samples, Usage, read
 from clickhouse import migrate, parts, storage
@@ -33,11 +35,13 @@ from deploy.local.kafka import Kafka
 from deploy.local.stack import Stack
 from deploy.local.worker import worker_part
 from streams.cli.topics import create
+from streams.errors import ConfigurationError
 from streams.events import registry
 from streams.settings import Settings
 from streams.topics import raw_table
 
 RESULTS = Path(__file__).parent / "results"
+RESULT = RESULTS / "volume.json"
 LOOK_SECONDS = 5.0
 MERGE_SECONDS = 120.0
 """Merges may go on for so long before the tables are weighed."""
@@ -89,12 +93,17 @@ def settle(client: Client) -> None:
             return
 
 
-def weighed(client: Client, weights: dict[str, int]) -> dict[str, Any]:
-    """Tables, columns and parts; for the raw tables, the ratio of JSON to disk."""
+def sent_to(weights: dict[str, int]) -> dict[str, int]:
+    """Bytes of JSON by raw table, of those by event type."""
     sent: Counter[str] = Counter()
     for kind, size in weights.items():
         sent[raw_table(registry.events[kind].topic)] += size
-    tables = {}
+    return dict(sent)
+
+
+def weighed(client: Client, sent: dict[str, int]) -> dict[str, Any]:
+    """Tables and columns; for the raw tables, the ratio of JSON, whose bytes are given, to disk."""
+    tables: dict[str, dict[str, Any]] = {}
     for name, rows, _, size, *_ in client.query(storage.TABLES).result_rows:
         tables[name] = {"rows": rows, "bytes": size, "bytes_a_row": round(size / rows, 1)}
         if name in sent:
@@ -103,12 +112,16 @@ def weighed(client: Client, weights: dict[str, int]) -> dict[str, Any]:
     for table, name, _, size, *_ in client.query(storage.COLUMNS).result_rows:
         if table in sent:
             columns.setdefault(table, {})[name] = round(size / tables[table]["rows"], 2)
+    return {"tables": tables, "bytes_a_row_by_column": columns}
+
+
+def made_parts(client: Client) -> dict[str, dict[str, float]]:
+    """Parts that inserts have made, by table. The embedded server's log of them ends with its process."""
     client.command("SYSTEM FLUSH LOGS")
-    made_parts = {
+    return {
         table: {"made": made, "rows_a_part": round(rows), "a_minute": round(minute, 1)}
         for table, made, rows, minute in client.query(PARTS).result_rows
     }
-    return {"tables": tables, "bytes_a_row_by_column": columns, "parts": made_parts}
 
 
 def run(arguments: argparse.Namespace, home: Path) -> dict[str, Any]:
@@ -126,7 +139,29 @@ def run(arguments: argparse.Namespace, home: Path) -> dict[str, Any]:
         console.print(f"sending {arguments.events:,} events over {arguments.days:g} days")
         seen, weights = fill(running, home, arguments, client)
         settle(client)
-        return {"events": arguments.events, "days": arguments.days, **seen, **weighed(client, weights)}
+        sizes = weighed(client, sent_to(weights))
+        return {"events": arguments.events, "days": arguments.days, **seen, **sizes, "parts": made_parts(client)}
+
+
+def weigh(home: Path, known: dict[str, Any]) -> dict[str, Any]:
+    """The result of a run with its store weighed again. Raises ConfigurationError for the store of another run."""
+    with Stack(Settings(millrace_home=home, log_level="warning"), home) as running:
+        client = connect_sync(running)
+        try:
+            return again(client, known)
+        finally:
+            client.close()
+
+
+def again(client: Client, known: dict[str, Any]) -> dict[str, Any]:
+    """The same of a server that runs."""
+    rows = client.query(kept.RAW_ROWS).result_rows[0][0]
+    if rows != known["events"]:
+        raise ConfigurationError(
+            f"the store holds {rows:,} events, bench/results/volume.json is of a run of {known['events']:,}: its JSON "
+            "bytes are not those of this store; give the store of that run, or fill one anew with --keep"
+        )
+    return known | weighed(client, {name: each["json"] for name, each in known["tables"].items() if "json" in each})
 
 
 def show(result: dict[str, Any]) -> Table:
@@ -146,21 +181,39 @@ def show(result: dict[str, Any]) -> Table:
     return table
 
 
-def main() -> None:
-    """Fill, print, and write the result."""
-    parser = argparse.ArgumentParser(prog="python -m bench volume", description=__doc__)
-    parser.add_argument("--events", type=int, default=20_000_000, help="how many (default: %(default)s)")
-    parser.add_argument("--days", type=float, default=30, help="days that they are spread over (default: %(default)s)")
-    parser.add_argument("--keep", type=Path, help="folder that the store stays in")
-    arguments = parser.parse_args()
+def _again(home: Path) -> dict[str, Any]:
+    kept.must_be_kept(home)
+    if not RESULT.is_file():
+        sys.exit(f"{RESULT} is missing: it holds what only the run knew; fill a store anew with --keep")
+    try:
+        return weigh(home, json.loads(RESULT.read_text()))
+    except ConfigurationError as error:
+        sys.exit(str(error))
+
+
+def _anew(arguments: argparse.Namespace) -> dict[str, Any]:
     if tools.TOOLS["kafka"].find() is None:
         sys.exit("kafka is missing; run `make tools`")
     # The worker inherits it: every event that is weighed becomes a row.
     os.environ["LOCATION_SAMPLE_RATE"] = "1"
     with tempfile.TemporaryDirectory() as folder:
-        result = run(arguments, arguments.keep or Path(folder))
+        return run(arguments, arguments.keep or Path(folder))
+
+
+def main() -> None:
+    """Fill or weigh, print, and write the result."""
+    parser = argparse.ArgumentParser(prog="python -m bench volume", description=__doc__)
+    parser.add_argument("--events", type=int, default=20_000_000, help="how many (default: %(default)s)")
+    parser.add_argument("--days", type=float, default=30, help="days that they are spread over (default: %(default)s)")
+    parser.add_argument("--keep", type=Path, help="folder that the store stays in")
+    parser.add_argument("--weigh", action="store_true", help="fill nothing: weigh the store in --home again")
+    parser.add_argument("--home", type=Path, help="folder that --keep made, of the run that the result is of")
+    arguments = parser.parse_args()
+    if arguments.weigh != bool(arguments.home):
+        parser.error("--weigh and --home go together: the store that is weighed again")
+    result = _again(arguments.home) if arguments.weigh else _anew(arguments)
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "volume.json").write_text(json.dumps(result, indent=2) + "\n")
+    RESULT.write_text(json.dumps(result, indent=2) + "\n")
     Console(file=sys.stdout, width=110).print(show(result))
 
 

@@ -1,6 +1,7 @@
 """The reference of the database: every object, read from `structure.sql` and from what is declared beside it."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -8,6 +9,8 @@ from typing import Final
 from clickhouse import statements
 from clickhouse.columns import FAMILIES
 from clickhouse.daily import DAILY, Daily
+from clickhouse.metrics import readers
+from clickhouse.retention import rules, shown, ttl
 from clickhouse.rollups import ROLLUPS
 from streams.errors import ConfigurationError
 
@@ -18,7 +21,6 @@ _CLAUSES = {
     "engine": re.compile(r"\bENGINE = (\w+(?:\([^)]*\))?)"),
     "key": re.compile(r"\bORDER BY (\(.*?\)|\w+)$", re.MULTILINE),
     "partition": re.compile(r"\bPARTITION BY (.+)$", re.MULTILINE),
-    "days": re.compile(r"\bTTL toDate\(\w+\) \+ toIntervalDay\((\d+)\)"),
     "target": re.compile(r" TO \{database\}\.(\w+)"),
     "source": re.compile(r"\bFROM \{database\}\.(\w+)"),
 }
@@ -57,6 +59,20 @@ NOTES: Final = {
 }
 """Tables and views that are no family and no rollup; a new one needs a line here."""
 
+_HEAD: Final = (
+    "<!-- Written by `make docs` from clickhouse/structure.sql, reference.py and what is declared beside them. -->",
+    "# Objects in ClickHouse",
+    "",
+    "Times are UTC. A rollup is read with GROUP BY: `sum(events)`, `uniqCombined64Merge(14)(people)`.",
+    "Hours and days are cut in the reader's zone: `toStartOfHour(bucket, 'America/New_York')`.",
+    "",
+    "*hot*, *cold*: the age in days at which a row leaves that tier, and *then* what happens to it, by",
+    "[the policy](../retention.md) as it is shipped; `METRICS_RETENTION_DAYS` and `METRICS_COLD_DAYS` move the 90 and",
+    f"730 days of events. What is dropped stays {rules.MARGIN_DAYS} days longer. *archived*: to Parquet files under",
+    "`ARCHIVE_URL`, read back before the rows go; without one, rows are dropped at the same age.",
+    "",
+)
+
 
 def reference() -> str:
     """The text of docs/reference/clickhouse.md. Raises ConfigurationError for an object that nobody has declared."""
@@ -66,20 +82,16 @@ def reference() -> str:
     fed: dict[str, list[str]] = {}
     for view, sql in views.items():
         fed.setdefault(_clause("target", sql), []).append(view)
+    policy = shown.shipped()
     lines = [
-        "<!-- Written by `make docs` from clickhouse/structure.sql, clickhouse/rollups.py and reference.py. -->",
-        "# Objects in ClickHouse",
-        "",
-        "Times are UTC. A rollup is read with GROUP BY: `sum(events)`, `uniqCombined64Merge(14)(people)`.",
-        "Hours and days are cut in the reader's zone: `toStartOfHour(bucket, 'America/New_York')`. Retention follows",
-        "`METRICS_COLD_DAYS`.",
-        "",
+        *_HEAD,
         "## Tables",
         "",
-        "| table | a row is | filled by | engine | key | partition | days | read by, or what it answers |",
-        "|---|---|---|---|---|---|---|---|",
-        *(_table_line(name, sql, fed.get(name, [])) for name, sql in tables.items()),
+        "| table | a row is | filled by | engine | key | partition | hot | cold | then | read by, or what it answers |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+        *(_table_line(name, sql, fed.get(name, []), policy) for name, sql in tables.items()),
         "",
+        *_metric_lines(tables),
         "## Views that fill them",
         "",
         "| view | from | to | exact | approximate |",
@@ -116,8 +128,9 @@ def _clause(name: str, sql: str) -> str:
     return match[1] if match else ""
 
 
-def _table_line(name: str, sql: str, views: list[str]) -> str:
+def _table_line(name: str, sql: str, views: list[str], policy: rules.Rules) -> str:
     note = _note(name, sql)
+    stay = shown.stay(ttl.read(name, " ".join(sql.split())), policy)
     cells = [
         f"`{name}`",
         note.grain,
@@ -125,10 +138,37 @@ def _table_line(name: str, sql: str, views: list[str]) -> str:
         _clause("engine", sql) or "View",
         _code(_clause("key", sql)),
         _code(_clause("partition", sql)),
-        _clause("days", sql) or "kept",
+        stay.hot,
+        stay.cold,
+        stay.then,
         note.read_by,
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def _metric_lines(tables: Iterable[str]) -> list[str]:
+    """The section of the tables that metrics of the catalogue read."""
+    read = readers.by_table()
+    return [
+        "## Metrics that read them",
+        "",
+        "A metric ([all of them](../METRICS_CATALOG.md)) is read from the first of its tables that knows the",
+        "dimensions asked for and is cut as finely as the periods; the others answer what the first cannot. No metric",
+        "of the catalogue reads a table that is not named here.",
+        "",
+        "| table | first table of | answers too |",
+        "|---|---|---|",
+        *(
+            f"| `{name}` | {_listed(read[name].first)} | {_listed(read[name].otherwise)} |"
+            for name in tables
+            if name in read
+        ),
+        "",
+    ]
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(_code, names))
 
 
 def _note(name: str, sql: str) -> Note:

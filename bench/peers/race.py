@@ -18,6 +18,7 @@ from bench.peers import check
 from bench.peers.backlog import Truth
 from bench.peers.contestants import RAW
 from bench.peers.site import Site
+from bench.ranks import percentile
 from bench.world import Message, records, send_steadily
 from deploy.local.process import Process
 from deploy.local.worker import families
@@ -135,7 +136,7 @@ def freshness(site: Site, usage: Usage, messages: Iterator[Message], rate: int, 
         sender.result()
     found.sort()
     return {
-        "freshness_p95_seconds": round(found[int(0.95 * (len(found) - 1))], 3),
+        "freshness_p95_seconds": round(percentile(found, 0.95), 3),
         "freshness_median_seconds": round(statistics.median(found), 3),
         "steady_cpu_share": round((usage.cpu() - cpu) / (time.monotonic() - began), 3),
     }
