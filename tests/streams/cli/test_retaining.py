@@ -8,6 +8,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from clickhouse.client import connect_sync
+from metadata import migrate
 from streams.errors import ConfigurationError
 from tests.support.aged import aged, count, day, put
 from tests.support.invoked import answer, call
@@ -25,6 +26,7 @@ def client(databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     """A client of a database with all tables but the rollups, which commands find in the environment."""
     with databases.lent(rollups=False) as lent:
         settings = lent.model_copy(update={"archive_url": str(tmp_path / "archive")})
+        migrate.run(settings)  # forget removes the answers that PostgreSQL keeps
         monkeypatch.chdir(tmp_path)
         for name, value in environment(settings).items():
             monkeypatch.setenv(name, value)
