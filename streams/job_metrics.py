@@ -3,6 +3,8 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 REGISTRY = CollectorRegistry()
+BUCKETS = (1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 10800.0)
+"""Seconds, from a moment to hours."""
 
 LEADING = Gauge(
     "millrace_scheduler_leading",
@@ -26,14 +28,14 @@ SECONDS = Histogram(
     "millrace_job_seconds",
     "Seconds that an attempt took.",
     ["job"],
-    buckets=(1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 10800.0),
+    buckets=BUCKETS,
     registry=REGISTRY,
 )
 DELAY = Histogram(
     "millrace_job_delay_seconds",
     "Seconds from the due time of a run to its first attempt.",
     ["job"],
-    buckets=(1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 10800.0),
+    buckets=BUCKETS,
     registry=REGISTRY,
 )
 LAST_DONE = Gauge(

@@ -19,7 +19,6 @@ LAYERS = {
     "tests": 5,
     "deploy": 4,
     "streams.worker": 3,
-    "streams.schedule": 3,
     "streams.cli": 3,
     "agents": 2,
     "api": 2,
