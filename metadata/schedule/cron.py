@@ -19,6 +19,8 @@ FIRST_LOOK = timedelta(hours=1)
 """How far `newest` looks back first."""
 FURTHER = 8
 """How many times further it looks each time."""
+STRETCH = timedelta(days=200)
+"""The longest time that is looked at at once for a change of the clock."""
 
 
 class Cron:
@@ -43,16 +45,32 @@ class Cron:
             ) from None
         except StopIteration:
             raise ConfigurationError(f"{expression!r} is due on no day of fifty years; choose another day") from None
+        self.is_fixed = not any(field.startswith("*") for field in self.expression.split()[:2])
 
     def after(self, moment: datetime) -> Iterator[datetime]:
-        """Due times after a moment, in UTC, ever later."""
+        """Due times after a moment, in UTC, ever later.
+
+        A zone's clock runs evenly from one change to the next. The library is asked within such stretches only: across
+        a change it may lose the rest of an hour where clocks move by half of one (Lord Howe).
+        """
         last = moment
-        for local in CronSim(self.expression, moment.astimezone(self.zone)):
-            found = local.astimezone(UTC)
-            # On days of change the library begins before the moment, and says a time twice that stands for two.
-            if found > last:
-                yield found
-                last = found
+        for begin, end in _even(self.zone, moment.astimezone(UTC).replace(microsecond=0)):
+            for due in self._within(begin, end):
+                if due > last:
+                    yield due
+                    last = due
+
+    def _within(self, begin: datetime, end: datetime) -> Iterator[datetime]:
+        """Due times from the begin of a stretch up to its end, and the end where it skips a fixed time."""
+        offset, later = _offset(self.zone, begin), _offset(self.zone, end)
+        for shown in CronSim(self.expression, (begin + offset - timedelta(seconds=1)).replace(tzinfo=None)):
+            due = shown.replace(tzinfo=UTC) - offset
+            if due >= end:
+                if self.is_fixed and due < end + later - offset:
+                    yield end
+                return
+            if not (self.is_fixed and due.astimezone(self.zone).fold):
+                yield due
 
     def next(self, moment: datetime) -> datetime:
         """The first due time after a moment, in UTC."""
@@ -78,3 +96,27 @@ class Cron:
             if found > until:
                 return
             yield found
+
+
+def _offset(zone: ZoneInfo, moment: datetime) -> timedelta:
+    """How far the zone's clock is ahead of UTC."""
+    return moment.astimezone(zone).utcoffset() or timedelta()
+
+
+def _even(zone: ZoneInfo, moment: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Stretches of time in which the zone's clock runs evenly, one after the other, from a whole second on."""
+    begin = moment
+    while True:
+        days = (begin + timedelta(days=day) for day in range(1, STRETCH.days + 1))
+        changed = next((day for day in days if _offset(zone, day) != _offset(zone, begin)), None)
+        end = _change(zone, changed - timedelta(days=1), changed) if changed else begin + STRETCH
+        yield begin, end
+        begin = end
+
+
+def _change(zone: ZoneInfo, before: datetime, after: datetime) -> datetime:
+    """The second, after one moment and up to another, at which the clock changes."""
+    while after - before > timedelta(seconds=1):
+        middle = (before + (after - before) / 2).replace(microsecond=0)
+        before, after = (middle, after) if _offset(zone, middle) == _offset(zone, before) else (before, middle)
+    return after
