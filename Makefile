@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 SIZE ?=
 
-.PHONY: help up test test-faults check bench docs tools lock clean
+.PHONY: help up test test-long test-faults check bench docs tools lock clean
 
 help: ## list the targets
 	@echo 'make <target> [ARGS="..."]'; echo
@@ -23,8 +23,11 @@ help: ## list the targets
 up: $(VENV)/.run ## start everything on this machine with a demo; ARGS='--help' shows what can be chosen
 	@exec $(BIN)/millrace up $(ARGS)
 
-test: $(VENV)/.dev tools ## run all tests on real parts but the long ones of test-faults; ARGS go to pytest
-	@$(BIN)/pytest -n 4 --dist loadgroup -m 'not faults' $(ARGS)
+test: $(VENV)/.dev tools ## run the tests on real parts, but for those of test-long and test-faults; ARGS go to pytest
+	@$(BIN)/pytest -n 4 --dist loadgroup -m 'not faults and not long' $(ARGS)
+
+test-long: $(VENV)/.dev tools ## run the further cases that take whole processes seconds each; ARGS go to pytest
+	@$(BIN)/pytest -n 4 --dist loadgroup -m 'long and not faults' $(ARGS)
 
 test-faults: $(VENV)/.dev tools ## kill, pause and cut off parts by seed and hold every row to the log; SIZE=ci|small|medium|long|full
 	@$(if $(filter full,$(SIZE)),$(BIN)/pytest -m faults)

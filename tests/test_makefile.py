@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-TARGETS = ("help", "up", "test", "check", "test-faults", "bench", "docs", "tools", "lock")
+TARGETS = ("help", "up", "test", "check", "test-long", "test-faults", "bench", "docs", "tools", "lock")
 
 
 def make(*words: str) -> str:
@@ -42,6 +42,12 @@ def test_environment_is_made_only_when_its_lock_is_newer(target: str, lock: str,
 
 def test_arguments_are_passed_on() -> None:
     assert "millrace up --demo none --for 5" in make("-n", "up", "ARGS=--demo none --for 5")
+
+
+def test_no_test_is_in_two_suites_or_none() -> None:
+    assert "-m 'not faults and not long'" in make("-n", "test")
+    assert "-m 'long and not faults'" in make("-n", "test-long")
+    assert "make check test test-long" in (ROOT / ".ci" / "run").read_text()
 
 
 def test_faults_have_a_size() -> None:

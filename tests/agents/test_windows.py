@@ -213,6 +213,7 @@ async def test_closed_windows_are_kept_and_corrected(ready: Settings, ask: Answe
         assert await ask.one(lasting) == rows
 
 
+@pytest.mark.long
 async def test_windows_that_a_crash_came_before_are_kept_after_it(ready: Settings, ask: Answers) -> None:
     """The first batches have no watermark, so what they count lies hours before the windows that stay open."""
     quick = ready.model_copy(update={"watermark_idle_seconds": 0.5, "watermark_disorder_seconds": 1.0})
@@ -256,6 +257,7 @@ async def test_windows_that_a_crash_came_before_are_kept_after_it(ready: Setting
         await eventually("closed windows are those of the rows", equal)
 
 
+@pytest.mark.long
 async def test_a_row_that_clickhouse_refuses_is_taken_out_of_the_numbers(ready: Settings, ask: Answers) -> None:
     """They are told before the rows are there; what is kept in ClickHouse waits for the rows."""
     await shorten_age(ask, 3)

@@ -178,6 +178,7 @@ async def test_redis_away_is_announced(page: Page) -> None:
         await page.until("the outage to be told", f"{STATE} === 'away' && {BANNER}.includes('Redis does not answer')")
 
 
+@pytest.mark.long
 async def test_a_phone_scrolls_down_only(page: Page, web: tuple[str, FastAPI]) -> None:
     await page.open(web[0], width=360, height=780)
     await page.until("numbers", "document.querySelector('[data-path]')?.dataset.value")
@@ -193,6 +194,7 @@ async def test_a_phone_scrolls_down_only(page: Page, web: tuple[str, FastAPI]) -
     await shoot(page, "phone")
 
 
+@pytest.mark.long
 async def test_the_keyboard_reaches_everything(page: Page, web: tuple[str, FastAPI]) -> None:
     await page.open(web[0])
     await settled(page)
@@ -221,6 +223,7 @@ async def test_the_keyboard_reaches_everything(page: Page, web: tuple[str, FastA
     assert await page.ask(landmarks)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("dark", [False, True])
 async def test_text_stands_out_in_both_schemes(page: Page, web: tuple[str, FastAPI], dark: bool) -> None:
     await page.open(web[0], height=1000, dark=dark)

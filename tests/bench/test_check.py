@@ -57,6 +57,7 @@ def done(kafka_settings: Settings) -> Iterator[tuple[Site, Truth, dict[int, tupl
         yield site, truth, first
 
 
+@pytest.mark.long
 @pytest.mark.kafka
 @pytest.mark.slow
 def test_loop_does_the_whole_job_and_who_does_less_is_told_so(

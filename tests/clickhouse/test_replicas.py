@@ -60,6 +60,7 @@ def replica(folder: Path, name: str, zookeeper: ZooKeeper, *given: str) -> list[
     return engine.run(folder, settings, given, MILLRACE_REPLICA=name, **ENVIRONMENT)
 
 
+@pytest.mark.long
 def test_every_table_is_made_on_two_replicas_which_agree(tmp_path: Path, zookeeper: ZooKeeper) -> None:
     """The second replica finds the first one's tables in the Keeper, and its columns and keys are held to them."""
     made = schema("agree")
@@ -82,6 +83,7 @@ def test_every_table_is_made_on_two_replicas_which_agree(tmp_path: Path, zookeep
         assert name == ("1-one" if everywhere else "one")
 
 
+@pytest.mark.long
 def test_a_replica_with_another_column_is_refused(tmp_path: Path, zookeeper: ZooKeeper) -> None:
     made = schema("differ")
     for said in replica(tmp_path / "one", "one", zookeeper, *made):
@@ -95,6 +97,7 @@ def test_a_replica_with_another_column_is_refused(tmp_path: Path, zookeeper: Zoo
     assert "INCOMPATIBLE_COLUMNS" in errors[0] or "METADATA_MISMATCH" in errors[0]
 
 
+@pytest.mark.long
 def test_the_storage_policy_has_its_tiers(tmp_path: Path, zookeeper: ZooKeeper) -> None:
     policy, disks, macros, nodes = replica(
         tmp_path,
@@ -113,6 +116,7 @@ def test_the_storage_policy_has_its_tiers(tmp_path: Path, zookeeper: ZooKeeper) 
     assert nodes.rows == [f"{s}\t{r}\tclickhouse-{s}-{r}\t9440" for s in (1, 2) for r in (1, 2)]
 
 
+@pytest.mark.long
 async def test_a_replica_that_cannot_catch_up_testifies_to_nothing(tmp_path: Path, zookeeper: ZooKeeper) -> None:
     """R8: a replica that lags has fewer rows than were committed; counted, they would be delivered twice."""
     keeper = f"<zookeeper><node><host>127.0.0.1</host><port>{zookeeper.port}</port></node></zookeeper>"

@@ -45,6 +45,7 @@ def owner(home: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, int]]]:
             process.kill()
 
 
+@pytest.mark.long
 def test_two_stacks_in_two_homes_do_not_meet(tmp_path: Path) -> None:
     with Stack(Settings(), tmp_path / "one") as one, Stack(Settings(), tmp_path / "two") as two:
         for setting, ping in PINGS.items():

@@ -164,6 +164,7 @@ def demo_on_a_given_broker(tmp_path: Path, *words: str) -> dict[str, Any]:
     return dict(totals)
 
 
+@pytest.mark.long
 def test_what_is_generated_on_a_given_broker_is_accounted_for(tmp_path: Path) -> None:
     # So long that the producer gets to send on a slow machine too.
     totals = demo_on_a_given_broker(tmp_path, "--demo", "ticketing", "--rate", "50", "--for", "10")

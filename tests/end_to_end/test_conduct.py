@@ -30,6 +30,7 @@ def told(worker: Worker) -> tuple[int, int, list[str]]:
     return page(worker.url, "live")[0], status, json.loads(body)["away"]
 
 
+@pytest.mark.long
 def test_a_worker_that_is_told_to_stop_leaves_nothing_to_replay(embedded: Settings, workers: Crew) -> None:
     worker = workers.start(embedded.model_copy(update={"windows_enabled": False}))
     worker.wait_ready(embedded.kafka_partitions)

@@ -97,6 +97,7 @@ def clickhouse_away(
     return wanted
 
 
+@pytest.mark.long
 @pytest.mark.kafka
 def test_clickhouse_that_hangs(on_kafka: Settings, own_clickhouse: Part, workers: Crew) -> None:
     """SIGSTOP: it takes connections and answers nothing, so every try ends with an unknown outcome."""

@@ -54,6 +54,7 @@ def four(settings: Settings, kafka: Kafka, home: Path) -> Settings:
     return prepared(settings.model_copy(update=own))
 
 
+@pytest.mark.long
 def test_two_workers_share_two_shards_whole(on_kafka: Settings, workers: Crew) -> None:
     both = [workers.start(on_kafka), workers.start(on_kafka)]
     wait_shared(both, 2)

@@ -19,6 +19,7 @@ def bookings(first: int, count: int, seats: int = 1) -> list[tuple[str, int, byt
     return [(TOPIC, 0, event("booking.created", number, seats=seats)[1]) for number in range(first, first + count)]
 
 
+@pytest.mark.long
 async def test_topics_are_read_on_over_a_cut_and_a_new_beginning(kafka_settings: Settings) -> None:
     await create(kafka_settings)
     oracle = Oracle(kafka_settings)

@@ -51,6 +51,7 @@ async def run(ready: Settings, ask: Answers) -> tuple[Settings, dict[str, Any]]:
     return ready, sent
 
 
+@pytest.mark.long
 async def test_each_wrong_row_is_found_and_nothing_else(run: tuple[Settings, dict[str, Any]], tmp_path: Path) -> None:
     await asyncio.to_thread(_walk, *run, tmp_path)
 

@@ -26,6 +26,7 @@ async def held(url: str) -> list[bytes]:
         return [(await consumer.getone()).value for _ in range(end)]
 
 
+@pytest.mark.long
 async def test_an_append_without_an_answer_stands_in_the_log_twice(tmp_path: Path) -> None:
     need("kafka")
     port = free_port()

@@ -47,6 +47,7 @@ async def test_r9_every_shard_delivers_to_its_own_clickhouse_shard_once(
         await exactly_once(stores, [160, 160])
 
 
+@pytest.mark.long
 async def test_r11_another_number_of_clickhouse_shards_is_refused(spread: Settings, stores: list[Answers]) -> None:
     await produce(spread, mixed(200))
     async with pipeline(spread):

@@ -36,6 +36,7 @@ async def all_equal(ask: Answers) -> None:
         assert await compare.differences(ask.client, target, days) == [], target.name
 
 
+@pytest.mark.long
 async def test_what_is_repaired_in_the_middle_of_a_stream_equals_the_raw_rows(ready: Settings, ask: Answers) -> None:
     """Tables are damaged while rows come in; rows come in before, during and after the hold."""
     before = await produce(ready, mixed(200))

@@ -86,6 +86,7 @@ async def copy_part(source: str, target: str, share: float) -> None:
         await producer.stop()
 
 
+@pytest.mark.long
 async def test_a_topic_that_lost_its_end_goes_on_where_it_differs(
     ready: Settings, ask: Answers, tmp_path: Path
 ) -> None:
@@ -108,6 +109,7 @@ async def test_a_topic_that_lost_its_end_goes_on_where_it_differs(
             await exactly(ask, 200)
 
 
+@pytest.mark.long
 @pytest.mark.kafka
 async def test_records_that_are_gone_unread_are_counted_as_lost(kafka_settings: Settings) -> None:
     settings = kafka_settings.model_copy(update={"kafka_forgets": False, "windows_enabled": False})

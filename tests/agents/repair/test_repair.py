@@ -67,6 +67,7 @@ async def last_record(settings: Settings, shard: int) -> Intent:
     return log.last.intent
 
 
+@pytest.mark.long
 async def test_a_shard_whose_log_was_recreated_goes_on_and_doubles_nothing(ready: Settings, ask: Answers) -> None:
     records = mixed(100)
     bad = [("rides.booking", 0, b"bad"), ("rides.user", 1, b"bad")]
@@ -134,6 +135,7 @@ async def test_a_last_batch_that_was_delivered_in_part_is_completed(ready: Setti
     assert await ask.one("SELECT count() - uniqExact(topic, partition, offset) FROM dead_letters") == 0
 
 
+@pytest.mark.long
 async def test_a_record_left_of_a_cut_log_is_delivered_by_the_new_chain(ready: Settings, ask: Answers) -> None:
     await produce(ready, mixed(40, partitions=1))
     async with pipeline(ready, [0]):
@@ -163,6 +165,7 @@ async def test_a_record_left_of_a_cut_log_is_delivered_by_the_new_chain(ready: S
         await exactly(ask, 70)
 
 
+@pytest.mark.long
 async def test_topics_that_were_recreated_begin_at_their_beginning(
     ready: Settings, ask: Answers, tmp_path: Path
 ) -> None:

@@ -73,6 +73,7 @@ async def differing(settings: Settings) -> list[str]:
     return [each.target.name for each in found if each.days]
 
 
+@pytest.mark.long
 async def test_what_came_after_the_backup_is_read_again(ready: Settings, ask: Answers, backups: Path) -> None:
     own = ready.model_copy(update={"kafka_forgets": False})
     bad = [("rides.trip", n % 2, b"bad %d" % n) for n in range(6)]

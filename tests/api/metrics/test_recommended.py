@@ -95,6 +95,7 @@ async def test_the_command_says_the_same(in_town: Asking, town_settings: Setting
     assert "too little to recommend routes to driver 'nobody'" in refused.err
 
 
+@pytest.mark.long
 async def test_the_command_measures(town_settings: Settings) -> None:
     words = ("recommend", "measure", "rider", *WORDS, "--routes", "5", "--people", "60")
     plain = (await millrace(town_settings, *words, "--json")).json

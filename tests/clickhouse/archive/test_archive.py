@@ -185,6 +185,7 @@ def test_a_job_that_is_killed_anywhere_loses_and_doubles_nothing(
     assert left.result_rows == []
 
 
+@pytest.mark.long
 def test_a_row_that_comes_between_read_back_and_drop_stops_the_drop(
     client: Client, store: Settings, tmp_path: Path
 ) -> None:

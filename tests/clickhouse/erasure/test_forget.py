@@ -185,6 +185,7 @@ def archive_all(settings: Settings, folder: Path) -> Sequence[manifest.Manifest]
         return manifest.manifests(work.store)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("rollups", [False])
 def test_a_person_is_gone_from_the_archive(client: Client, kept: Settings, tmp_path: Path) -> None:
     fill(client, kept)

@@ -69,6 +69,7 @@ async def test_routes_are_those_of_people_with_routes_in_common(
     assert answered > 5
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("who", "rides"), [(Who.RIDER, BY_HABIT), (Who.DRIVER, AT_RANDOM)])
 async def test_the_hit_rate_is_that_of_held_out_rides(who: Who, rides: list[town.Ride], reading: AsyncClient) -> None:
     split = measure.split(who, **SPAN, cut=town.CUT.isoformat(), k=5, people=1000)
@@ -80,6 +81,7 @@ async def test_the_hit_rate_is_that_of_held_out_rides(who: Who, rides: list[town
     assert (found.hit_rate > 1.5 * found.popular_hit_rate) is (who is Who.RIDER)
 
 
+@pytest.mark.long
 async def test_fewer_people_are_always_the_same_ones(reading: AsyncClient) -> None:
     split = measure.split(Who.RIDER, **SPAN, k=5, people=60)
 

@@ -216,6 +216,7 @@ def test_more_queries_than_may_run_and_wait_are_refused(bounded: Server) -> None
     assert sorted(codes, key=str) == ["202"] * 6 + [None] * 4
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_memory_stays_bounded_while_results_stream_and_wait(tmp_path: Path) -> None:
     server = Server(tmp_path)

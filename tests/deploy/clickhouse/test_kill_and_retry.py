@@ -55,6 +55,7 @@ def _have_sent(writers: list[_Writer], batches: int) -> bool:
     return sum(writer.sent for writer in writers) >= batches * ROWS
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_counts_are_exact_over_kills(tmp_path: Path) -> None:
     chance = random.Random(7)

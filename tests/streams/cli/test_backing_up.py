@@ -76,6 +76,7 @@ def contents(client: Client, database: str) -> dict[str, int]:
     return dict(map(tuple, client.query(sql, parameters={"database": database}).result_rows))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("rollups", [True])
 def test_what_is_backed_up_comes_back(used: Settings, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     name = used.clickhouse_database

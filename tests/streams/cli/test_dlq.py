@@ -125,6 +125,7 @@ NOTHING: Parts = (None, None, None)
 EMPTY: Parts = (b"", b"", b"")
 
 
+@pytest.mark.long
 async def test_nothing_and_empty_are_told_apart_from_the_letter_to_its_replay(ready: Settings, ask: Answers) -> None:
     def parts(record: Any) -> Parts:
         return record.key, record.value, dict(record.headers)["trace"]
@@ -179,6 +180,7 @@ async def test_a_record_that_fails_again_does_not_go_round(ready: Settings, ask:
     }
 
 
+@pytest.mark.long
 async def test_a_replay_that_dies_in_the_middle_says_so(ready: Settings, ask: Answers) -> None:
     _, early = event("booking.created", 1, ago=-3600)
     await produce(ready, [("rides.booking", 0, early), ("rides.booking", 1, b"x")])

@@ -84,6 +84,7 @@ async def test_a_repair_is_only_told_unless_it_is_wanted(ready: Settings, ask: A
     assert await ask.count("chain_repairs") == 0
 
 
+@pytest.mark.long
 async def test_a_repair_is_carried_out_under_a_hold(ready: Settings, ask: Answers) -> None:
     await produce(ready, mixed(40))
     async with pipeline(ready):

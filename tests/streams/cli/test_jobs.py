@@ -103,6 +103,7 @@ def test_jobs_whose_setting_is_given_are_on() -> None:
     assert next(job for job in given if job.name == "reconcile").command == ("reconcile",)
 
 
+@pytest.mark.long
 def test_a_scheduler_does_what_it_is_asked_for(scheduler: tuple[subprocess.Popen[bytes], str], place: str) -> None:
     process, url = scheduler
     assert read(url, "live") == {"live": True}

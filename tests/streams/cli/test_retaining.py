@@ -37,6 +37,7 @@ def client(databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         client.close()
 
 
+@pytest.mark.long
 def test_from_a_policy_to_an_archive_and_back(client: Client) -> None:
     tables = {line["table"]: line for line in answer("retention", "status")["tables"]}
     assert (tables["events_raw"]["hot_days"], tables["events_raw"]["cold_days"]) == (90, 730)
@@ -104,6 +105,7 @@ def test_the_plan_names_the_files_that_go(client: Client) -> None:
     assert files("2200-01-01") == later | {run: (day(OLD - KEPT), 38, True)}
 
 
+@pytest.mark.long
 def test_a_legal_hold_is_told_by_every_command(client: Client) -> None:
     placed = call("legal-hold", "place", "case", "--reason", "court", "--from", day(800), "--to", day(700))
     assert "millrace legal-hold release case" in placed.output
@@ -123,6 +125,7 @@ def test_a_legal_hold_is_told_by_every_command(client: Client) -> None:
     assert done["dropped_rows"] == 38
 
 
+@pytest.mark.long
 def test_a_person_is_forgotten_under_a_hold_that_was_waited_for(client: Client) -> None:
     answer("archive", "run")
     before = answer("forget", SOMEONE, "--dry-run")
