@@ -24,10 +24,10 @@ up: $(VENV)/.run ## start everything on this machine with a demo; ARGS='--help' 
 	@exec $(BIN)/millrace up $(ARGS)
 
 test: $(VENV)/.dev tools ## run the tests on real parts, but for those of test-long and test-faults; ARGS go to pytest
-	@$(BIN)/pytest -n 4 --dist loadgroup -m 'not faults and not long' $(ARGS)
+	@$(BIN)/pytest -n 5 --dist loadgroup -m 'not faults and not long' $(ARGS)
 
 test-long: $(VENV)/.dev tools ## run the further cases that take whole processes seconds each; ARGS go to pytest
-	@$(BIN)/pytest -n 4 --dist loadgroup -m 'long and not faults' $(ARGS)
+	@$(BIN)/pytest -n 5 --dist loadgroup -m 'long and not faults' $(ARGS)
 
 test-faults: $(VENV)/.dev tools ## kill, pause and cut off parts by seed and hold every row to the log; SIZE=ci|small|medium|long|full
 	@$(if $(filter full,$(SIZE)),$(BIN)/pytest -m faults)

@@ -316,6 +316,7 @@ async def test_a_worker_lists_its_visits(ready: Settings, ask: Answers) -> None:
         assert await ask.count("metrics_realtime_latest", f"window = '{name}'") <= 1
 
 
+@pytest.mark.long
 async def test_a_worker_without_windows_delivers_and_later_ones_count_the_open_ones(
     ready: Settings, ask: Answers
 ) -> None:

@@ -163,6 +163,7 @@ async def test_a_silent_shard_and_a_stalled_pipeline_are_announced(
     await shoot(page, "stalled")
 
 
+@pytest.mark.long
 async def test_a_lost_server_is_announced_and_found_again(page: Page, settings: Settings) -> None:
     with served(settings) as (url, _):
         await page.open(url)

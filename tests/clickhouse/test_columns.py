@@ -122,6 +122,7 @@ def test_a_changed_type_is_named_with_what_it_was() -> None:
     assert sql.endswith("-- was UInt8")
 
 
+@pytest.mark.long
 def test_every_statement_may_be_executed_twice(applied: Settings, server: Client) -> None:
     before = structure.dump(server, applied.clickhouse_database)
 

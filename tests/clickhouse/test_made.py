@@ -12,6 +12,7 @@ from tests.support import tables
 from tests.support.tables import Made, migrated
 
 
+@pytest.mark.long
 def test_a_further_process_has_what_the_first_one_migrated(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -121,7 +121,9 @@ def test_applying_twice_executes_nothing_the_second_time(empty: Settings, server
     assert words(server, empty, folder) == ["applied", "applied"]
 
 
-@pytest.mark.parametrize("where", [pytest.param("before", marks=pytest.mark.faults), "after", "logged"])
+@pytest.mark.parametrize(
+    "where", [pytest.param("before", marks=pytest.mark.faults), pytest.param("after", marks=pytest.mark.long), "logged"]
+)
 def test_killed_at_every_statement_it_goes_on_where_it_ended(
     where: str, empty: Settings, server: Client, folder: Path
 ) -> None:

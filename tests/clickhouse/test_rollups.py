@@ -33,6 +33,8 @@ pytestmark = pytest.mark.xdist_group("rollups")
 AT_ONCE = Patience(closed=0, silent=0, resumed=0)
 """No worker runs in these tests."""
 NAMES = [*TARGETS, *(family.name for family in FAMILIES)]
+WIDE = {"events_hourly", "organizer_daily_metrics", "geographic_metrics", "device_analytics"}
+"""Rollups with so many rows that to hold them to the source takes seconds of a core."""
 OFTEN = {"events_hourly", "user_funnel", "hourly_payments", "page_views", "trip_events"}
 """Made again in every run of the tests: of both domains, by month and by day; the others among the long proofs."""
 
@@ -120,7 +122,9 @@ def test_counts_of_distinct_values_may_differ_by_their_sketch_alone(client: Clie
     assert not compare.same(3, 20, is_sketch=True)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.long) if name in WIDE else name for name in NAMES]
+)
 async def test_a_table_is_what_a_query_over_the_raw_rows_says(name: str, filled: Settings) -> None:
     client = connect_sync(filled)
     assert client.query(f"SELECT count() > 0 FROM {name}").result_rows == [(True,)]

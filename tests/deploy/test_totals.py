@@ -49,6 +49,7 @@ async def append(settings: Settings, chain: str, **record: Any) -> None:
             await producer.send_and_wait(settings.kafka_intents_topic, value, partition=shard)
 
 
+@pytest.mark.long
 @pytest.mark.kafka
 async def test_a_log_is_read_on_also_where_it_was_created_anew(kafka_settings: Settings) -> None:
     await topics.create(kafka_settings)
@@ -79,6 +80,7 @@ async def test_on_the_embedded_broker(settings: Settings) -> None:
     await count_both(settings)
 
 
+@pytest.mark.long
 @pytest.mark.kafka
 async def test_on_apache_kafka(kafka_settings: Settings) -> None:
     await count_both(kafka_settings)

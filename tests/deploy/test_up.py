@@ -123,6 +123,7 @@ ENDINGS = {
 CODES = {"killed": -signal.SIGKILL, "without broker": 1, "twice": 0, "terminated": 0}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("names", [["killed"], pytest.param(list(ENDINGS), marks=pytest.mark.faults)], ids=len)
 def test_nothing_is_left_behind_however_it_ends(tmp_path: Path, names: list[str]) -> None:
     before = on_tmpfs()

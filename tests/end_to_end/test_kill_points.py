@@ -96,16 +96,16 @@ WALKS = [
     for when in ("before", "after")
 ] + [Walk(Owner.FIRST, place, 2) for place in LATER_BATCHES]
 SAMPLE = {
-    Walk(Owner.FIRST, "intent:after", 1),
-    Walk(Owner.FIRST, "insert-events_raw:after", 2),
-    Walk(Owner.REPLAYING, "again:after", 1),
+    Walk(Owner.FIRST, "intent:after", 1): (),
+    Walk(Owner.FIRST, "insert-events_raw:after", 2): (pytest.mark.long,),
+    Walk(Owner.REPLAYING, "again:after", 1): (pytest.mark.long,),
 }
-"""What `make test` walks."""
+"""What `make test` walks, and `make test-long`."""
 
 
 def marked(walks: Iterable[Walk]) -> list[Any]:
     """All but the sample are for `make test-faults`."""
-    return [pytest.param(walk, id=str(walk), marks=[] if walk in SAMPLE else pytest.mark.faults) for walk in walks]
+    return [pytest.param(walk, id=str(walk), marks=SAMPLE.get(walk, pytest.mark.faults)) for walk in walks]
 
 
 def quick(settings: Settings) -> Settings:

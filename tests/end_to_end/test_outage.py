@@ -172,6 +172,7 @@ def test_the_broker_goes_and_comes_back(
     assert_exact(on_own_kafka, wanted)
 
 
+@pytest.mark.long
 def test_redis_away_means_nothing_to_the_stream(embedded: Settings, workers: Crew, tmp_path: Path) -> None:
     server = Part(redis.Redis(tmp_path / "redis", "a-password"), redis.ping, tmp_path, lambda _: None)
     server.start()

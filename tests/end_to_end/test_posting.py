@@ -83,6 +83,7 @@ async def settled(settings: Settings, clients: list[Client], workers: Crew) -> N
     assert one(settings, f"SELECT uniqExact(event_id) FROM ({listed})") >= len(wanted)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 async def test_repeats_end_as_one_row(embedded: Settings, metadata_url: str, workers: Crew) -> None:
     settings = embedded.model_copy(update={"database_url": SecretStr(metadata_url)})

@@ -38,6 +38,7 @@ async def test_bad_events_become_dead_letters_with_their_bytes(ready: Settings, 
     assert await ask.one("SELECT hex(value) FROM dead_letters WHERE reason = 'malformed'") == "FF7B"
 
 
+@pytest.mark.long
 async def test_a_header_name_that_is_no_text_makes_a_dead_letter_with_its_bytes(ready: Settings, ask: Answers) -> None:
     topic, good = event("booking.created", 1)
     await batches.send(

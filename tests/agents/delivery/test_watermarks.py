@@ -24,6 +24,7 @@ def windows() -> bool:
     return True
 
 
+@pytest.mark.long
 async def test_an_outage_does_not_make_late_what_waits_for_it(line: tuple[Proxy, Settings], ask: Answers) -> None:
     way, settings = line
     quick = settings.model_copy(update={"watermark_idle_seconds": 0.2, "watermark_disorder_seconds": 0.1})

@@ -62,6 +62,7 @@ async def test_what_is_repaired_in_the_middle_of_a_stream_equals_the_raw_rows(re
         await all_equal(ask)
 
 
+@pytest.mark.long
 async def test_the_command_says_what_differs(ready: Settings, ask: Answers) -> None:
     async with pipeline(ready, [0]):
         await produce(ready, [record for record in mixed(100) if record[1] == 0])

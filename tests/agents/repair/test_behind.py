@@ -60,6 +60,7 @@ async def batches(settings: Settings, ask: Answers, first: int) -> int:
     return first + ROWS // 5
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "losses", [("restored",), *(pytest.param(each, marks=pytest.mark.faults) for each in (("restored",) * 2, ("new",)))]

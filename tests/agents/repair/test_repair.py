@@ -186,6 +186,7 @@ async def test_topics_that_were_recreated_begin_at_their_beginning(
             await exactly(ask, 160)
 
 
+@pytest.mark.long
 async def test_a_repair_that_died_after_its_record_is_finished(ready: Settings, ask: Answers) -> None:
     await produce(ready, mixed(40, partitions=1))
     async with pipeline(ready, [0]):
@@ -203,6 +204,7 @@ async def test_a_repair_that_died_after_its_record_is_finished(ready: Settings, 
         await exactly(ask, 60)
 
 
+@pytest.mark.long
 async def test_two_repairs_begin_one_chain(ready: Settings, ask: Answers) -> None:
     await produce(ready, mixed(20, partitions=1))
     async with pipeline(ready, [0]):

@@ -174,6 +174,7 @@ def spoiled(good: dict[str, Any], really: bool) -> dict[str, Any]:
     return good | {"data": {}} if really else good
 
 
+@pytest.mark.long
 @pytest.mark.kafka
 async def test_a_record_that_the_broker_refuses_does_not_harm_the_next(
     kafka_settings: Settings, metadata_url: str

@@ -128,6 +128,7 @@ def test_a_day_comes_back_as_it_was_and_feeds_no_view(client: Client, store: Set
         assert list(job.run(work)) == []  # it was asked for, so it stays for a while
 
 
+@pytest.mark.long
 def test_a_restored_day_goes_again_without_being_written_again(client: Client, store: Settings, tmp_path: Path) -> None:
     put(client, store, aged(190, OLD), "old")
     ran(store, tmp_path)
@@ -141,6 +142,7 @@ def test_a_restored_day_goes_again_without_being_written_again(client: Client, s
     assert count(client, "events_raw") == 0
 
 
+@pytest.mark.long
 def test_rows_that_come_after_the_drop_make_a_run_of_their_own(client: Client, store: Settings, tmp_path: Path) -> None:
     put(client, store, aged(190, OLD), "old")
     before = hashed(client)
@@ -272,6 +274,7 @@ def test_a_damaged_archive_stops_the_drop_of_a_restored_day_too(
     assert count(client, "events_raw") == 190
 
 
+@pytest.mark.long
 def test_a_held_day_stays_until_the_hold_is_released(client: Client, store: Settings, tmp_path: Path) -> None:
     put(client, store, aged(19, OLD), "held")
     put(client, store, aged(19, OLD + 1), "free")

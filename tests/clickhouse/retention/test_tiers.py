@@ -60,6 +60,7 @@ def test_old_rows_lie_on_the_cold_disk(client: Client, store: Settings) -> None:
     assert count(client, "events_raw") == 38
 
 
+@pytest.mark.long
 def test_rows_from_before_a_change_of_the_policy_follow_it(client: Client, store: Settings, tmp_path: object) -> None:
     one_tier = store.model_copy(update={"clickhouse_storage_policy": None})
     policy.adjust(client, one_tier)

@@ -74,6 +74,7 @@ def test_arrow_stream(client: Client) -> None:
     assert rows == 1_000_000
 
 
+@pytest.mark.long
 def test_raw_stream_left_early_does_not_hurt_the_next(client: Client) -> None:
     for _ in range(2):
         with client.query_row_block_stream("SELECT number FROM numbers(100000000)") as stream:

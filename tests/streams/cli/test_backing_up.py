@@ -121,6 +121,7 @@ def test_what_is_backed_up_comes_back(used: Settings, client: Client, monkeypatc
     client.command(f"DROP DATABASE {name}_other SYNC")
 
 
+@pytest.mark.long
 def test_an_incremental_backup_needs_its_base_and_keeps_it(used: Settings, client: Client, backups: Path) -> None:
     with pytest.raises(ConfigurationError, match="no backup of ClickHouse to go on from"):
         call("backup", "create", "--incremental")

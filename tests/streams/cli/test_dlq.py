@@ -154,6 +154,7 @@ async def test_nothing_and_empty_are_told_apart_from_the_letter_to_its_replay(re
         assert all(f"{part} ({word})" in text for part in ("key", "value", "header")), text
 
 
+@pytest.mark.long
 async def test_a_record_that_fails_again_does_not_go_round(ready: Settings, ask: Answers) -> None:
     await produce(ready, [("rides.booking", 0, b"one"), ("rides.booking", 0, b"two"), ("rides.booking", 1, b"three")])
     async with pipeline(ready):

@@ -61,6 +61,7 @@ async def test_the_audit_trail_tells_what_every_batch_delivered(ready: Settings,
     assert "missing" in {line["state"] for line in missing.json}
 
 
+@pytest.mark.long
 async def test_a_repair_is_only_told_unless_it_is_wanted(ready: Settings, ask: Answers) -> None:
     await produce(ready, mixed(40))
     async with pipeline(ready):

@@ -63,6 +63,7 @@ def test_from_a_policy_to_an_archive_and_back(client: Client) -> None:
     assert [line["action"] for line in answer("retention", "log")][:4] == ["restore", "drop", "verify", "archive"]
 
 
+@pytest.mark.long
 def test_drift_is_told_and_mended(client: Client) -> None:
     answer("archive", "run")
     answer("retention", "run")
@@ -87,6 +88,7 @@ def test_the_plan_says_what_goes_and_when(client: Client) -> None:
     assert day(OLD) in call("retention", "plan").output
 
 
+@pytest.mark.long
 def test_the_plan_names_the_files_that_go(client: Client) -> None:
     answer("archive", "run")
     run = f"table=events_raw/day={day(OLD)}/run=1"

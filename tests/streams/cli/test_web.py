@@ -49,6 +49,7 @@ def test_it_listens_where_it_is_told(by: str, tmp_path: Path) -> None:
         process.kill()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("host", "says"),
     [
