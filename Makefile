@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 SIZE ?=
 
-.PHONY: help up test test-long test-faults check bench docs tools lock clean
+.PHONY: help up test test-long test-faults coverage check bench docs tools lock clean
 
 help: ## list the targets
 	@echo 'make <target> [ARGS="..."]'; echo
@@ -32,6 +32,12 @@ test-long: $(VENV)/.dev tools ## run the further cases that take whole processes
 test-faults: $(VENV)/.dev tools ## kill, pause and cut off parts by seed and hold every row to the log; SIZE=ci|small|medium|long|full
 	@$(if $(filter full,$(SIZE)),$(BIN)/pytest -m faults)
 	@$(BIN)/python -m tests.faults --size $(or $(SIZE),small) $(ARGS)
+
+coverage: $(VENV)/.dev tools ## run test and test-long, and hold what they execute of each part to its share
+	@$(BIN)/pytest -n 5 --dist loadgroup -m 'not faults' --cov --cov-report= $(ARGS)
+	@$(BIN)/coverage report --include='streams/events/*' --fail-under=100
+	@$(BIN)/coverage report --include='agents/*,clickhouse/*,streams/*,tables/*' --fail-under=80
+	@$(BIN)/coverage report --include='api/*,metadata/*' --fail-under=70
 
 check: $(VENV)/.dev ## format, lint, types, architecture and documents; no parts are started
 	@$(BIN)/ruff format --check --quiet . || { echo "run: $(BIN)/ruff format ." >&2; exit 1; }

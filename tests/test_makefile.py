@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-TARGETS = ("help", "up", "test", "check", "test-long", "test-faults", "bench", "docs", "tools", "lock")
+TARGETS = ("help", "up", "test", "check", "test-long", "test-faults", "coverage", "bench", "docs", "tools", "lock")
 
 
 def make(*words: str) -> str:

@@ -119,7 +119,7 @@ def pinned() -> int:
 
 
 def main() -> None:
-    """Race, print, and write the result."""
+    """Race, write the result after each round, and print it."""
     parser = argparse.ArgumentParser(prog="python -m bench peers", description=__doc__)
     parser.add_argument("--size", choices=tuple(SIZES), default="full", help="events and rounds (default: %(default)s)")
     parser.add_argument("--rounds", type=int, help="another number of rounds")
@@ -131,16 +131,18 @@ def main() -> None:
     if tools.kafka() is None:
         sys.exit("Apache Kafka is missing; run `make tools`")
     chosen = [each for each in CONTESTANTS if not arguments.only or each.name in arguments.only]
+    output = arguments.output or (None if arguments.only else LATEST)
     try:
         for each in chosen:
             console.print(f"environment of {each.name}: {each.python}")
-        found = list(rounds(arguments, chosen, pinned()))
+        found: list[dict[str, Figures]] = []
+        for figures in rounds(arguments, chosen, pinned()):
+            found.append(figures)
+            told = result(found, arguments.size, SIZES[arguments.size][:2])
+            if output is not None:  # after each round: one that is broken off costs only itself
+                output.write_text(json.dumps(told, indent=2) + "\n")
     except (WrongWork, NoEnvironment, RuntimeError) as error:
         sys.exit(str(error))
-    told = result(found, arguments.size, SIZES[arguments.size][:2])
-    output = arguments.output or (None if arguments.only else LATEST)
-    if output is not None:
-        output.write_text(json.dumps(told, indent=2) + "\n")
     if output == LATEST:
         write_page(told)
     Console(file=sys.stdout, width=120).print(show(told))
