@@ -328,20 +328,27 @@ class Max(_Extreme):
 class Distinct(_OfColumn):
     """Distinct values; exact below `sketch.SIZE`, then with the sketch's stated error."""
 
+    also: str = ""
+    """A second column, whose values count with the first one's: people are riders and drivers."""
     without: str = ""
     """A column that must be empty: drivers `without` a trip_id are free."""
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The hashes of the column's values: many measures share them."""
-        return (f"#{self.column}", self.without) if self.without else (f"#{self.column}",)
+        """The hashes of the columns' values: many measures share them."""
+        return (*(f"#{name}" for name in self._counted), *((self.without,) if self.without else ()))
+
+    @property
+    def _counted(self) -> tuple[str, ...]:
+        return (self.column, self.also) if self.also else (self.column,)
 
     def fold(self, columns: Sequence[Values], weight: int) -> set[int] | None:
         """As Aggregate."""
         if self.without:
-            hashes = {value for value, other in zip(*columns, strict=True) if not other}
+            *counted, others = columns
+            hashes = {value for each in counted for value, other in zip(each, others, strict=True) if not other}
         else:
-            hashes = set(columns[0])
+            hashes = set().union(*columns)
         hashes.discard(None)
         return sketch.trimmed(hashes) or None
 
@@ -351,12 +358,11 @@ class Distinct(_OfColumn):
 
     def sql(self, condition: str) -> str:
         """Rebuilt by the smallest hashes, which ClickHouse computes as we do."""
-        value = f"ifNull({self.column}, '')"
+        values = ", ".join(f"ifNull({name}, '')" for name in self._counted)
+        given = f"arrayFilter(value -> value != '', [{values}])"
         empty = f" AND ifNull({self.without}, '') = ''" if self.without else ""
-        return (
-            f"arraySlice(arraySort(groupUniqArrayIf(xxHash64({value}), ({condition}) AND {value} != ''{empty})), 1, "
-            f"{sketch.SIZE})"
-        )
+        hashes = f"arrayMap(value -> xxHash64(value), {given})"
+        return f"arraySlice(arraySort(groupUniqArrayArrayIf({hashes}, ({condition}){empty})), 1, {sketch.SIZE})"
 
     def load(self, value: Any) -> set[int] | None:
         """As Aggregate."""

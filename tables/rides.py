@@ -59,7 +59,9 @@ def declare(to: Declared) -> None:
         RIDES,
         ACTIVE_TYPES,
         (
-            Distinct("users", (), "People with an event other than a ping.", "people", "user_id"),
+            Distinct(
+                "users", (), "Riders and drivers with an event other than a ping.", "people", "user_id", "driver_id"
+            ),
             Distinct("drivers", (), "Drivers with an event other than a ping.", "drivers", "driver_id"),
             Rate("events_per_second", (), "Events a second, pings left out.", "events/s"),
         ),

@@ -33,6 +33,8 @@ MEASURES = (
     Min("least_s", ("trip.completed",), column="duration_s"),
     Max("most_s", ("trip.completed",), column="duration_s"),
     Distinct("riders", column="user_id"),
+    Distinct("people", column="user_id", also="driver_id"),
+    Distinct("tipped", column="user_id", also="driver_id", without="reason"),
     Quantiles("s", ("trip.completed",), column="duration_s"),
     Top("reasons", ("trip.cancelled",), column="reason", n=2),
 )
@@ -130,6 +132,8 @@ def shown(members: list[Any], size: int) -> dict[str, Any]:
         "least_s": min(seconds, default=None),
         "most_s": max(seconds, default=None),
         "riders": len({each.user_id for each in data}),
+        "people": len({person for each in data for person in (each.user_id, each.driver_id)}),
+        "tipped": len({person for each in done for person in (each.user_id, each.driver_id)}),
         "s": {f"p{share}": quantile(seconds, share) for share in (50, 95)},
         "reasons": sorted(reasons.items(), key=lambda item: (-item[1], item[0]))[:2],
     }
