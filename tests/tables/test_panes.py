@@ -14,8 +14,9 @@ from streams import codec
 from streams.events import registry
 from streams.events.domains import RIDES
 from streams.events.sample import sample
-from tables.aggregates import ACCURACY, Count, Distinct, Max, Mean, Min, Money, Quantiles, Rate, Sum, Top
+from tables.aggregates import Count, Distinct, Max, Mean, Min, Money, Quantiles, Rate, Sum, Top
 from tables.assemble import assemble
+from tables.bins import ACCURACY
 from tables.panes import Pane, Panes, Place
 from tables.window import Declared, Measures
 from tables.wire import answers, decode_states, encode_states
