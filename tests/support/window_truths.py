@@ -52,6 +52,12 @@ def _in(*kinds: str) -> str:
     return f"event_type IN ({', '.join(map(repr, kinds))})"
 
 
+BOOKED = _count(*(f"{name}=booking.{name}" for name in ("created", "confirmed", "cancelled", "completed")))
+PAID = {
+    **_count("initiated=payment.initiated", "succeeded=payment.success", "failed=payment.failed"),
+    **_money("revenue", "amount", "payment.success"),
+    **_money("refunds", "refund_amount", "payment.refunded"),
+}
 SOLD = {
     **_count("purchased=ticket.purchased"),
     "tickets": "sumIf(quantity, event_type = 'ticket.purchased')",
@@ -97,6 +103,11 @@ def _truths() -> dict[str, Truth]:
         found[f"rides.active.{name}"] = Truth(*size, 60, "events_raw", "topic != 'rides.location'", ACTIVE, "")
         dashed = "realtime_dashboard" if name == "5m" else f"ticketing.dashboard.{name}"
         found[dashed] = Truth(*size, 60, "events", "topic != 'ticketing.catalog'", DASHBOARD, "")
+        rows = "event_type LIKE 'booking.%' AND pickup_city != ''"
+        found[f"rides.bookings.by_city.{name}"] = Truth(*size, 60, "events_raw", rows, BOOKED, "pickup_city")
+    for name, size in (("5m", FIVE), ("1h", (3600, 300))):
+        rows = "topic = 'rides.payment' AND pickup_zone != ''"
+        found[f"rides.payments.by_zone.{name}"] = Truth(*size, 300, "events_raw", rows, PAID, "pickup_zone")
     found["ticketing.sales.5m"] = Truth(*FIVE, 60, "events", "topic = 'ticketing.sales'", SALES, "")
     found["ticketing.funnel.5m"] = Truth(*FIVE, 60, "events", _in(*STEPS.values()), FUNNEL, "")
     for name, size in (("5m", FIVE), ("15m", QUARTER)):
