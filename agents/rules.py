@@ -9,8 +9,8 @@ from streams.settings import Settings
 from tables.window import Declared
 
 
-def known_readings(declared: Declared) -> dict[str, dict[str, tuple[str, ...]]]:
-    """What a rule can read: of every window the measures, and the names in their readings' keys."""
+def known_readings(declared: Declared) -> dict[str, dict[str, dict[str, tuple[str, ...]]]]:
+    """What a rule can read: of every window the measures, and the names and closed values in their readings' keys."""
     return {name: reading_keys(window) for name, window in declared.windows.items()}
 
 

@@ -100,10 +100,14 @@ def observations(view: View, windows: Iterable[Window]) -> Iterator[Observation]
                     yield from _readings(window, row, not view.complete)
 
 
-def reading_keys(window: Window) -> dict[str, tuple[str, ...]]:
-    """By measure the names in the key of its readings; a list of the most frequent values is not judged."""
+def reading_keys(window: Window) -> dict[str, dict[str, tuple[str, ...]]]:
+    """By measure the names in the key of its readings, each with all its values, or none where these are open.
+
+    A list of the most frequent values is not judged.
+    """
+    columns = {column: window.over.on if column == "event_type" else () for column in window.over.key}
     return {
-        measure.name: (*window.over.key, *((measure.parts,) if measure.parts else ()))
+        measure.name: columns | ({measure.parts: measure.part_values} if measure.parts else {})
         for measure in window.over.measures
         if not isinstance(measure, Top)
     }

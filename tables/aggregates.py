@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from ddsketch.mapping import LogarithmicMapping
-
-from tables import sketch
+from streams.events.currencies import MINOR_UNITS
+from tables import bins, sketch
 
 Values = Sequence[Any]
 """Values of one column over some events; None where an event has none."""
@@ -24,10 +23,6 @@ SCALE = 4
 """Digits after the point that sums keep."""
 WEIGHT = 1_000_000
 """One event, in the integer weights of sampled counts."""
-ACCURACY = 0.01
-"""Relative accuracy of quantiles."""
-NOT_POSITIVE = -(2**31)
-"""The bin of values that are zero or below."""
 _ONE: int = 10**SCALE
 K = TypeVar("K")
 
@@ -51,6 +46,11 @@ class Aggregate(ABC):
     def parts(self) -> str:
         """What its answer is taken apart by, as in `currency=USD`; empty where it is a single number."""
         return ""
+
+    @property
+    def part_values(self) -> tuple[str, ...]:
+        """Everything that `parts` may be."""
+        return ()
 
     @property
     def subtracts(self) -> bool:
@@ -183,6 +183,11 @@ class Money(_OfColumn):
     def parts(self) -> str:
         """As Aggregate."""
         return "currency"
+
+    @property
+    def part_values(self) -> tuple[str, ...]:
+        """As Aggregate: every active currency."""
+        return tuple(MINOR_UNITS)
 
     def fold(self, columns: Sequence[Values], weight: int) -> dict[str, int] | None:
         """As Aggregate."""
@@ -328,20 +333,27 @@ class Max(_Extreme):
 class Distinct(_OfColumn):
     """Distinct values; exact below `sketch.SIZE`, then with the sketch's stated error."""
 
+    also: str = ""
+    """A second column, whose values count with the first one's: people are riders and drivers."""
     without: str = ""
     """A column that must be empty: drivers `without` a trip_id are free."""
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The hashes of the column's values: many measures share them."""
-        return (f"#{self.column}", self.without) if self.without else (f"#{self.column}",)
+        """The hashes of the columns' values: many measures share them."""
+        return (*(f"#{name}" for name in self._counted), *((self.without,) if self.without else ()))
+
+    @property
+    def _counted(self) -> tuple[str, ...]:
+        return (self.column, self.also) if self.also else (self.column,)
 
     def fold(self, columns: Sequence[Values], weight: int) -> set[int] | None:
         """As Aggregate."""
         if self.without:
-            hashes = {value for value, other in zip(*columns, strict=True) if not other}
+            *counted, others = columns
+            hashes = {value for each in counted for value, other in zip(each, others, strict=True) if not other}
         else:
-            hashes = set(columns[0])
+            hashes = set().union(*columns)
         hashes.discard(None)
         return sketch.trimmed(hashes) or None
 
@@ -351,12 +363,11 @@ class Distinct(_OfColumn):
 
     def sql(self, condition: str) -> str:
         """Rebuilt by the smallest hashes, which ClickHouse computes as we do."""
-        value = f"ifNull({self.column}, '')"
+        values = ", ".join(f"ifNull({name}, '')" for name in self._counted)
+        given = f"arrayFilter(value -> value != '', [{values}])"
         empty = f" AND ifNull({self.without}, '') = ''" if self.without else ""
-        return (
-            f"arraySlice(arraySort(groupUniqArrayIf(xxHash64({value}), ({condition}) AND {value} != ''{empty})), 1, "
-            f"{sketch.SIZE})"
-        )
+        hashes = f"arrayMap(value -> xxHash64(value), {given})"
+        return f"arraySlice(arraySort(groupUniqArrayArrayIf({hashes}, ({condition}){empty})), 1, {sketch.SIZE})"
 
     def load(self, value: Any) -> set[int] | None:
         """As Aggregate."""
@@ -375,9 +386,6 @@ class Distinct(_OfColumn):
         return sketch.estimate(state) if state else 0
 
 
-_MAPPING = LogarithmicMapping(ACCURACY)
-
-
 @dataclass(frozen=True, slots=True)
 class Quantiles(_OfColumn):
     """Quantiles of whole numbers to 1 % of the value (DDSketch, Masson et al., 2019): a count for each bin."""
@@ -389,9 +397,14 @@ class Quantiles(_OfColumn):
         """As Aggregate: a value for each quantile, called `part`."""
         return "part"
 
+    @property
+    def part_values(self) -> tuple[str, ...]:
+        """As Aggregate, such as `p50` and `p95`."""
+        return tuple(f"p{round(100 * share)}" for share in self.of)
+
     def fold(self, columns: Sequence[Values], weight: int) -> dict[int, int] | None:
         """As Aggregate."""
-        return _binned(Counter(int(value) for value in columns[0] if value is not None)) or None
+        return bins.cut(Counter(int(value) for value in columns[0] if value is not None)) or None
 
     def merge(self, state: dict[int, int], other: dict[int, int]) -> dict[int, int]:
         """As Aggregate."""
@@ -409,7 +422,7 @@ class Quantiles(_OfColumn):
 
     def load(self, value: Any) -> dict[int, int] | None:
         """As Aggregate."""
-        return _binned({int(key): int(count) for key, count in zip(*value, strict=True)}) or None
+        return bins.cut({int(key): int(count) for key, count in zip(*value, strict=True)}) or None
 
     def encode(self, state: dict[int, int]) -> list[list[int]]:
         """As Aggregate."""
@@ -421,7 +434,7 @@ class Quantiles(_OfColumn):
 
     def answer(self, state: dict[int, int] | None, seconds: int) -> dict[str, float | None]:
         """Value by quantile, such as {"p50": 12.1, "p95": 40.7}."""
-        return {f"p{round(100 * share)}": _quantile(state or {}, share) for share in self.of}
+        return {part: bins.quantile(state or {}, share) for part, share in zip(self.part_values, self.of, strict=True)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -461,21 +474,3 @@ def _added(state: Mapping[K, int], other: Mapping[K, int]) -> dict[K, int]:
     for key, value in other.items():
         both[key] = both.get(key, 0) + value
     return both
-
-
-def _binned(counts: Mapping[int, int]) -> dict[int, int]:
-    bins: dict[int, int] = {}
-    for value, count in counts.items():
-        key = int(_MAPPING.key(value)) if value > 0 else NOT_POSITIVE
-        bins[key] = bins.get(key, 0) + count
-    return bins
-
-
-def _quantile(bins: Mapping[int, int], share: float) -> float | None:
-    wanted = math.ceil(share * sum(bins.values())) or 1
-    seen = 0
-    for key, count in sorted(bins.items()):
-        seen += count
-        if seen >= wanted:
-            return 0.0 if key == NOT_POSITIVE else float(_MAPPING.value(key))
-    return None

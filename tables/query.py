@@ -123,13 +123,12 @@ def _measure_of(by: str, window: Window) -> None:
             value=by,
             hint=f"Name one, such as by={by}.USD.",
         )
-    quantiles = [f"p{round(100 * share)}" for share in measure.of] if isinstance(measure, Quantiles) else []
-    if isinstance(measure, Quantiles) and part not in quantiles:
+    if isinstance(measure, Quantiles) and part not in measure.part_values:
         raise QueryRefused(
             f"{by!r} is no single number.",
             code="unknown_measure",
             value=by,
-            hint=f"Use {' or '.join(f'by={name}.{quantile}' for quantile in quantiles)}.",
+            hint=f"Use {' or '.join(f'by={name}.{quantile}' for quantile in measure.part_values)}.",
         )
     if part and not isinstance(measure, Money | Quantiles):
         raise QueryRefused(f"{name!r} has no parts.", code="unknown_measure", value=by, hint=f"Use by={name}.")

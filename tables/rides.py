@@ -59,7 +59,9 @@ def declare(to: Declared) -> None:
         RIDES,
         ACTIVE_TYPES,
         (
-            Distinct("users", (), "People with an event other than a ping.", "people", "user_id"),
+            Distinct(
+                "users", (), "Riders and drivers with an event other than a ping.", "people", "user_id", "driver_id"
+            ),
             Distinct("drivers", (), "Drivers with an event other than a ping.", "drivers", "driver_id"),
             Rate("events_per_second", (), "Events a second, pings left out.", "events/s"),
         ),
@@ -72,13 +74,16 @@ def declare(to: Declared) -> None:
         to.tumbling(f"{over.name}.5m", over, size=300)
         to.hopping(f"{over.name}.1h", over, size=3600, slide=60)
 
-    for place in ("city", "zone"):
+    for place, slide in (("city", 60), ("zone", 300)):  # zones are many, so their panes are of five minutes
         column = f"pickup_{place}"
         by_bookings = Measures(f"rides.bookings.by_{place}", RIDES, BOOKING_TYPES, BOOKINGS, (column,), column)
         by_trips = Measures(f"rides.trips.by_{place}", RIDES, TRIP_TYPES, TRIPS[:4], (column,), column)
         by_payments = Measures(f"rides.payments.by_{place}", RIDES, PAYMENT_TYPES, PAYMENTS, (column,), column)
         for over in (by_bookings, by_trips, by_payments):
+            if slide == 60:
+                to.tumbling(f"{over.name}.1m", over, size=60)
             to.tumbling(f"{over.name}.5m", over, size=300)
+            to.hopping(f"{over.name}.1h", over, size=3600, slide=slide)
 
     pings = Measures("rides.pings.by_cell", RIDES, (PING,), PINGS, ("position_cell",), "position_cell")
     to.tumbling("rides.pings.by_cell.5m", pings, size=300)

@@ -13,12 +13,12 @@ from streams.alerts.reading import Key, Number, text_of
 from streams.errors import ConfigurationError
 
 Severity = Literal["info", "warning", "critical"]
-Readings = Mapping[str, Mapping[str, Collection[str]]]
-"""By window and measure the names in the key of its readings; none for a total."""
+Readings = Mapping[str, Mapping[str, Mapping[str, Collection[str]]]]
+"""By window and measure the names in the key of its readings, none for a total; of each its values, none if open."""
 
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 NEAREST = 5
-"""Windows that are named to one who asked for another."""
+"""Windows and values that are named to one who asked for another."""
 PLACES = ("rule", "window", "measure", "key", "value", "threshold")
 """What a summary may name in braces."""
 
@@ -192,13 +192,33 @@ def _faults(rule: Rule, known: Readings) -> Iterator[str]:
         has = ", ".join(sorted(measures)) or "none"
         yield f"{rule.name}: no measure {', '.join(missing)} in {rule.window}; it has {has}"
     else:
-        asked = {*rule.key, *rule.by}
         for name in rule.measures():
-            if asked != set(measures[name]):
-                yield (
-                    f"{rule.name}: the key of {name} in {rule.window} is {_listed(measures[name])}, but `key` and `by` "
-                    f"name {_listed(sorted(asked))}; name all of it, or read another window"
-                )
+            yield from _faults_of_key(rule, name, measures[name])
+
+
+def _faults_of_key(rule: Rule, measure: str, known: Mapping[str, Collection[str]]) -> Iterator[str]:
+    asked = {*rule.key, *rule.by}
+    if asked != set(known):
+        yield (
+            f"{rule.name}: the key of {measure} in {rule.window} is {_listed(known)}, but `key` and `by` "
+            f"name {_listed(sorted(asked))}; name all of it, or read another window"
+        )
+        return
+    for name, value in rule.key.items():
+        if known[name] and value not in known[name]:
+            yield (
+                f"{rule.name}: no reading of {measure} in {rule.window} has {name}={value!r}; "
+                f"set {name} to {_nearest(value, known[name])}, or name it in `by`"
+            )
+
+
+def _nearest(value: str, known: Collection[str]) -> str:
+    """What could have been meant; all of it where that is little."""
+    if len(known) <= NEAREST:
+        return " or ".join(known)
+    folded = {each.casefold(): each for each in known}
+    near = get_close_matches(value.casefold(), folded, NEAREST, 0)
+    return f"one of {len(known)} values, the nearest of which are {', '.join(folded[each] for each in near)}"
 
 
 def _listed(names: Collection[str]) -> str:

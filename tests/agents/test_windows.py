@@ -120,7 +120,7 @@ TRIPS = """
 SELECT toUnixTimestamp(toStartOfInterval(occurred_at, INTERVAL 5 MINUTE)) AS start, pickup_city,
     toDecimal64(countIf(event_type = 'trip.completed'), 0), toDecimal64(countIf(event_type = 'trip.cancelled'), 0)
 FROM events_raw WHERE event_type IN ('trip.completed', 'trip.cancelled') AND pickup_city != ''
-    AND toStartOfInterval(occurred_at, INTERVAL 5 MINUTE) + INTERVAL 15 MINUTE > watermark
+    AND toStartOfInterval(occurred_at, INTERVAL 1 MINUTE) + INTERVAL 11 MINUTE > watermark
     AND start + 300 <= {now}
 GROUP BY start, pickup_city ORDER BY start, pickup_city
 """

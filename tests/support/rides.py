@@ -22,6 +22,7 @@ from tables.declared import declared
 from tables.live import Live
 from tables.query import Query
 from tests.support.found import one, query
+from tests.support.rides_from_rows import from_rows
 from tests.support.waiting import until
 from tests.support.workers import Worker
 
@@ -100,6 +101,9 @@ def assert_windows(settings: Settings, workers: Sequence[Worker]) -> None:
     shift = datetime.fromtimestamp(earliest / 1000, UTC) - min(moment(ride, "request_datetime") for ride in rides)
     truths = from_the_file(rides, shift)
     last = max(start for counts in truths.values() for start, _ in counts)
+    rows = from_rows(settings)
+    for name, counts in truths.items():
+        assert rows[name] == {place: count for place, count in counts.items() if count}, name
 
     def closed() -> bool:
         return all(

@@ -14,8 +14,9 @@ from streams import codec
 from streams.events import registry
 from streams.events.domains import RIDES
 from streams.events.sample import sample
-from tables.aggregates import ACCURACY, Count, Distinct, Max, Mean, Min, Money, Quantiles, Rate, Sum, Top
+from tables.aggregates import Count, Distinct, Max, Mean, Min, Money, Quantiles, Rate, Sum, Top
 from tables.assemble import assemble
+from tables.bins import ACCURACY
 from tables.panes import Pane, Panes, Place
 from tables.window import Declared, Measures
 from tables.wire import answers, decode_states, encode_states
@@ -33,6 +34,8 @@ MEASURES = (
     Min("least_s", ("trip.completed",), column="duration_s"),
     Max("most_s", ("trip.completed",), column="duration_s"),
     Distinct("riders", column="user_id"),
+    Distinct("people", column="user_id", also="driver_id"),
+    Distinct("tipped", column="user_id", also="driver_id", without="reason"),
     Quantiles("s", ("trip.completed",), column="duration_s"),
     Top("reasons", ("trip.cancelled",), column="reason", n=2),
 )
@@ -130,6 +133,8 @@ def shown(members: list[Any], size: int) -> dict[str, Any]:
         "least_s": min(seconds, default=None),
         "most_s": max(seconds, default=None),
         "riders": len({each.user_id for each in data}),
+        "people": len({person for each in data for person in (each.user_id, each.driver_id)}),
+        "tipped": len({person for each in done for person in (each.user_id, each.driver_id)}),
         "s": {f"p{share}": quantile(seconds, share) for share in (50, 95)},
         "reasons": sorted(reasons.items(), key=lambda item: (-item[1], item[0]))[:2],
     }

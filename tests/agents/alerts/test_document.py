@@ -16,6 +16,7 @@ from agents.webhook import SIGNATURE, Webhook, signature
 from streams.alerts import Alert, Rule, check, look
 from streams.alerts.alert import identity
 from streams.alerts.file import parse
+from streams.errors import ConfigurationError
 from tables.declared import declared
 from tables.live import Row, ShardView, View
 from tables.window import Window
@@ -49,6 +50,28 @@ def test_the_rules_of_the_page_can_be_declared(names: dict[str, Any]) -> None:
         field for row in re.findall(r"^\| (`.*?) \|", PAGE, re.MULTILINE) for field in re.findall(r"`(\w+)`", row)
     }
     assert fields == set(Rule.__dataclass_fields__), "the table of fields is not that of Rule"
+
+
+@pytest.mark.parametrize(
+    ("window", "measure", "key", "said"),
+    [
+        ("rides.trips.1m", "duration_s", {"part": "p99"}, "set part to p50 or p95"),
+        ("rides.payments.5m", "revenue", {"currency": "usd"}, "the nearest of which are USD, "),
+        (
+            "ticketing.interactions.1m",
+            "events",
+            {"event_type": "event.view"},
+            "the nearest of which are event.viewed, ",
+        ),
+    ],
+)
+def test_a_value_that_no_reading_of_the_product_has_is_refused(
+    window: str, measure: str, key: dict[str, str], said: str
+) -> None:
+    wrong = Rule(name="wrong", window=window, measure=measure, key=key, above=1, summary="{value}")
+    with pytest.raises(ConfigurationError) as refused:
+        check([wrong], known_readings(declared))
+    assert said in str(refused.value)
 
 
 def test_the_file_of_the_page_has_the_first_of_them(names: dict[str, Any]) -> None:

@@ -10,10 +10,15 @@ from streams.alerts.declared import RULES
 from streams.errors import ConfigurationError
 
 GOOD: dict[str, Any] = {"name": "a-rule", "window": "w", "measure": "m", "above": 10, "summary": "{value} is much"}
-KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
-    "rides.payments.1m": {"succeeded": (), "failed": (), "revenue": ("currency",)},
-    "rides.bookings.1m": {"created": ()},
-    "ticketing.sales.1m": {"purchased": ()},
+KNOWN: dict[str, dict[str, dict[str, tuple[str, ...]]]] = {
+    "rides.payments.1m": {
+        "succeeded": {},
+        "failed": {},
+        "revenue": {"currency": ("CHF", "EUR", "GBP", "JPY", "USD", "UYU")},
+        "seconds": {"gateway": (), "part": ("p50", "p95")},
+    },
+    "rides.bookings.1m": {"created": {}},
+    "ticketing.sales.1m": {"purchased": {}},
 }
 
 
@@ -110,7 +115,7 @@ def test_every_rule_that_reads_nothing_is_named() -> None:
     )
     assert "two: no measure n in rides.bookings.1m; it has created" in str(caught.value)
     with pytest.raises(ConfigurationError, match="two alert rules are called a-rule"):
-        check([rule(), rule(above=11)], {"w": {"m": ()}})
+        check([rule(), rule(above=11)], {"w": {"m": {}}})
 
 
 @pytest.mark.parametrize(
@@ -131,9 +136,30 @@ def test_a_rule_over_a_key_that_no_reading_has_is_refused(change: dict[str, Any]
 
 
 @pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            {"measure": "seconds", "key": {"part": "p99"}, "by": ("gateway",)},
+            "a-rule: no reading of seconds in rides.payments.1m has part='p99'; set part to p50 or p95, or name it in",
+        ),
+        (
+            {"measure": "revenue", "key": {"currency": "usd"}},
+            "has currency='usd'; set currency to one of 6 values, the nearest of which are USD, ",
+        ),
+    ],
+)
+def test_a_rule_over_a_value_that_no_reading_has_is_refused(change: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        check([rule(**{"window": "rides.payments.1m"} | change)], KNOWN)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
     "change",
     [
         {"by": ("currency",)},
+        {"measure": "seconds", "key": {"part": "p95", "gateway": "any at all"}},
+        {"measure": "seconds", "key": {"gateway": "any at all"}, "by": ("part",)},
         {"key": {"currency": "USD"}},
         {"measure": Ratio(("failed",), ("succeeded", "failed"))},
     ],
