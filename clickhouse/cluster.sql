@@ -1180,7 +1180,7 @@ GROUP BY
 CREATE MATERIALIZED VIEW millrace.daily_users_mv ON CLUSTER millrace TO millrace.daily_users
 (
     `bucket` DateTime('UTC'),
-    `event_type` LowCardinality(String),
+    `event_type` String,
     `country` LowCardinality(String),
     `city` LowCardinality(String),
     `channel` LowCardinality(String),
@@ -1190,7 +1190,7 @@ CREATE MATERIALIZED VIEW millrace.daily_users_mv ON CLUSTER millrace TO millrace
 )
 AS SELECT
     toStartOfFifteenMinutes(block.occurred_at) AS bucket,
-    block.event_type AS event_type,
+    if(startsWith(block.event_type, 'user.'), toString(block.event_type), '') AS event_type,
     block.country AS country,
     block.city AS city,
     block.channel AS channel,

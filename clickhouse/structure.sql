@@ -1176,7 +1176,7 @@ GROUP BY
 CREATE MATERIALIZED VIEW {database}.daily_users_mv TO {database}.daily_users
 (
     `bucket` DateTime('UTC'),
-    `event_type` LowCardinality(String),
+    `event_type` String,
     `country` LowCardinality(String),
     `city` LowCardinality(String),
     `channel` LowCardinality(String),
@@ -1186,7 +1186,7 @@ CREATE MATERIALIZED VIEW {database}.daily_users_mv TO {database}.daily_users
 )
 AS SELECT
     toStartOfFifteenMinutes(block.occurred_at) AS bucket,
-    block.event_type AS event_type,
+    if(startsWith(block.event_type, 'user.'), toString(block.event_type), '') AS event_type,
     block.country AS country,
     block.city AS city,
     block.channel AS channel,

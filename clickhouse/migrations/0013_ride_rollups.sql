@@ -18,7 +18,9 @@ FROM {database}.events_raw AS block
 GROUP BY bucket, domain, event_type;
 
 -- Everybody who did something but send a position. A driver's id is that person's user id, so merging `users` and
--- `drivers` counts people. Only user events carry a place and a channel.
+-- `drivers` counts people. Only user events carry a place and a channel, and only they are told apart by type: all
+-- others of a bucket are one row, of the type ''. A state costs by its people, and somebody who rides is in eight
+-- types within the hour (docs/decisions/0022-rollups.md); how often each type came is in events_hourly.
 CREATE TABLE IF NOT EXISTS {database}.daily_users
 (
     `bucket` DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
@@ -43,7 +45,7 @@ SETTINGS ttl_only_drop_parts = 1,
 CREATE MATERIALIZED VIEW IF NOT EXISTS {database}.daily_users_mv TO {database}.daily_users AS
 SELECT
     toStartOfFifteenMinutes(block.occurred_at) AS bucket,
-    block.event_type AS event_type,
+    if(startsWith(block.event_type, 'user.'), toString(block.event_type), '') AS event_type,
     block.country AS country,
     block.city AS city,
     block.channel AS channel,

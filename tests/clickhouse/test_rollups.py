@@ -279,6 +279,22 @@ def test_people_are_counted_once(loaded: Client) -> None:
     assert people == [(len(riders | drivers),)]
 
 
+def test_people_of_a_moment_are_one_state_but_for_accounts(loaded: Client) -> None:
+    """Of events that have neither place nor channel a bucket has one row, however many types they are of."""
+    types = [event.spec.name for event in few_rides() if event.spec.name != "driver.location.updated"]
+    accounts = Counter(name for name in types if name.startswith("user."))
+
+    rows = loaded.query(
+        "SELECT event_type, sum(events), uniqExact(bucket) = count() FROM (SELECT * FROM daily_users FINAL) "
+        f"WHERE {_before_the_trips('bucket')} AND (event_type = '' OR startsWith(event_type, 'user.')) "
+        "GROUP BY event_type"
+    ).result_rows
+
+    counts = {name: count for name, count, _ in rows}
+    assert counts == {**accounts, "": len(types) - accounts.total()}
+    assert [is_one for name, _, is_one in rows if name == ""] == [True]
+
+
 def test_a_booking_is_told_by_when_it_was_created(loaded: Client) -> None:
     """Confirmed today, created yesterday: it counts for yesterday's conversion."""
     confirmed = [event.data for event in few_rides() if event.spec.name == "booking.confirmed"]
