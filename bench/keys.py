@@ -17,7 +17,7 @@ from clickhouse_connect.driver.client import Client
 from rich.table import Table
 
 from bench import kept
-from bench.query import DAYS, FOLDER, SPAN, drawn, parameters
+from bench.query import DAYS, SPAN, drawn, parameters, questions
 from bench.uncached import UNCACHED, new_run
 from clickhouse.client import connect_sync
 from streams.settings import Settings
@@ -98,13 +98,13 @@ async def measure(settings: Settings, rounds: int, dice: random.Random) -> dict[
     first, last = client.query(SPAN).result_rows[0]
     choices, run = drawn(client), new_run("keys")
     given = [parameters(first, last, choices, DAYS[number % len(DAYS)], dice) for number in range(rounds)]
-    questions: dict[str, dict[str, str]] = {}
-    for path in sorted(FOLDER.glob("*.sql")):
-        tables = set(FROM.findall(path.read_text()))
+    by_table: dict[str, dict[str, str]] = {}
+    for name, sql in questions().items():
+        tables = set(FROM.findall(sql))
         if len(tables) == 1:
-            questions.setdefault(tables.pop(), {})[path.stem] = path.read_text()
+            by_table.setdefault(tables.pop(), {})[name] = sql
     found = {}
-    for table, texts in questions.items():
+    for table, texts in by_table.items():
         with copied(client, table) as keys:
             sizes = {which: client.query(SIZE, parameters={"t": f"bench_{which}"}).result_rows[0][0] for which in keys}
             answers = {name: asked(client, name, sql, given, run) for name, sql in texts.items()}

@@ -23,6 +23,7 @@ from rich.table import Table
 
 from bench import kept
 from bench.uncached import READ, UNCACHED, comment, figures, new_run
+from clickhouse import histogram
 from clickhouse.client import connect_sync
 from deploy.local.stack import Stack
 from streams.settings import Settings
@@ -48,12 +49,12 @@ def measure(
     """Milliseconds, rows and bytes of each question, over the rounds."""
     first, last = client.query(SPAN).result_rows[0]
     choices = drawn(client)
-    questions = {path.stem: path.read_text() for path in sorted(FOLDER.glob("*.sql"))}
+    asking = questions()
     run = new_run("query")
-    spent: dict[str, list[float]] = {name: [] for name in questions}
+    spent: dict[str, list[float]] = {name: [] for name in asking}
     answers: dict[str, int] = {}
     for number in range(rounds):
-        for name, sql in questions.items():
+        for name, sql in asking.items():
             asked = parameters(first, last, choices, DAYS[number % len(DAYS)], dice)
             began = time.perf_counter()
             result = client.query(
@@ -64,6 +65,11 @@ def measure(
     client.command("SYSTEM FLUSH LOGS")
     read = figures(client.query(READ, parameters={"run": f"{run}/"}).result_rows)
     return {name: kept.times(times) | read[name] | {"answer_rows": answers[name]} for name, times in spent.items()}
+
+
+def questions() -> dict[str, str]:
+    """The statement of each question, by its name."""
+    return {path.stem: histogram.filled(path.read_text()) for path in sorted(FOLDER.glob("*.sql"))}
 
 
 def drawn(client: Client) -> dict[str, list[str]]:

@@ -76,15 +76,19 @@ def _http(text: str) -> str:
     return filled(text, {"figures of http": lambda: store_page.http(_result("http"))})
 
 
-def _views(text: str) -> str:
-    return filled(text, {"figures of views": lambda: store_page.views(_result("inserts"))})
+def _rollups(text: str) -> str:
+    tables = {
+        "figures of views": lambda: store_page.views(_result("inserts")),
+        "figures of states": lambda: store_page.states(_result("states")),
+    }
+    return filled(text, tables)
 
 
 PAGES = {
     ROOT / "README.md": _readme,
     ROOT / "docs/store.md": _store,
     ROOT / "docs/http-ingestion.md": _http,
-    ROOT / "docs/decisions/0022-rollups.md": _views,
+    ROOT / "docs/decisions/0022-rollups.md": _rollups,
 }
 
 

@@ -162,6 +162,22 @@ def _of_a_view(inserts: Result, word: str, size: int) -> float:
     return of_all * size / 1000 / len(ROLLUPS)
 
 
+def states(result: Result) -> str:
+    """Each way to keep percentiles, or to count people: its size, and the CPU of writing and of reading it."""
+    rows = [
+        (
+            name,
+            f"{each['states']:,}",
+            f"{each['bytes'] / 1e6:.1f}",
+            f"{each['write_us']:.1f}",
+            f"{each['read_ms']:.0f}",
+        )
+        for name, each in result["ways"].items()
+    ]
+    head = (f"{result['rides']:,} rides over thirty days", "states", "MB", "us of CPU a ride written", "ms to read all")
+    return _table(head, rows)
+
+
 def http(result: Result) -> str:
     """Both ways to post, beside the product's own producer."""
     ways = [result[name] for name in ("single", "batches")]

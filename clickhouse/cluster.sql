@@ -85,7 +85,7 @@ CREATE TABLE millrace.daily_trips ON CLUSTER millrace
     `earnings` SimpleAggregateFunction(sum, Decimal(38, 4)),
     `rating` SimpleAggregateFunction(sum, Float64),
     `ratings` SimpleAggregateFunction(sum, UInt64),
-    `duration` AggregateFunction(quantilesDD(0.01, 0.5, 0.95), UInt64)
+    `duration` SimpleAggregateFunction(sumMap, Map(UInt32, UInt64))
 )
 ENGINE = ReplicatedAggregatingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')
 PARTITION BY toYYYYMM(bucket)
@@ -522,7 +522,7 @@ CREATE TABLE millrace.hourly_payments ON CLUSTER millrace
     `amount` SimpleAggregateFunction(sum, Decimal(38, 4)),
     `refund_amount` SimpleAggregateFunction(sum, Decimal(38, 4)),
     `processing_ms` SimpleAggregateFunction(sum, UInt64),
-    `processing` AggregateFunction(quantilesDD(0.01, 0.5, 0.95), UInt64)
+    `processing` SimpleAggregateFunction(sumMap, Map(UInt32, UInt64))
 )
 ENGINE = ReplicatedAggregatingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')
 PARTITION BY toYYYYMM(bucket)
@@ -1144,9 +1144,12 @@ CREATE MATERIALIZED VIEW millrace.daily_trips_mv ON CLUSTER millrace TO millrace
     `earnings` Decimal(38, 4),
     `rating` Float64,
     `ratings` UInt64,
-    `duration` AggregateFunction(quantilesDD(0.01, 0.5, 0.95), UInt64)
+    `duration` Map(UInt32, UInt64)
 )
-AS SELECT
+AS WITH
+    least(block.duration_s, 2147483648) AS seconds,
+    exp2(greatest(0, floor(log2(seconds)) - 6)) AS width
+SELECT
     toStartOfFifteenMinutes(block.occurred_at) AS bucket,
     toStartOfFifteenMinutes(if(block.event_type = 'trip.started', block.occurred_at, ifNull(block.started_at, block.occurred_at))) AS started_bucket,
     block.event_type AS event_type,
@@ -1162,7 +1165,7 @@ AS SELECT
     sum(block.driver_earnings) AS earnings,
     sum(ifNull(block.rating, 0)) AS rating,
     count(block.rating) AS ratings,
-    quantilesDDStateIf(0.01, 0.5, 0.95)(toUInt64(block.duration_s), block.event_type = 'trip.completed') AS duration
+    sumMapIf(map(toUInt32(round(seconds / width) * width), toUInt64(1)), block.event_type = 'trip.completed') AS duration
 FROM millrace.events_raw AS block
 WHERE block.event_type IN ('trip.started', 'trip.completed', 'trip.cancelled')
 GROUP BY
@@ -1177,7 +1180,7 @@ GROUP BY
 CREATE MATERIALIZED VIEW millrace.daily_users_mv ON CLUSTER millrace TO millrace.daily_users
 (
     `bucket` DateTime('UTC'),
-    `event_type` LowCardinality(String),
+    `event_type` String,
     `country` LowCardinality(String),
     `city` LowCardinality(String),
     `channel` LowCardinality(String),
@@ -1187,7 +1190,7 @@ CREATE MATERIALIZED VIEW millrace.daily_users_mv ON CLUSTER millrace TO millrace
 )
 AS SELECT
     toStartOfFifteenMinutes(block.occurred_at) AS bucket,
-    block.event_type AS event_type,
+    if(startsWith(block.event_type, 'user.'), toString(block.event_type), '') AS event_type,
     block.country AS country,
     block.city AS city,
     block.channel AS channel,
@@ -1560,9 +1563,13 @@ CREATE MATERIALIZED VIEW millrace.hourly_payments_mv ON CLUSTER millrace TO mill
     `amount` Decimal(38, 4),
     `refund_amount` Decimal(38, 4),
     `processing_ms` UInt64,
-    `processing` AggregateFunction(quantilesDD(0.01, 0.5, 0.95), UInt64)
+    `processing` Map(UInt32, UInt64)
 )
-AS SELECT
+AS WITH
+    greatest(0, toUnixTimestamp64Milli(block.occurred_at) - toUnixTimestamp64Milli(block.initiated_at)) AS passed,
+    least(passed, 2147483648) AS milliseconds,
+    exp2(greatest(0, floor(log2(milliseconds)) - 6)) AS width
+SELECT
     toStartOfFifteenMinutes(block.occurred_at) AS bucket,
     block.event_type AS event_type,
     ifNull(block.currency, '') AS currency,
@@ -1572,8 +1579,8 @@ AS SELECT
     count() AS events,
     sum(ifNull(block.amount, 0)) AS amount,
     sum(block.refund_amount) AS refund_amount,
-    sumIf(toUInt64(greatest(0, toUnixTimestamp64Milli(block.occurred_at) - toUnixTimestamp64Milli(block.initiated_at))), block.event_type = 'payment.success') AS processing_ms,
-    quantilesDDStateIf(0.01, 0.5, 0.95)(toUInt64(greatest(0, toUnixTimestamp64Milli(block.occurred_at) - toUnixTimestamp64Milli(block.initiated_at))), block.event_type = 'payment.success') AS processing
+    sumIf(toUInt64(passed), block.event_type = 'payment.success') AS processing_ms,
+    sumMapIf(map(toUInt32(round(milliseconds / width) * width), toUInt64(1)), block.event_type = 'payment.success') AS processing
 FROM millrace.events_raw AS block
 WHERE block.event_type IN ('payment.initiated', 'payment.success', 'payment.failed', 'payment.refunded')
 GROUP BY

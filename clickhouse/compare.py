@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from clickhouse_connect.driver.asyncclient import AsyncClient
 
 from clickhouse.feeds import Target, rows
+from clickhouse.histogram import KIND as HISTOGRAM
 
 _STATE = re.compile(r"AggregateFunction\((\w+)(\([^()]*\))?, ")
 _DISTINCT = re.compile(r"AggregateFunction\(uniq")
@@ -83,8 +84,8 @@ def same(one: Any, other: Any, is_sketch: bool) -> bool:
 
 
 def _measures(target: Target) -> list[str]:
-    """Names of the measures that can be added up, exact or not."""
-    return [name for name, kind in target.columns if _SIMPLE.match(kind)]
+    """Names of the measures that can be added up, exact or not. Histograms are held to each other by the hash."""
+    return [name for name, kind in target.columns if _SIMPLE.match(kind) and kind != HISTOGRAM]
 
 
 def _sketches(target: Target) -> list[str]:

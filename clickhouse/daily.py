@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from clickhouse.histogram import quantile_sql
 from streams.events.domains import RIDES, TICKETING, Domain
 
 _PEOPLE: Final = "uniqCombined64Merge(14)"
@@ -71,7 +72,6 @@ _PAID: Final = _of("payment.success", "amount")
 _PAYMENTS: Final = _of("payment.success")
 _TRIED: Final = "sumIf(events, event_type IN ('payment.success', 'payment.failed'))"
 _DONE: Final = _of("trip.completed")
-_P95: Final = "ifNotFinite(arrayElement(quantilesDDMergeIf(0.01, 0.5, 0.95)({0}, event_type = '{1}'), 2), 0)"
 
 DAILY: Final = (
     Daily("events", TICKETING, _TICKETING, "sum(events)", "1", ("event_type",)),
@@ -97,7 +97,7 @@ DAILY: Final = (
     Daily("average_booking_value", RIDES, "hourly_bookings", _WORTH, _WORTHS, is_money=True),
     Daily("payment_success", RIDES, "hourly_payments", _PAYMENTS, _TRIED),
     Daily("payment_seconds", RIDES, "hourly_payments", "sum(processing_ms) / 1000", _PAYMENTS),
-    Daily("payment_p95_ms", RIDES, "hourly_payments", _P95.format("processing", "payment.success")),
+    Daily("payment_p95_ms", RIDES, "hourly_payments", f"ifNull({quantile_sql(0.95, 'processing')}, 0)"),
     Daily("gross_revenue", RIDES, "hourly_payments", _PAID, is_money=True),
     Daily("refunds", RIDES, "hourly_payments", "sum(refund_amount)", is_money=True),
     Daily("net_revenue", RIDES, "hourly_payments", f"{_PAID} - sum(refund_amount)", is_money=True),

@@ -99,7 +99,8 @@ def reference() -> str:
         *(_view_line(name, sql, tables) for name, sql in views.items()),
         "",
         "Exact: every plain number. Approximate: distinct people, sessions and orders (exact to some 500 in a state,",
-        "then 0.8 % off on average) and percentiles (1 % of the value). People of two buckets are merged, never added.",
+        "then 0.8 % off on average) and percentiles (at most 0.8 % of the value, none up to 128). People of two",
+        "buckets are merged, never added; so are the histograms that percentiles are [read from](../rollups.md).",
         "",
         "## Daily metrics",
         "",
@@ -192,11 +193,11 @@ def _note(name: str, sql: str) -> Note:
 def _view_line(name: str, sql: str, tables: dict[str, str]) -> str:
     target, source = _clause("target", sql), _clause("source", sql)
     shown = [f"`{name}`", f"`{source}`", f"`{target}`"]
-    measured = re.findall(r"`(\w+)` (Simple)?AggregateFunction\(", tables[target])
+    measured = re.findall(r"`(\w+)` (?:Simple)?AggregateFunction\((sum,)?", tables[target])
     if measured:
-        exact = ", ".join(column for column, simple in measured if simple)
-        sketches = ", ".join(column for column, simple in measured if not simple)
-        shown += [_code(exact), _code(sketches)]
+        exact = ", ".join(column for column, plain in measured if plain)
+        near = ", ".join(column for column, plain in measured if not plain)
+        shown += [_code(exact), _code(near)]
     elif target == "delivered":
         shown += ["the newest batch", ""]
     else:

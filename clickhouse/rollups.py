@@ -1,6 +1,6 @@
 """The rollups: one line a view, beside the migration that makes it; tests, rebuild, reconciliation and docs follow.
 
-What can be read from the schema is not said again: keys, measures, and that a sketch (uniq, quantile) is approximate.
+What can be read from the schema is not said again: keys, measures, and that a sketch or a histogram is approximate.
 """
 
 from dataclasses import dataclass

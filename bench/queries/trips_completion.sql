@@ -2,6 +2,6 @@
 SELECT toDate(started_bucket) AS day, sumIf(events, event_type = 'trip.started') AS started,
     sumIf(events, event_type = 'trip.completed') AS completed,
     sumIf(distance_km, event_type = 'trip.completed') / completed AS km,
-    quantilesDDMergeIf(0.01, 0.5, 0.95)(duration, event_type = 'trip.completed') AS seconds
+    {quantile(0.5, duration)} AS p50, {quantile(0.95, duration)} AS p95
 FROM daily_trips WHERE bucket >= {since:DateTime} AND bucket < {until:DateTime}
 GROUP BY day ORDER BY day

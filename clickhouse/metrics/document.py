@@ -26,9 +26,11 @@ is put, and what an answer says: [asking for metrics](asking-for-metrics.md).
 - A metric is read from the smallest table that knows its dimensions and is cut as finely as its periods: the first of
   its list. A rollup holds 15 minutes (`realtime_dashboard` 5), of which every zone's hours and days are put together;
   ranges that are cut otherwise are read from the events.
-- Exact or not depends on the table: *near* ones hold sketches. Distinct people, sessions and orders are exact to some
-  500, then 0.8 % off on average (2 % the worst of 20); percentiles are within 1 % of the value. Ask with `exact` for
-  the events instead.
+- Exact or not depends on the table: *near* ones hold sketches or histograms. Distinct people, sessions and orders are
+  exact to some 500, then 0.8 % off on average (2 % the worst of 20). Ask with `exact` for the events instead.
+- A percentile is one of the values: of n of them in their order, the 0.95 quantile has 0.95 n, rounded down, before it.
+  A histogram holds values to seven binary digits: seconds of a trip, or milliseconds of a payment, are exact up to
+  128 and at most 0.8 % off above; 2,147,483,648 stands for all that are larger.
 - Money has a value for each currency, and is never added over currencies. A ratio of nothing is no number.
 - Period: by when an event happened, unless the formula says otherwise. Ends of what began in a period are looked for
   up to now.

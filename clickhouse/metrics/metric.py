@@ -8,13 +8,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
+from clickhouse import histogram
 from clickhouse.metrics.sources import SOURCES, Source
 from streams.errors import ConfigurationError
 from streams.events.domains import Domain
 
 FOLDER: Final = Path(__file__).with_name("sql")
 _HEAD: Final = re.compile(r"^-- from ([\w, ]+?)(?: by (\w+))?(?: per (\w+): (.+))?$")
-_SKETCH: Final = re.compile(r"uniqCombined64|quantilesDD")
+_NEAR: Final = re.compile(r"uniqCombined64|sumMap")
 
 
 class Unit(StrEnum):
@@ -55,8 +56,8 @@ class Reading:
 
     @property
     def is_exact(self) -> bool:
-        """Whether no sketch is read."""
-        return not _SKETCH.search(self.measures + self.inner)
+        """Whether neither a sketch nor a histogram is read."""
+        return not _NEAR.search(self.measures + self.inner)
 
     @property
     def is_ratio(self) -> bool:
@@ -111,6 +112,8 @@ class Metric:
 def parse(text: str, domain: Domain, name: str) -> list[Reading]:
     """The readings of a file: `-- from TABLE, ... [by TIME] [per COLUMN: EXPRESSIONS]` above each statement.
 
+    A percentile of a histogram is written `{quantile(0.95, COLUMN)}` (clickhouse/histogram.py).
+
     Raises ConfigurationError, which names the file and the line.
     """
     found = []
@@ -128,9 +131,8 @@ def parse(text: str, domain: Domain, name: str) -> list[Reading]:
                 raise ConfigurationError(
                     f"{name}: {table!r} is no source of {domain.name}; see clickhouse/metrics/sources.py"
                 )
-            found.append(
-                Reading(source, statement[1], statement[2], head[2] or "occurred", head[3] or "", head[4] or "")
-            )
+            measures = histogram.filled(statement[1])
+            found.append(Reading(source, measures, statement[2], head[2] or "occurred", head[3] or "", head[4] or ""))
     if not found:
         raise ConfigurationError(f"{name} has no statement; begin one with `-- from TABLE`")
     return found

@@ -121,9 +121,10 @@ def _table(question: Question, reading: Reading, keys: dict[str, str], condition
     kept = {name: f"own_{name}" for name in keys}
     if not rolls:
         return grouped, kept
-    # Each day's states, once for every day whose period holds them.
-    spread = f"(SELECT *, arrayJoin(range({{days:UInt16}})) AS shift FROM {grouped})"
-    return f"{spread} WHERE per + shift BETWEEN {{first:Date}} AND {{last:Date}}", kept | {"period": "per + shift"}
+    # Each day's states, once for every day asked for whose period holds them: a copy more would cost as much as a read.
+    since, until = "greatest(0, {first:Date} - per)", "greatest(0, least({days:UInt16}, {last:Date} - per + 1))"
+    spread = f"(SELECT *, arrayJoin(range(toUInt16({since}), toUInt16({until}))) AS shift FROM {grouped})"
+    return spread, kept | {"period": "per + shift"}
 
 
 def _ratio(reading: Reading) -> list[str]:

@@ -1,7 +1,8 @@
 -- Rollups of ride sharing; see 0012 for the rules, and for the tables that both domains share.
 --
--- Percentiles are quantilesDD with 1 % relative error: its state counts in logarithmic classes, so it is the same in
---   whatever order it was merged, and a reconciliation can hold it to the raw rows.
+-- Percentiles are read from histograms (clickhouse/histogram.py): how often each value came, rounded to seven binary
+--   digits, so within 0.8 %. A map is the same in whatever order it was merged, and a reconciliation can hold it to
+--   the raw rows. It is read for a tenth of the CPU of a DDSketch (docs/decisions/0022-rollups.md).
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS {database}.events_hourly_rides_mv TO {database}.events_hourly AS
 SELECT
@@ -17,7 +18,9 @@ FROM {database}.events_raw AS block
 GROUP BY bucket, domain, event_type;
 
 -- Everybody who did something but send a position. A driver's id is that person's user id, so merging `users` and
--- `drivers` counts people. Only user events carry a place and a channel.
+-- `drivers` counts people. Only user events carry a place and a channel, and only they are told apart by type: all
+-- others of a bucket are one row, of the type ''. A state costs by its people, and somebody who rides is in eight
+-- types within the hour (docs/decisions/0022-rollups.md); how often each type came is in events_hourly.
 CREATE TABLE IF NOT EXISTS {database}.daily_users
 (
     `bucket` DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
@@ -42,7 +45,7 @@ SETTINGS ttl_only_drop_parts = 1,
 CREATE MATERIALIZED VIEW IF NOT EXISTS {database}.daily_users_mv TO {database}.daily_users AS
 SELECT
     toStartOfFifteenMinutes(block.occurred_at) AS bucket,
-    block.event_type AS event_type,
+    if(startsWith(block.event_type, 'user.'), toString(block.event_type), '') AS event_type,
     block.country AS country,
     block.city AS city,
     block.channel AS channel,
@@ -99,7 +102,7 @@ FROM {database}.events_raw AS block
 WHERE block.event_type IN ('booking.created', 'booking.confirmed', 'booking.cancelled', 'booking.completed')
 GROUP BY bucket, created_bucket, event_type, pickup_city, pickup_zone, cancelled_by, currency;
 
--- Milliseconds from initiated to success: their sum, with `events` as its count, and a sketch for p50 and p95.
+-- Milliseconds from initiated to success: their sum, with `events` as its count, and a histogram for p50 and p95.
 CREATE TABLE IF NOT EXISTS {database}.hourly_payments
 (
     `bucket` DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
@@ -112,7 +115,7 @@ CREATE TABLE IF NOT EXISTS {database}.hourly_payments
     `amount` SimpleAggregateFunction(sum, Decimal(38, 4)),
     `refund_amount` SimpleAggregateFunction(sum, Decimal(38, 4)),
     `processing_ms` SimpleAggregateFunction(sum, UInt64),
-    `processing` AggregateFunction(quantilesDD(0.01, 0.5, 0.95), UInt64)
+    `processing` SimpleAggregateFunction(sumMap, Map(UInt32, UInt64))
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(bucket)
@@ -125,6 +128,10 @@ SETTINGS ttl_only_drop_parts = 1,
     replicated_deduplication_window_seconds = 3600;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS {database}.hourly_payments_mv TO {database}.hourly_payments AS
+WITH
+    greatest(0, toUnixTimestamp64Milli(block.occurred_at) - toUnixTimestamp64Milli(block.initiated_at)) AS passed,
+    least(passed, 2147483648) AS milliseconds,
+    exp2(greatest(0, floor(log2(milliseconds)) - 6)) AS width
 SELECT
     toStartOfFifteenMinutes(block.occurred_at) AS bucket,
     block.event_type AS event_type,
@@ -135,12 +142,9 @@ SELECT
     count() AS events,
     sum(ifNull(block.amount, 0)) AS amount,
     sum(block.refund_amount) AS refund_amount,
-    sumIf(
-        toUInt64(greatest(0, toUnixTimestamp64Milli(block.occurred_at) - toUnixTimestamp64Milli(block.initiated_at))),
-        block.event_type = 'payment.success'
-    ) AS processing_ms,
-    quantilesDDStateIf(0.01, 0.5, 0.95)(
-        toUInt64(greatest(0, toUnixTimestamp64Milli(block.occurred_at) - toUnixTimestamp64Milli(block.initiated_at))),
+    sumIf(toUInt64(passed), block.event_type = 'payment.success') AS processing_ms,
+    sumMapIf(
+        map(toUInt32(round(milliseconds / width) * width), toUInt64(1)),
         block.event_type = 'payment.success'
     ) AS processing
 FROM {database}.events_raw AS block
@@ -165,7 +169,7 @@ CREATE TABLE IF NOT EXISTS {database}.daily_trips
     `earnings` SimpleAggregateFunction(sum, Decimal(38, 4)),
     `rating` SimpleAggregateFunction(sum, Float64),
     `ratings` SimpleAggregateFunction(sum, UInt64),
-    `duration` AggregateFunction(quantilesDD(0.01, 0.5, 0.95), UInt64)
+    `duration` SimpleAggregateFunction(sumMap, Map(UInt32, UInt64))
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(bucket)
@@ -178,6 +182,9 @@ SETTINGS ttl_only_drop_parts = 1,
     replicated_deduplication_window_seconds = 3600;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS {database}.daily_trips_mv TO {database}.daily_trips AS
+WITH
+    least(block.duration_s, 2147483648) AS seconds,
+    exp2(greatest(0, floor(log2(seconds)) - 6)) AS width
 SELECT
     toStartOfFifteenMinutes(block.occurred_at) AS bucket,
     toStartOfFifteenMinutes(
@@ -196,7 +203,10 @@ SELECT
     sum(block.driver_earnings) AS earnings,
     sum(ifNull(block.rating, 0)) AS rating,
     count(block.rating) AS ratings,
-    quantilesDDStateIf(0.01, 0.5, 0.95)(toUInt64(block.duration_s), block.event_type = 'trip.completed') AS duration
+    sumMapIf(
+        map(toUInt32(round(seconds / width) * width), toUInt64(1)),
+        block.event_type = 'trip.completed'
+    ) AS duration
 FROM {database}.events_raw AS block
 WHERE block.event_type IN ('trip.started', 'trip.completed', 'trip.cancelled')
 GROUP BY bucket, started_bucket, event_type, pickup_city, pickup_zone, cancelled_by, currency;

@@ -57,7 +57,7 @@ def test_questions_about_families_find_their_rows(client: Client) -> None:
     until = datetime.now(UTC) + timedelta(minutes=1)
     for name, whom in FAMILIES.items():
         found = (client.query(whom).first_item or {}) if whom else {}
-        sql = (query.FOLDER / f"{name}.sql").read_text()
+        sql = query.questions()[name]
         given = {"since": until - timedelta(days=1), "until": until, **found}
         assert client.query(sql, parameters=given).result_rows, name
         [table] = set(keys.FROM.findall(sql))

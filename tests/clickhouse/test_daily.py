@@ -10,6 +10,7 @@ from clickhouse_connect.driver.client import Client
 
 from clickhouse import daily_job
 from clickhouse.daily import DAILY
+from clickhouse.histogram import rounded
 from streams.events.domains import RIDES, TICKETING
 from streams.settings import Settings
 from tests.support.rows import DAY, bodies, insert, intent, samples
@@ -58,6 +59,9 @@ async def test_a_closed_day_is_what_the_events_say(client: Client, async_client:
     own = [event for event in rides if event.time.astimezone(NEW_YORK).date() == DAY]
     types = {event.spec.name: sum(e.spec.name == event.spec.name for e in own) for event in own}
     assert values(client, "events", "rides") == types
+    paid = sorted(e.time - e.data.initiated_at for e in own if e.spec.name == "payment.success")
+    late = max(0, round(paid[int(0.95 * len(paid))] / timedelta(milliseconds=1)))
+    assert values(client, "payment_p95_ms", "rides") == {"": rounded(late)}
     active = {getattr(e.data, key, None) for e in own for key in ("user_id", "driver_id")} - {None, ""}
     pings = {e.data.driver_id for e in own if e.spec.name == "driver.location.updated"}
     others = [e for e in own if e.spec.name != "driver.location.updated"]

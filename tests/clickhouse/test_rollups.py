@@ -5,6 +5,7 @@ Every test runs for each table that views fill, so a new line in `clickhouse.rol
 
 import math
 import random
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -18,6 +19,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from clickhouse import compare, feeds
 from clickhouse.client import connect, connect_sync
 from clickhouse.columns import FAMILIES, RAW
+from clickhouse.histogram import ERROR, quantile_sql, rounded
 from clickhouse.quiet import Patience
 from clickhouse.rebuild import plan, rebuild
 from clickhouse.rollups import ROLLUPS, TARGETS
@@ -158,6 +160,28 @@ async def test_what_is_doubled_or_missing_is_seen_and_made_again(name: str, fill
         await client.close()
 
 
+async def test_one_value_counted_as_another_is_seen(filled: Settings) -> None:
+    """All numbers of a group are right, but for a trip more in its histogram."""
+    client = await connect(filled)
+    try:
+        target = await feeds.find(client, "daily_trips")
+        days = sorted(await feeds.days_of(client, target.sources))
+        await client.command("CREATE TABLE changed AS daily_trips")
+        await client.command("INSERT INTO changed SELECT * FROM daily_trips")
+        keys = "bucket, started_bucket, event_type, pickup_city, pickup_zone, cancelled_by, currency"
+        [(day,)] = (await client.query("SELECT toDate(max(bucket)) FROM changed")).result_rows
+        await client.command(
+            f"INSERT INTO changed ({keys}, duration) SELECT {keys}, map(7, 1) FROM daily_trips "
+            "ORDER BY bucket DESC LIMIT 1"
+        )
+        wrong = await compare.differences(client, target, days, "changed")
+    finally:
+        await client.command("DROP TABLE IF EXISTS changed SYNC")
+        await client.close()
+
+    assert [(each.day, each.what) for each in wrong] == [(day, "content")]
+
+
 @cache
 def sales() -> list[Any]:
     """Events of ticketing."""
@@ -259,6 +283,22 @@ def test_people_are_counted_once(loaded: Client) -> None:
     assert people == [(len(riders | drivers),)]
 
 
+def test_people_of_a_moment_are_one_state_but_for_accounts(loaded: Client) -> None:
+    """Of events that have neither place nor channel a bucket has one row, however many types they are of."""
+    types = [event.spec.name for event in few_rides() if event.spec.name != "driver.location.updated"]
+    accounts = Counter(name for name in types if name.startswith("user."))
+
+    rows = loaded.query(
+        "SELECT event_type, sum(events), uniqExact(bucket) = count() FROM (SELECT * FROM daily_users FINAL) "
+        f"WHERE {_before_the_trips('bucket')} AND (event_type = '' OR startsWith(event_type, 'user.')) "
+        "GROUP BY event_type"
+    ).result_rows
+
+    counts = {name: count for name, count, _ in rows}
+    assert counts == {**accounts, "": len(types) - accounts.total()}
+    assert [is_one for name, _, is_one in rows if name == ""] == [True]
+
+
 def test_a_booking_is_told_by_when_it_was_created(loaded: Client) -> None:
     """Confirmed today, created yesterday: it counts for yesterday's conversion."""
     confirmed = [event.data for event in few_rides() if event.spec.name == "booking.confirmed"]
@@ -287,12 +327,26 @@ def test_a_driver_earns_what_the_trips_say(loaded: Client) -> None:
     }
 
 
-def test_percentiles_are_within_a_hundredth(loaded: Client) -> None:
-    [(found,)] = loaded.query(
-        f"SELECT quantilesDDMerge(0.01, 0.5, 0.95)(duration) FROM daily_trips WHERE NOT {_before_the_trips('bucket')}"
+def test_percentiles_are_those_of_the_events(loaded: Client) -> None:
+    """But for how they are rounded."""
+    found = loaded.query(
+        f"SELECT {quantile_sql(0.5, 'duration')}, {quantile_sql(0.95, 'duration')} FROM daily_trips "
+        f"WHERE NOT {_before_the_trips('bucket')}"
     ).result_rows
 
-    assert found == [pytest.approx(LASTING[100], rel=0.02), pytest.approx(LASTING[190], rel=0.02)]
+    assert found == [(rounded(LASTING[100]), rounded(LASTING[190]))]
+    assert found == [(pytest.approx(LASTING[100], rel=ERROR), pytest.approx(LASTING[190], rel=ERROR))]
+
+
+def test_a_payment_is_counted_by_the_milliseconds_that_it_took(loaded: Client) -> None:
+    payments = [event for event in few_rides() if event.spec.name == "payment.success"]
+    passed = [max(0, round((each.time - each.data.initiated_at) / timedelta(milliseconds=1))) for each in payments]
+
+    found = loaded.query(
+        f"SELECT sumMap(processing) FROM hourly_payments WHERE {_before_the_trips('bucket')}"
+    ).result_rows
+
+    assert found == [(Counter(map(rounded, passed)),)]
 
 
 def test_buckets_are_cut_into_days_of_any_zone(loaded: Client) -> None:

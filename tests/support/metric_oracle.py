@@ -26,9 +26,6 @@ class Oracle:
     days: int = 0
     where: Callable[[Line], bool] = lambda _: True
     """Which rows count."""
-    spread: Callable[[Line], float] | None = None
-    """Of a percentile: the value of a row."""
-    level: float = 0.0
 
 
 def _count(*types: str) -> Compute:
@@ -121,7 +118,7 @@ def _spread(level: float) -> Oracle:
 
 
 def _percentile(event_type: str, level: float, of: Callable[[Line], float]) -> Oracle:
-    return Oracle((event_type,), lambda lines: at_level(sorted(map(of, lines)), level), spread=of, level=level)
+    return Oracle((event_type,), lambda lines: at_level(sorted(map(of, lines)), level))
 
 
 def _waited(line: Line) -> float:
@@ -289,9 +286,8 @@ def expected(
     by: Sequence[str],
     *,
     is_money: bool,
-    beside: bool = False,
 ) -> dict[tuple[str, ...], Any]:
-    """Value by period (none for `total`), dimensions, and currency of money; `beside`: the values next to it."""
+    """Value by period (none for `total`), dimensions, and currency of money."""
     oracle, (domain, _, _) = ORACLES[name], name.partition(".")
     keys = (*by, "currency") if is_money and "currency" not in by else tuple(by)
     groups: dict[tuple[str, ...], list[Line]] = {}
@@ -306,26 +302,12 @@ def expected(
             groups.setdefault((*when, *key), []).append(line)
     if granularity == "total" and not keys:
         groups.setdefault((), [])
-    compute = _beside(oracle) if beside else oracle.compute
-    return {key: compute(lines) for key, lines in groups.items()}
+    return {key: oracle.compute(lines) for key, lines in groups.items()}
 
 
 def _counts(line: Line, oracle: Oracle) -> bool:
     counts = line["event_type"] in oracle.types if oracle.types else line["event_type"] != PING
     return counts and oracle.where(line)
-
-
-def _beside(oracle: Oracle) -> Compute:
-    """The values next to a percentile: which of them a sketch tells is a matter of definition."""
-    of = oracle.spread
-    assert of is not None
-
-    def found(lines: Lines) -> tuple[float, float]:
-        ordered = sorted(map(of, lines))
-        place = math.floor(oracle.level * len(ordered))
-        return ordered[max(0, place - 1)], ordered[min(len(ordered) - 1, place + 1)]
-
-    return found
 
 
 def _has_no(time: str, line: Line) -> bool:

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from metadata.schedule.declared import jobs
 from streams.errors import ConfigurationError
+from streams.settings import load
 from tests.support.invoked import call
 
 README = Path(__file__).parents[3] / "clickhouse" / "README.md"
@@ -55,6 +57,21 @@ def test_a_command_that_knows_one_server_is_refused(words: str, tmp_path: Path) 
 
     assert "Nothing was changed" in str(refused.value)
     assert not list(tmp_path.glob("*/*"))
+
+
+@pytest.mark.usefixtures("clustered")
+def test_the_scheduler_does_not_even_try_them() -> None:
+    given = jobs(load())
+
+    off = [job for job in given if not job.is_enabled]
+    assert [job.name for job in off] == ["metrics_daily", "retention", "archive", "reconcile"]
+    for job in off:
+        with pytest.raises(ConfigurationError, match="single server so far"):
+            call(*job.command)
+    assert {job.name: job.command[2:] for job in given if job.is_enabled} == {
+        "backup": ("--keep", "7", "--only", "postgres"),
+        "clean": (),
+    }
 
 
 def test_the_readme_names_every_one_of_them() -> None:

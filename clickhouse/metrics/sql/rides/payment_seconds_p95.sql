@@ -1,5 +1,5 @@
 -- from hourly_payments
-SELECT arrayElement(quantilesDDMerge(0.01, 0.5, 0.95)(processing), 2) / 1000 AS value
+SELECT {quantile(0.95, processing)} / 1000 AS value
 FROM {source}
 WHERE event_type = 'payment.success'
 

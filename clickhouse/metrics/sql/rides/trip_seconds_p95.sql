@@ -1,5 +1,5 @@
 -- from daily_trips
-SELECT arrayElement(quantilesDDMerge(0.01, 0.5, 0.95)(duration), 2) AS value
+SELECT {quantile(0.95, duration)} AS value
 FROM {source}
 WHERE event_type = 'trip.completed'
 
