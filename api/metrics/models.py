@@ -51,7 +51,7 @@ class MetricAnswer(_Model):
     by: list[str]
     """Dimensions of each row's key."""
     exact: bool
-    """Whether the value is exact; else distinct counts are within 2 %, percentiles within 1 %."""
+    """Whether the value is exact; else distinct counts are within 2 %, percentiles within 0.8 %."""
     source: str
     """Table that it was read from."""
     as_of: datetime | None

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from bench import indexes, keys, query, ranks, uncached, volume
+from bench import indexes, keys, query, ranks, states, uncached, volume
 from clickhouse.client import connect_sync
 from clickhouse.metrics import answer
 from clickhouse.metrics.route import Limits
@@ -120,3 +120,13 @@ def test_a_store_is_weighed_again_and_that_of_another_run_is_refused(client: Cli
     assert volume.made_parts(client)["events"]["made"] >= 1
     with pytest.raises(ConfigurationError, match=f"the store holds {2 * EVENTS} events, .* of a run of 9:"):
         volume.again(client, known | {"events": 9})
+
+
+@pytest.mark.faults
+def test_every_way_to_keep_a_state_is_written_and_read(client: Client) -> None:
+    found = states.measure(client, 300)
+
+    assert list(found) == [way.name for way in states.WAYS]
+    assert all(each["states"] and each["write_us"] and each["read_ms"] for each in found.values())
+    by_type, together = (found[way.name]["states"] for way in states.WAYS if way.events is states.PEOPLE)
+    assert together < by_type
