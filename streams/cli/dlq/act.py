@@ -150,7 +150,7 @@ async def _replay(settings: Settings, choice: Choice, order: Order) -> None:
         rules = Rules(
             datetime.now(UTC),
             settings.event_bytes_limit,
-            Policy(settings.skew_seconds, settings.metrics_cold_days, settings.location_sample_rate),
+            Policy.of(settings),
         )
         scoped = scope(choice.filter, order.again, order.most_attempts)
         total = len(choice.ids) or sum((await letters.count(scoped)).values())
