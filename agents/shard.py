@@ -288,7 +288,8 @@ class Shard:
         with step(Step.AGAIN_READ):
             chunks = await self._source.read(last.ranges)
         decoded = {topic: [decode(chunk, around.sizes.event_bytes)] for topic, chunk in chunks.items()}
-        batch = Batch.of(last.ranges, decoded, follow(decoded, last), around.render, last.rate, last.ingested_at)
+        judged = follow(decoded, last, around.policy)
+        batch = Batch.of(last.ranges, decoded, judged, around.render, last.rate, last.ingested_at)
         with step(Step.AGAIN):
             batch = await self._settler.finish(last, offset, batch, second=True)
         self._count(batch, last)

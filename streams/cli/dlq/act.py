@@ -32,6 +32,17 @@ from streams.letter import Filter, Letter, State
 from streams.settings import Settings, load
 from streams.topics import source_topics
 
+File = Annotated[
+    Path | None,
+    typer.Option(
+        exists=True,
+        dir_okay=False,
+        readable=True,
+        allow_dash=True,
+        help="Send the bytes of this file instead (`-`: stdin); one id only.",
+    ),
+]
+
 SHOWN = 50
 """Records that a dry run prints one by one."""
 
@@ -71,9 +82,7 @@ def replay(
         list[str] | None,
         typer.Option("--set", metavar="PATH=VALUE", help="Set a field, such as data.seats=2; may be repeated."),
     ] = None,
-    file: Annotated[
-        Path | None, typer.Option(help="Send the bytes of this file instead (`-`: stdin); one id only.")
-    ] = None,
+    file: File = None,
     to: Annotated[str | None, typer.Option(help="Send to this source topic, for events on the wrong one.")] = None,
     again: Annotated[
         bool, typer.Option("--again", help="Also what is replayed, uncertain or discarded, or failed again.")
@@ -141,7 +150,7 @@ async def _replay(settings: Settings, choice: Choice, order: Order) -> None:
         rules = Rules(
             datetime.now(UTC),
             settings.event_bytes_limit,
-            Policy(settings.skew_seconds, settings.metrics_cold_days, settings.location_sample_rate),
+            Policy.of(settings),
         )
         scoped = scope(choice.filter, order.again, order.most_attempts)
         total = len(choice.ids) or sum((await letters.count(scoped)).values())

@@ -56,10 +56,11 @@ async def test_letters_are_listed_shown_edited_replayed_and_discarded(
         await exactly(ask, 20)
         await dead(ask, 3)
         listed = (await millrace(ready, "dlq", "list", "--json")).json
-        assert {(row["id"].split("@")[0], row["reason"], row["field"], row["state"]) for row in listed} == {
-            ("rides.booking:0:0", "invalid", "data.seats", "open"),
-            ("rides.booking:0:1", "malformed", "", "open"),
-            ("rides.booking:1:0", "in_future", "time", "open"),
+        facts = ("reason", "field", "state", "schema_version")
+        assert {row["id"].split("@")[0]: tuple(row[fact] for fact in facts) for row in listed} == {
+            "rides.booking:0:0": ("invalid", "data.seats", "open", 1),
+            "rides.booking:0:1": ("malformed", "", "open", None),
+            "rides.booking:1:0": ("in_future", "time", "open", 1),
         }
         causes = (await millrace(ready, "dlq", "list", "--by-cause", "--json", "--since", "1h")).json
         assert {(c["reason"], c["event_type"], c["count"], c["open"]) for c in causes} == {
@@ -75,6 +76,7 @@ async def test_letters_are_listed_shown_edited_replayed_and_discarded(
 
         shown = (await millrace(ready, "dlq", "show", "rides.booking:0:1", "--json")).json
         assert (shown["value"], shown["value_encoding"]) == (strange.hex(), "hex")
+        assert "schema version  unknown\n" in (await millrace(ready, "dlq", "show", "rides.booking:0:1")).out
         shown = (await millrace(ready, "dlq", "show", "rides.booking:0:0", "--json")).json
         assert (shown["value"], shown["value_encoding"]) == (bad.decode(), "utf-8")
 
