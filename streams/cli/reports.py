@@ -136,9 +136,14 @@ def compliance(
         found = refusing(lambda: _with(lambda kept: make.acts(kept.settings, kept.engine, section, now)))
         terminal.json(acts_of.facts(found))
         return
-    title = "Compliance report"
-    html = refusing(lambda: _with(lambda kept: make.made(kept.settings, kept.engine, title, [section], now)))
-    make.written(out.parent, out.name, html)
+    entry = Entry(terminal.operator(), Action.REPORT_MAKE, "compliance", {"from": begin, "to": end})
+
+    async def work(kept: Kept) -> None:
+        async with Audit(kept.engine, kept.settings).act(entry) as act:
+            html = await make.made(kept.settings, kept.engine, "Compliance report", [section], now)
+            act.figures["bytes"] = make.written(out.parent, out.name, html)
+
+    refusing(lambda: _with(work))
     typer.echo(str(out))
 
 

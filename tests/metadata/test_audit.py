@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
 from pydantic import SecretStr
 
 from metadata.audit import Action, Audit, Entry, Outcome, Wanted
+from metadata.copies import copy_in, copy_out
 from metadata.keys import Keys, Scope
 from metadata.keys import Wanted as WantedKey
 from metadata.schedule.jobs import Change
@@ -17,6 +19,7 @@ from streams.errors import MetadataUnavailable
 from streams.settings import Settings
 from tests.support.clock import Clock
 from tests.support.live import cut_off
+from tests.support.metadata import fresh_database
 from tests.support.scheduling import Chores, whole
 
 EXPORT = Entry("key:1", Action.EXPORT, "booking_events", {"columns": ["fare"]})
@@ -140,3 +143,25 @@ async def test_nothing_is_done_that_cannot_be_recorded(metadata_url: str) -> Non
         (found,) = await audit.list(Wanted())
         assert found.outcome == "begun"
         await engine.dispose()
+
+
+async def test_a_backup_brings_the_log_back_and_it_goes_on(
+    audit: Audit, settings: Settings, stack_settings: Settings, tmp_path: Path
+) -> None:
+    async with audit.act(EXPORT) as act:
+        act.figures["rows"] = 7
+    before = await audit.list(Wanted())
+    revision, tables = await asyncio.to_thread(copy_out, settings, tmp_path / "copy")
+
+    with fresh_database(stack_settings) as url:
+        other = Settings(database_url=SecretStr(url))
+        await asyncio.to_thread(copy_in, other, revision, tables, False)
+        await asyncio.to_thread(copy_in, other, revision, tables, True)
+        engine = connect(other)
+        restored = Audit(engine, other)
+        assert await restored.list(Wanted()) == before
+        await restored.note(EXPORT)
+        assert len(await restored.list(Wanted())) == 2
+        await engine.dispose()
+        with psycopg.connect(url) as connection, pytest.raises(psycopg.Error, match="append-only"):
+            connection.execute("DELETE FROM audit_log")

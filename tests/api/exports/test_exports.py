@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 import openpyxl
@@ -204,3 +205,31 @@ async def test_openapi_tells_them(asking: Asking) -> None:
         assert operation["security"] == [{"ApiKey": []}]
         assert {"200", "400", "401", "403", "413", "429", "503"} <= {*operation["responses"]}
         assert "text/csv" in operation["responses"]["200"]["content"]
+
+
+HOSTILE = (
+    "' OR 1=1 --",
+    "`; DROP TABLE events",
+    "{begin:String}",
+    "\x00",
+    "\r\nX-Other: 1",
+    "../../etc/passwd",
+    "\u2028",
+    "a" * 5000,
+)
+
+
+async def test_hostile_words_are_clear_errors(asking: Asking, rows_key: str) -> None:
+    for value in HOSTILE:
+        text = quote(value, safe="")
+        for path in (
+            f"tables/{text}",
+            *(f"tables/events?{word}={text}" for word in ("column", "format", "from", "to", "zone", text)),
+            *(
+                f"metrics/sales?metric=tickets_sold&{word}={text}"
+                for word in ("metric", "by", "zone", "compare", "exact")
+            ),
+        ):
+            found = await asking.get(f"/v1/export/{path}", rows_key)
+            assert found.status in (400, 404), path
+            assert "X-Other" not in found.headers

@@ -4,12 +4,14 @@ import io
 import os
 import random
 import secrets
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pyarrow as pa
 import pytest
 from clickhouse_connect.driver.client import Client
@@ -25,11 +27,12 @@ from clickhouse.metrics.question import Question, ask
 from clickhouse.metrics.route import Limits
 from streams.errors import QueryRefused, SinkUnavailable
 from streams.events import registry
+from streams.events.domains import RIDES
 from streams.events.sample import sample
 from streams.settings import Settings
 from tests.clickhouse.export.test_writers import FORMULAS, READ, from_csv, from_xlsx
 from tests.support.metric_world import World
-from tests.support.rows import DAY, bodies, decoded, insert, intent
+from tests.support.rows import DAY, bodies, decoded, insert, intent, samples
 
 LIMITS = Limits(1_000_000, 30)
 SIZE = Size(100_000, 100_000_000, "ROWS", "BYTES", "ask for less")
@@ -200,3 +203,38 @@ def test_what_names_people_is_left_out_unless_asked_for(name: str) -> None:
     assert not without.tells_people
     assert {*whole.columns} - {*without.columns} == {*whole.columns} & {*PERSONAL}
     assert whole.tells_people
+
+
+async def test_a_table_is_never_whole_in_memory(metric_world: World) -> None:
+    source = everything(metric_world.settings, "events")
+    sizes = [batch.num_rows async for batch in source.batches(1_000_000)]
+
+    assert sizes[0] == 0
+    assert len(sizes) > 2
+    assert max(sizes) <= table.BLOCK_ROWS
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("form", [Format.CSV, Format.NDJSON, Format.PARQUET, Format.XLSX])
+async def test_a_million_rows_take_no_more_memory_than_some(
+    form: Format, client: Client, store: Settings, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    for name, block in bodies(samples(RIDES, 190), intent()).items():
+        insert(client, store, name, block, "first")
+    one = "SELECT * FROM user_events WHERE event_type = 'user.registered' LIMIT 1"
+    client.command(f"INSERT INTO user_events SELECT t.* FROM numbers(1000000) AS n CROSS JOIN ({one}) AS t")
+    process = psutil.Process()
+    most, before = 0, process.memory_info().rss
+
+    async def tell(rows: int, size: int, expected: int | None) -> None:
+        nonlocal most
+        most = max(most, process.memory_info().rss - before)
+
+    began = time.perf_counter()
+    source = TableSource(store, everything(store, "user_events").slice, Limits(10_000_000, 300))
+    with (tmp_path / "file").open("wb") as file:
+        made = await make(source, form, file, Size(2_000_000, 10**10, "", "", ""), tell)
+    figures = {"rows": made.rows, "bytes": made.bytes, "seconds": round(time.perf_counter() - began, 1)}
+    record_property("figures", figures | {"megabytes": most // 10**6})
+    assert made.rows > 1_000_000
+    assert most < 150_000_000, figures
