@@ -26,6 +26,7 @@ from tests.support.live import cut_off, served
 from tests.support.metric_client import Asking
 from tests.support.metric_world import World
 from tests.support.posting import new_key
+from tests.support.waiting import eventually
 
 WORDS = "metric=net_revenue&granularity=day&by=method&compare=previous"
 
@@ -195,6 +196,29 @@ async def test_an_export_that_cannot_be_recorded_is_refused(
                 proxy.accept()
     assert found[:2] == (503, "audit_unavailable")
     assert "audit log" in found[2]
+
+
+async def test_more_exports_than_may_be_are_told_to_come_again(metric_settings: Settings, metric_world: World) -> None:
+    assert metric_settings.clickhouse_url is not None
+    key = await new_key(metric_settings, [Scope.METRICS_READ, Scope.ROWS_READ])
+    path = f"tables/route_events?{span(metric_world)}"
+
+    async def begun() -> bool:
+        return [each.outcome for each in await recorded(metric_settings, key)] == ["begun"]
+
+    with cut_off(metric_settings.clickhouse_url) as (url, proxy):
+        own = metric_settings.model_copy(update={"clickhouse_url": url, "export_concurrency": 1})
+        with served(own) as (place, _):
+            async with aiohttp.ClientSession() as http:
+                asking = Asking(place, "", http)
+                proxy.do(lambda made: made.passes.clear())
+                first = asyncio.create_task(fetched(asking, path, key))
+                await eventually("an export to begin", begun)
+                status, code, _ = await refused(asking, path, key)
+                proxy.do(lambda made: made.passes.set())
+                assert len((await first)[0]) > 1000
+                await fetched(asking, path, key)
+    assert (status, code) == (503, "busy")
 
 
 async def test_openapi_tells_them(asking: Asking) -> None:
