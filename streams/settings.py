@@ -207,6 +207,35 @@ class Settings(BaseSettings):
     analytics_concurrency: Count = 4
     """Funnels, retention, cohorts and paths that it asks for at the same time, apart from those."""
 
+    # Exports and reports
+    export_rows: Count = 100000
+    """Rows of one export that is answered at once, at most; a larger one is made as a job."""
+    export_bytes: Count = 67108864
+    """Bytes of one export that is answered at once, at most; they lie in a temporary file until they are sent."""
+    export_concurrency: Count = 4
+    """Exports that one web process makes at the same time; further ones are told to come again."""
+    export_job_rows: Count = 20000000
+    """Rows of an export that is made as a job, or by `millrace export`, at most."""
+    export_job_bytes: Count = 4294967296
+    """Bytes of its file at most."""
+    export_dir: Path | None = None
+    """Folder of the files that jobs make, the same for web processes and scheduler; unset: below `MILLRACE_HOME`."""
+    export_keep_days: Annotated[float, Field(gt=0)] = 7
+    """Days after which such a file is removed."""
+
+    report_dir: Path | None = None
+    """Folder that reports are written to; unset: below `MILLRACE_HOME`."""
+    report_webhook_url: SecretStr | None = None
+    """`http` or `https` address that reports are posted to whose configuration says so; kept like a password."""
+    report_webhook_secret: SecretStr | None = None
+    """Key that these posts are signed with, 16 characters or more; needed where an address is set."""
+    report_webhook_allow_internal: bool = False
+    """Let that address be one of this machine or of a private network."""
+    smtp_url: SecretStr | None = None
+    """Mail server for reports: `smtp://user:password@host:587` (STARTTLS where offered) or `smtps://`; unset: none."""
+    report_mail_from: str = "millrace@localhost"
+    """Sender of mailed reports."""
+
     # The scheduler
     scheduler_host: str = "127.0.0.1"
     """Address the scheduler's pages listen on."""

@@ -59,5 +59,13 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
             backoff_seconds=900,
             is_enabled=is_single,
         ),
+        Job(
+            "exports",
+            "Exports that were ordered; files that have expired go.",
+            ("export", "run"),
+            "25 * * * *",
+            timeout_seconds=3 * hours,
+            backoff_seconds=30,
+        ),
         Job("clean", "Old runs, made reports and answers of the metadata database.", ("jobs", "clean"), "50 4 * * *"),
     )

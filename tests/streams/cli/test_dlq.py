@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from pydantic import SecretStr
 
 from streams.settings import Settings
 from tests.support.command import millrace
@@ -46,8 +47,9 @@ async def records(settings: Settings, topic: str, partition: int) -> list[Any]:
 
 
 async def test_letters_are_listed_shown_edited_replayed_and_discarded(
-    ready: Settings, ask: Answers, tmp_path: Path
+    ready: Settings, ask: Answers, tmp_path: Path, metadata_url: str
 ) -> None:
+    ready = ready.model_copy(update={"database_url": SecretStr(metadata_url)})
     topic, bad = event("booking.created", 1, seats=-5)
     _, early = event("booking.created", 2, ago=-3600)
     strange = b"\xff{'`\"\n"
@@ -105,6 +107,16 @@ async def test_letters_are_listed_shown_edited_replayed_and_discarded(
 
         gone = await millrace(ready, "dlq", "discard", "rides.booking:0:1", "--because", "noise", "--json")
         assert gone.json["discarded"] == 1
+        acts = (await millrace(ready, "audit", "list", "--json")).json
+        assert [(act["action"], act["outcome"]) for act in acts] == [
+            ("letters.discard", "done"),
+            ("letters.replay", "failed"),
+            ("letters.replay", "done"),
+            ("letters.replay", "done"),
+        ]
+        assert acts[0]["parameters"]["because"] == "noise"
+        assert (acts[2]["parameters"]["edited"], acts[2]["figures"]) == (True, {"sent": 1})
+        assert "data.seats" not in str(acts)
         states = (await millrace(ready, "dlq", "list", "--state", "any", "--json")).json
         assert sorted((row["id"].split("@")[0], row["state"]) for row in states) == [
             ("rides.booking:0:0", "replayed"),
