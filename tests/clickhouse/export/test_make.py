@@ -16,6 +16,7 @@ import pyarrow as pa
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from clickhouse.client import connect_sync
 from clickhouse.export import table
 from clickhouse.export.make import Made, Size, make
 from clickhouse.export.metrics import MetricSource
@@ -215,14 +216,19 @@ async def test_a_table_is_never_whole_in_memory(metric_world: World) -> None:
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("form", [Format.CSV, Format.NDJSON, Format.PARQUET, Format.XLSX])
-async def test_a_million_rows_take_no_more_memory_than_some(
-    form: Format, client: Client, store: Settings, tmp_path: Path, record_property: Callable[[str, object], None]
+@pytest.mark.parametrize(
+    ("form", "count"),
+    [(Format.CSV, 10**6), (Format.NDJSON, 10**6), (Format.PARQUET, 10**6), (Format.XLSX, 10**5)],
+)
+async def test_many_rows_take_no_more_memory_than_some(
+    form: Format, count: int, store: Settings, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
+    client = connect_sync(store.model_copy(update={"clickhouse_timeout_seconds": 300}))
     for name, block in bodies(samples(RIDES, 190), intent()).items():
         insert(client, store, name, block, "first")
     one = "SELECT * FROM user_events WHERE event_type = 'user.registered' LIMIT 1"
-    client.command(f"INSERT INTO user_events SELECT t.* FROM numbers(1000000) AS n CROSS JOIN ({one}) AS t")
+    client.command(f"INSERT INTO user_events SELECT t.* FROM numbers({count}) AS n CROSS JOIN ({one}) AS t")
+    client.close()
     process = psutil.Process()
     most, before = 0, process.memory_info().rss
 
@@ -236,5 +242,5 @@ async def test_a_million_rows_take_no_more_memory_than_some(
         made = await make(source, form, file, Size(2_000_000, 10**10, "", "", ""), tell)
     figures = {"rows": made.rows, "bytes": made.bytes, "seconds": round(time.perf_counter() - began, 1)}
     record_property("figures", figures | {"megabytes": most // 10**6})
-    assert made.rows > 1_000_000
+    assert made.rows > count
     assert most < 150_000_000, figures
