@@ -3,9 +3,11 @@
 With SCREENSHOTS set, the pictures of docs/images are taken again.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -15,6 +17,7 @@ import pytest
 from tests.support.browser import SIDEWAYS, Page, contrast
 from tests.support.explored import MARKUP, Explored
 from tests.support.metric_client import Asking
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.xdist_group("page")  # one browser for all
 BUSY = "document.getElementById('answer').getAttribute('aria-busy')"
@@ -190,6 +193,34 @@ async def test_text_of_an_event_stays_text(keyed: Page, explored: Explored, rest
     assert await keyed.ask("document.body.dataset.markup ?? 'inert'") == "inert"
 
 
+async def test_pages_follow_each_other_to_the_last_row(keyed: Page, explored: Explored, rest: Asking) -> None:
+    address = explored.address(**REVENUE)
+    (wanted,) = (await rest.metrics("payments", urlsplit(address).query))["metrics"]
+    await see(keyed, f"{address}&limit=25")
+    seen = 25
+    while seen < len(wanted["rows"]):
+        assert len(await keyed.ask(VALUES)) == seen
+        await keyed.ask("document.getElementById('more').click()")
+        seen = min(seen + 25, len(wanted["rows"]))
+        await keyed.until("the next page", f"{VALUES}.length === {seen}")
+    assert await keyed.ask(VALUES) == [str(row["value"]) for row in wanted["rows"]]
+    assert seen > 50
+    assert not await keyed.ask("document.getElementById('more')")
+    file = parse_qsl(urlsplit(await keyed.ask("document.querySelector('#files [data-path]').dataset.path")).query)
+    assert {name for name, _ in file} == {"from", "to", "format", *REVENUE}
+
+
+async def test_an_answer_is_saved_as_it_came(keyed: Page, explored: Explored, tmp_path: Path) -> None:
+    await keyed.call("Page.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    await see(keyed, explored.address(metric="ticketing.page_views", granularity="total", by="city"))
+    await keyed.ask("document.getElementById('json').click()")
+    saved = tmp_path / "metrics.json"
+    await asyncio.to_thread(until, "the file", saved.exists, 20)
+    (found,) = json.loads(saved.read_text())["metrics"]
+    assert [str(row["value"]) for row in found["rows"]] == await keyed.ask(VALUES)
+    assert MARKUP in {row["key"]["city"] for row in found["rows"]}
+
+
 async def test_nothing_found_is_told(keyed: Page, explored: Explored) -> None:
     await see(keyed, explored.address(metric="rides.refunds", granularity="day", where="method:barter"))
     assert "nothing to show" in await text_of(keyed, "status")
@@ -265,12 +296,10 @@ async def test_a_phone_scrolls_down_only(keyed: Page, explored: Explored, view: 
     await see(keyed, explored.address(view, **words), width=360, height=780)
     await keyed.ask("document.querySelectorAll('details').forEach(each => { each.open = each.id === 'picker'; })")
     assert await keyed.ask(SIDEWAYS) == []
-    assert await keyed.ask("document.documentElement.scrollWidth <= innerWidth")
+    assert await keyed.ask("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     await keyed.ask("document.getElementById('key-box').open = true")
-    box = await keyed.ask(
-        "(b => [b.left, innerWidth - b.right])(document.getElementById('key-form').getBoundingClientRect())"
-    )
-    assert min(box) >= 0
+    form = "document.getElementById('key-form').getBoundingClientRect()"
+    assert await keyed.ask(f"{form}.left >= 0 && {form}.right <= document.documentElement.clientWidth")
     if not view:
         await keyed.ask("document.querySelectorAll('details').forEach(each => { each.open = false; })")
         await keyed.shoot("explorer-phone", "answer")

@@ -86,7 +86,8 @@ export class Period {
 /** Where days begin. */
 export class Zone {
   constructor() {
-    const known = h("datalist", { id: "zones" }, ...Intl.supportedValuesOf("timeZone").map((name) => h("option", { value: name })));
+    const names = new Set(["UTC", ...Intl.supportedValuesOf("timeZone")]);
+    const known = h("datalist", { id: "zones" }, ...[...names].map((name) => h("option", { value: name })));
     this.box = h("input", { id: "zone", list: "zones", autocomplete: "off", spellcheck: "false" });
     this.elements = [field("Time zone", this.box), known];
   }
@@ -146,7 +147,8 @@ export class Filters {
     this.changed = changed;
     this.known = [];
     this.dimension = select("filter-by", []);
-    this.value = h("input", { id: "filter-value", "aria-label": "Value; an asterisk at its end stands for any more", autocomplete: "off" });
+    const label = "Value; an asterisk at its end stands for any more";
+    this.value = h("input", { id: "filter-value", "aria-label": label, autocomplete: "off" });
     this.dimension.setAttribute("aria-label", "Dimension");
     const add = h("button", { type: "button" }, "Add");
     add.addEventListener("click", () => { if (this.value.value) changed(); });

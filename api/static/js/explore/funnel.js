@@ -14,7 +14,10 @@ const MOST = 8;
 const DRAWN = 6;
 const WINDOWS = [["30m", "30 minutes"], ["1h", "an hour"], ["1d", "a day"], ["7d", "7 days"], ["30d", "30 days"]];
 const ORDERS = [["ordered", "one after the other"], ["strict", "nothing else between"], ["any", "any order"]];
-const USUAL = { ticketing: ["event.viewed", "checkout.started", "ticket.purchased"], rides: ["booking.created", "booking.confirmed", "trip.completed"] };
+const USUAL = {
+  ticketing: ["event.viewed", "checkout.started", "ticket.purchased"],
+  rides: ["booking.created", "booking.confirmed", "trip.completed"],
+};
 
 export class FunnelView {
   constructor(catalogue, form, { changed }) {
@@ -123,7 +126,8 @@ export class FunnelView {
         name: `${step}. ${event}`, value: people, share: shareOf(of_first),
       })), Math.max(1, group.steps[0].people));
     }
-    if (answer.groups.length > DRAWN) byId("drawn").append(h("p", { class: "help" }, `The ${DRAWN} largest are drawn; the table has all.`));
+    if (answer.groups.length <= DRAWN) return;
+    byId("drawn").append(h("p", { class: "help" }, `The ${DRAWN} largest are drawn; the table has all.`));
   }
 
   tabulate(answer) {
@@ -136,7 +140,8 @@ export class FunnelView {
     const rows = answer.groups.flatMap((group) => group.steps.map(line(group)));
     const box = h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Table of the numbers" },
       table("Funnel: the numbers", headings, rows));
-    const more = answer.has_more ? h("p", { class: "help" }, "There are more values; ask the API with a larger limit for them.") : null;
+    const text = "There are more values; ask the API with a larger limit for them.";
+    const more = answer.has_more ? h("p", { class: "help" }, text) : null;
     byId("numbers").replaceChildren(h("section", { class: "panel", "aria-label": "Table" }, box, more ?? ""));
   }
 }

@@ -9,7 +9,8 @@ export class Journey {
     this.zone = new Zone();
     this.domain = select("domain", [...this.domains.keys()].sort().reverse());
     this.of = select("of", []);
-    this.elements = [field("Domain", this.domain), field("Journeys of a", this.of), ...this.period.elements, ...this.zone.elements];
+    this.elements = [field("Domain", this.domain), field("Journeys of a", this.of), ...this.period.elements,
+      ...this.zone.elements];
     this.offer();
   }
 

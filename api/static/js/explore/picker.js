@@ -12,7 +12,8 @@ export function nearness({ sources }) {
 export class Picker {
   constructor(metrics, chosen) {
     this.items = metrics.map((metric) => this.item(metric, chosen));
-    this.search = h("input", { type: "search", id: "search", placeholder: "Search: revenue, drivers, ratio \u2026", autocomplete: "off", "aria-label": "Search metrics" });
+    this.search = h("input", { type: "search", id: "search", placeholder: "Search: revenue, drivers, ratio \u2026",
+      autocomplete: "off", "aria-label": "Search metrics" });
     this.search.addEventListener("input", () => this.filter());
     this.found = h("p", { class: "help", role: "status" });
     this.name = h("b");

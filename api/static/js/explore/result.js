@@ -82,7 +82,8 @@ export class MetricResult {
       floor: FLOORS[unit], table: false, dots: 60, edge: isShort ? 44 : 26,
     });
     this.charts.push(chart);
-    const times = moments(rows, this.answer);
+    const known = this.found.next_cursor ? this.found.rows.at(-1).end : this.answer.to; // further rows are not here yet
+    const times = moments(rows, { ...this.answer, to: known });
     chart.show(times, linesOf(rows, times, { unit, compared: this.found.compared_with !== null, total: "all" }));
   }
 
@@ -99,7 +100,7 @@ export class MetricResult {
       return [periodOf(row.start, this.answer.granularity), ...by.map((name) => words(named(row.key[name]))),
         h("span", { "data-value": String(row.value) }, value(row.value)),
         ...(isRatio ? [part(row.numerator), tell("count", row.denominator)] : []),
-        ...(compared ? [h("span", { "data-previous": String(row.previous) }, value(row.previous)), changeOf(row.value, row.previous)] : [])];
+        ...(compared ? [before(row, value), changeOf(row.value, row.previous)] : [])];
     };
     const box = h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Table of the numbers" },
       table(`${this.found.metric}: the numbers`, headings, rows.map(line)));
@@ -109,7 +110,7 @@ export class MetricResult {
   /** How many rows there are, and a way to the rest of them. */
   more(rows) {
     const { next_cursor: cursor } = this.found;
-    const foot = h("p", { class: "row help" }, cursor ? `The first ${plural(rows.length, "row")}.` : `${plural(rows.length, "row")}.`);
+    const foot = h("p", { class: "row help" }, `${cursor ? "The first " : ""}${plural(rows.length, "row")}.`);
     if (!cursor) return foot;
     const button = h("button", { type: "button", id: "more" }, "More rows");
     button.addEventListener("click", () => { button.disabled = true; this.next(cursor).catch(this.refuse); });
@@ -127,4 +128,5 @@ export class MetricResult {
   }
 }
 
+const before = ({ previous }, value) => h("span", { "data-previous": String(previous) }, value(previous));
 const most = (names, limit) => (names > limit ? `the ${limit} largest of ${names}; the table has all` : "");

@@ -11,6 +11,8 @@ import { Journey, merged, question } from "./journey.js";
 const USUAL = { ticketing: "page.viewed", rides: "trip.started" };
 const LENGTHS = [["day", "days"], ["week", "weeks"], ["month", "months"]];
 const KINDS = [["first", "their first start of all"], ["recurring", "each period with a start"]];
+const KEY = "The stronger the shade, the larger the share. In italics, with an ellipsis: a period that is not over; its number " +
+  "may grow.";
 const SHADES = [0.05, 0.2, 0.4, 0.6];
 
 /** Shade of a share, 0 to 4. */
@@ -89,20 +91,23 @@ export class RetentionView {
     }
     byId("drawn").replaceChildren(h("section", { class: "panel", "aria-label": "Triangle" },
       h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Table of the numbers" }, this.triangle(answer)),
-      h("p", { class: "help" }, "The stronger the shade, the larger the share. In italics, with an ellipsis: a period that is not over; its number may grow."),
+      h("p", { class: "help" }, KEY),
       answer.has_more ? h("p", { class: "help" }, "There are more cohorts; ask for a shorter time.") : ""));
   }
 
   triangle(answer) {
     const most = Math.max(...answer.cohorts.map(({ periods }) => periods.length));
-    const head = ["Began", ...(answer.by ? [answer.by] : []), "People", ...Array.from({ length: most }, (_, place) => `${place}`)];
+    const numbers = Array.from({ length: most }, (_, place) => `${place}`);
+    const head = ["Began", ...(answer.by ? [answer.by] : []), "People", ...numbers];
     const heading = (text) => h("th", { scope: "col" }, text);
-    const cell = ({ share, people, complete, period }) => h("td", { "data-heat": shade(share), "data-people": people, class: complete ? null : "open" },
-      h("b", { title: `${count(people)} in ${answer.granularity} ${period}` }, shareOf(share) + (complete ? "" : "\u2026")), h("small", {}, count(people)));
+    const cell = ({ share, people, complete }) =>
+      h("td", { "data-heat": shade(share), "data-people": people, class: complete ? null : "open" },
+        h("b", {}, shareOf(share) + (complete ? "" : "\u2026")), h("small", {}, count(people)));
     const line = (cohort) => h("tr", {}, h("th", { scope: "row" }, periodOf(cohort.start, "day")),
       answer.by ? h("td", { class: "words" }, named(cohort.key[answer.by])) : "",
       h("td", {}, count(cohort.people)), ...cohort.periods.filter(isBegun(answer)).map(cell));
-    return h("table", { class: "triangle" }, h("caption", { class: "quiet" }, "Retention: share and number of people by period after the start"),
+    const caption = "Retention: share and number of people by period after the start";
+    return h("table", { class: "triangle" }, h("caption", { class: "quiet" }, caption),
       h("thead", {}, h("tr", {}, ...head.map(heading))), h("tbody", {}, ...answer.cohorts.map(line)));
   }
 }
