@@ -17,7 +17,7 @@ from redis.backoff import NoBackoff
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import errors, health, live, problems, stream
+from api import catalogue, errors, health, live, problems, stream
 from api.analytics import routes as analytics
 from api.analytics import schema as analytics_schema
 from api.analytics.service import Analytics
@@ -105,6 +105,7 @@ def create(settings: Settings) -> FastAPI:
     problems.register(built)
     built.include_router(ingest.routes(ingestion))
     built.include_router(live.routes(numbers))
+    built.include_router(catalogue.routes())
     built.include_router(metrics.routes(asked))
     built.include_router(board_routes.routes(Boards(settings, asked), Recommended(settings, asked)))
     built.include_router(analytics.routes(Analytics(settings, asked)))
@@ -114,6 +115,7 @@ def create(settings: Settings) -> FastAPI:
     built.include_router(health.routes(numbers, feeds, ingestion))
     built.mount("/static", StaticFiles(directory=STATIC), name="static")
     built.add_api_route("/", page, include_in_schema=False)
+    built.add_api_route("/explore", explorer, include_in_schema=False)
     built.add_middleware(ingest.Direct, ingestion=ingestion)
     if settings.ingest_cors_origins:
         built.add_middleware(Cors, path=ingest.PATHS, origins=settings.ingest_cors_origins)
@@ -141,6 +143,11 @@ def connect_redis(settings: Settings) -> redis.Redis:
 async def page() -> FileResponse:
     """The dashboard."""
     return FileResponse(STATIC / "index.html", media_type="text/html")
+
+
+async def explorer() -> FileResponse:
+    """The explorer of metrics and journeys."""
+    return FileResponse(STATIC / "explore.html", media_type="text/html")
 
 
 class SafeHeaders:

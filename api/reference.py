@@ -10,8 +10,8 @@ from streams.settings import Settings
 OPENING = """<!-- Written by `make docs` from api/. -->
 # API
 
-`millrace web` serves it (Procfile `web:`), and the dashboard at `/`, on `API_HOST` and `API_PORT`. `/openapi.json` says
-the same for programs.
+`millrace web` serves it (Procfile `web:`), the dashboard at `/` and the [explorer](explorer.md) at `/explore`, on
+`API_HOST` and `API_PORT`. `/openapi.json` says the same for programs.
 
 - Times are RFC 3339 in UTC. Amounts are strings by currency, and are never added across currencies.
 - Every live answer says what it knows: `as_of`, the `watermark`, each shard's age, and whether it is `complete`. A

@@ -16,5 +16,7 @@ pytest_plugins = [
     "tests.support.metric_client",
     "tests.support.ordering",
     "tests.support.journeys",
+    "tests.support.browser",
+    "tests.support.explored",
     "tests.support.order",
 ]

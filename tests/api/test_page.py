@@ -5,7 +5,6 @@ With SCREENSHOTS set, the pictures of docs/images are taken again.
 
 import asyncio
 import json
-import os
 import re
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -19,28 +18,13 @@ from fastapi import FastAPI
 
 from api.app import STATIC
 from streams.settings import Settings
-from tests.support.browser import Page, chromium, page_of
+from tests.support.browser import SIDEWAYS, Page, contrast
 from tests.support.live import Published, rides, served, ticketing
 
 pytestmark = pytest.mark.xdist_group("page")  # one browser for all
-IMAGES = Path(__file__).parent.parent.parent / "docs/images"
 OWN = sorted(path for path in STATIC.rglob("*") if path.is_file() and "vendor" not in path.parts)
 STATE = "document.getElementById('state').dataset.state"
 BANNER = "document.getElementById('banner').textContent"
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where a browser listens."""
-    with chromium(tmp_path_factory.mktemp("browser")) as address:
-        yield address
-
-
-@pytest.fixture
-async def page(browser: str) -> AsyncIterator[Page]:
-    """A page of that browser."""
-    async with page_of(browser) as found:
-        yield found
 
 
 @pytest.fixture
@@ -94,19 +78,9 @@ async def voice(published: Published) -> AsyncIterator[Voice]:
     task.cancel()
 
 
-def picture(name: str) -> Path | None:
-    """Where a picture is to be written, if pictures are wanted."""
-    return IMAGES / f"dashboard-{name}.png" if os.environ.get("SCREENSHOTS") else None
-
-
 async def shoot(page: Page, name: str, section: str = "") -> None:
     """Take a picture, if pictures are wanted."""
-    path = picture(name)
-    if path is not None:
-        if section:
-            await page.ask(f"document.getElementById({section!r}).scrollIntoView()")
-        await page.ask("new Promise(done => setTimeout(done, 700))")
-        await page.picture(path)
+    await page.shoot(f"dashboard-{name}", section)
 
 
 async def settled(page: Page, state: str = "live") -> None:
@@ -185,12 +159,8 @@ async def test_a_phone_scrolls_down_only(page: Page, web: tuple[str, FastAPI]) -
     await page.until("numbers", "document.querySelector('[data-path]')?.dataset.value")
     await page.ask("document.querySelectorAll('details').forEach(each => { each.open = true; })")
     await page.until("tables", "document.querySelectorAll('details table').length > 8")
-    wide = """[...document.querySelectorAll('body *')]
-        .filter(e => e.getBoundingClientRect().right > innerWidth + 1)
-        .filter(e => !e.closest('.scroll') && !e.closest('.quiet') && !e.matches('.skip'))
-        .map(e => e.outerHTML.slice(0, 80))"""
-    assert await page.ask(wide) == []
-    assert await page.ask("document.documentElement.scrollWidth <= innerWidth")
+    assert await page.ask(SIDEWAYS) == []
+    assert await page.ask("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     await page.ask("document.querySelectorAll('details').forEach(each => { each.open = false; })")
     await shoot(page, "phone")
 
@@ -213,8 +183,8 @@ async def test_the_keyboard_reaches_everything(page: Page, web: tuple[str, FastA
             await page.press("Enter")
             pressed = "document.getElementById('pause').getAttribute('aria-pressed') === 'true'"
             await page.until("the pause", f"{pressed} && {STATE} === 'paused'")
-    assert reached[:4] == ["skip", "#rides", "#ticketing", "#pipeline"]
-    assert reached[4:6] == ["range", "pause"]
+    assert reached[:5] == ["skip", "#rides", "#ticketing", "#pipeline", "/explore"]
+    assert reached[5:7] == ["range", "pause"]
     assert reached.count("SUMMARY") >= 8
     named = """[...document.querySelectorAll('section')].every(e =>
         e.getAttribute('aria-label') || document.getElementById(e.getAttribute('aria-labelledby')).textContent)"""
@@ -257,20 +227,6 @@ async def test_text_stands_out_in_both_schemes(page: Page, web: tuple[str, FastA
     if dark:
         await page.until("the map", "document.querySelectorAll('#cells path').length > 50")
         await shoot(page, "dark")
-
-
-def contrast(one: str, other: str) -> float:
-    """Contrast of two colours, as WCAG has it."""
-
-    def luminance(colour: str) -> float:
-        digits = colour.removeprefix("#")
-        digits = digits if len(digits) == 6 else "".join(2 * each for each in digits)
-        parts = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
-        red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
-        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-    low, high = sorted((luminance(one), luminance(other)))
-    return (high + 0.05) / (low + 0.05)
 
 
 @pytest.mark.parametrize("path", OWN, ids=lambda path: path.relative_to(STATIC).as_posix())

@@ -5,16 +5,26 @@ import base64
 import contextlib
 import itertools
 import json
+import os
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.support.tools import need
 from tests.support.waiting import eventually, until
 
+IMAGES = Path(__file__).parent.parent.parent / "docs/images"
+SIDEWAYS = """[...document.querySelectorAll('body *')]
+    .filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+    .filter(e => !e.closest('.scroll') && !e.closest('.quiet') && !e.matches('.skip'))
+    .map(e => e.outerHTML.slice(0, 80))"""
+"""What stands out at the right; boxes that scroll by themselves may hold more.
+
+A phone widens `innerWidth` to what stands out, so that is no measure."""
 FLAGS = (
     "--headless=new",
     "--no-sandbox",
@@ -100,6 +110,14 @@ class Page:
         said = await self.call("Page.captureScreenshot", format="png")
         await asyncio.to_thread(path.write_bytes, base64.b64decode(said["data"]))
 
+    async def shoot(self, name: str, section: str = "") -> None:
+        """Take a picture for docs/images, if SCREENSHOTS asks for pictures; of what begins at a section."""
+        if os.environ.get("SCREENSHOTS"):
+            if section:
+                await self.ask(f"document.getElementById({section!r}).scrollIntoView()")
+            await self.ask("new Promise(done => setTimeout(done, 700))")
+            await self.picture(IMAGES / f"{name}.png")
+
     async def close(self) -> None:
         """Let the page go."""
         self._reading.cancel()
@@ -149,3 +167,31 @@ async def browser(profile: Path) -> AsyncIterator[Page]:
     with chromium(profile) as address:
         async with page_of(address) as page:
             yield page
+
+
+@pytest.fixture(scope="session")
+def chromium_at(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where one browser for all tests of pages listens."""
+    with chromium(tmp_path_factory.mktemp("browser")) as address:
+        yield address
+
+
+@pytest.fixture
+async def page(chromium_at: str) -> AsyncIterator[Page]:
+    """A page of that browser."""
+    async with page_of(chromium_at) as found:
+        yield found
+
+
+def contrast(one: str, other: str) -> float:
+    """Contrast of two colours, as WCAG has it."""
+
+    def luminance(colour: str) -> float:
+        digits = colour.removeprefix("#")
+        digits = digits if len(digits) == 6 else "".join(2 * each for each in digits)
+        parts = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+        red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)

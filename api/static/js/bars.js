@@ -4,9 +4,9 @@ import { h, panel } from "./dom.js";
 import { count } from "./format.js";
 
 export class Bars {
-  constructor(host, { title, unit = "", empty = "Nothing yet." }) {
+  constructor(host, { title, unit = "", empty = "Nothing yet.", format = count }) {
     const { body, note } = panel(host, title, unit);
-    Object.assign(this, { body, note, empty, list: h("ol", { class: "bars" }) });
+    Object.assign(this, { body, note, empty, format, list: h("ol", { class: "bars" }) });
   }
 
   /** Show `[{name, value, share, colour}]`; the longest bar is the largest value, or `of`. */
@@ -30,12 +30,12 @@ export class Bars {
   draw({ name, value, share, colour }, item, of) {
     const [label, number, track] = item.children;
     label.textContent = label.title = name;
-    number.firstChild.textContent = count(value);
+    number.firstChild.textContent = this.format(value);
     number.firstChild.dataset.value = value;
     number.lastChild.textContent = share ?? "";
     number.lastChild.hidden = share === undefined;
     const fill = track.firstChild;
-    fill.style.setProperty("width", `${(100 * value) / of}%`);
+    fill.style.setProperty("width", `${Math.max(0, (100 * value) / of)}%`);
     fill.style.setProperty("--swatch", `var(${colour ?? "--c1"})`);
   }
 }

@@ -1,4 +1,4 @@
-// Lines over the last minutes: uPlot draws, the legend and the table carry the numbers.
+// Lines over time: uPlot draws, the legend and the table carry the numbers.
 
 import { h, panel, say, tableBehind, table } from "./dom.js";
 import { count, minuteOfDay } from "./format.js";
@@ -8,16 +8,23 @@ const colour = (name) => getComputedStyle(document.documentElement).getPropertyV
 const compact = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 });
 
 export class Chart {
-  /** `title`, `unit`; `format(value, name)` for legend and table; `label(at)` names a moment. */
-  constructor(host, { title, unit = "", format = count, label = minuteOfDay, floor = 4 }) {
-    Object.assign(this, { title, format, label, floor, names: [], data: [[]], at: null });
+  /**
+   * `title`, `unit`; `format(value, name)` for legend and table; `label(at)` names a moment. `floor`: the scale reaches
+   * so far at least. `axis`: changes to that of time; `tick`: a value at the other; `edge`: pixels that the last moment's
+   * name may stand out. `zone`: where days begin, else this device's. `table`: whether one stands behind it. `dots`:
+   * mark each value where there are no more.
+   */
+  constructor(host, { title, unit = "", format = count, label = minuteOfDay, floor = 4, axis = {}, zone = null,
+    tick = (value) => compact.format(value), table: behind = true, dots = 0, edge = 18 }) {
+    Object.assign(this, { title, format, label, floor, axis, zone, tick, dots, edge, names: [], data: [[]], at: null });
     const { root, body, note } = panel(host, title, unit);
     this.legend = h("ul", { class: "legend", "aria-hidden": "true" });
     this.plot = h("div", { class: "plot", role: "img" });
     this.note = note;
     body.append(this.legend, this.plot);
-    this.drawTable = tableBehind(root, title, () => this.table());
-    new ResizeObserver(() => this.resize()).observe(this.plot);
+    this.drawTable = behind ? tableBehind(root, title, () => this.table()) : () => {};
+    this.watch = new ResizeObserver(() => this.resize());
+    this.watch.observe(this.plot);
     charts.add(this);
   }
 
@@ -47,23 +54,32 @@ export class Chart {
     const options = {
       width: Math.max(120, this.plot.clientWidth),
       height: this.plot.clientHeight || 150,
-      padding: [8, 18, 0, 0],
+      padding: [8, this.edge, 0, 0],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
-      scales: { y: { range: (_, __, high) => [0, Math.max(this.floor, (high ?? 0) * 1.08)] } },
+      ...(this.zone ? { tzDate: (at) => window.uPlot.tzDate(new Date(at * 1000), this.zone) } : {}),
+      scales: { y: { range: (_, low, high) => [Math.min(0, (low ?? 0) * 1.08), Math.max(this.floor, (high ?? 0) * 1.08)] } },
       axes: [
         { ...axis, grid: { show: false }, space: 62, size: 26, gap: 6,
-          values: (_, splits) => splits.map((at) => this.label(at)) },
+          values: (_, splits) => splits.map((at) => this.label(at)), ...this.axis },
         { ...axis, grid, space: 34, size: 44, gap: 6,
-          values: (_, splits) => splits.map((value) => compact.format(value)) },
+          values: (_, splits) => splits.map((value) => this.tick(value)) },
       ],
       series: [{}, ...this.names.map((name, index) => ({
-        label: name, stroke: colour(this.colours[index]), width: 1.75, points: { show: false },
+        label: name, stroke: colour(this.colours[index]), width: 1.75,
+        points: { show: this.data[0].length <= this.dots, size: 5 },
         fill: this.names.length === 1 ? `${colour(this.colours[index])}1f` : undefined,
       }))],
       hooks: { setCursor: [(u) => { this.at = u.cursor.idx ?? null; this.write(); }] },
     };
     this.u = new window.uPlot(options, this.data, this.plot);
+  }
+
+  /** Let it go: it is drawn no more. */
+  remove() {
+    charts.delete(this);
+    this.watch.disconnect();
+    this.u?.destroy();
   }
 
   resize() {

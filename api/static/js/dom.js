@@ -32,6 +32,9 @@ export function panel(host, title, unit = "") {
   return { root, body, note };
 }
 
+/** Text of a cell that stands at its left, as words do. */
+export const words = (text) => h("span", { class: "words" }, text);
+
 /** A table: a row of headings, then rows whose first cell names them. */
 export function table(caption, headings, rows) {
   const cell = (content, index) => {

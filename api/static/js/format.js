@@ -22,6 +22,13 @@ export function money(text, currency) {
   return moneys.get(currency).format(text);
 }
 
+/** The same to the last digit that is given. */
+export function exactMoney(text, currency) {
+  const digits = (String(text).split(".")[1] ?? "").replace(/0+$/, "").length;
+  const number = new Intl.NumberFormat("en-US", { minimumFractionDigits: Math.max(2, digits), maximumFractionDigits: Math.max(2, digits) });
+  return `${number.format(text)} ${currency}`;
+}
+
 /** A share of a whole. */
 export const share = (part, of) => {
   if (!of) return "–";
