@@ -93,7 +93,10 @@ async def read(
                 return Log(shard, begin, end, entries, anchored)
             window *= 2
     except KafkaError as error:
-        raise SinkUnavailable(f"the log of intents {tp} cannot be read: {error!r}") from error
+        raise SinkUnavailable(
+            f"the log of intents, partition {shard} of {topic}, cannot be read: {type(error).__name__}. Is the broker "
+            "running, and KAFKA_BOOTSTRAP_SERVERS its address? `millrace topics check` says more"
+        ) from error
     finally:
         await reader.stop()
 

@@ -43,6 +43,7 @@ from clickhouse.shards import addresses
 from clickhouse.sink import Sink
 from clickhouse.suppressions import Suppressions
 from clickhouse.witness import Clock, Witness
+from streams.addresses import without_password
 from streams.errors import ConfigurationError, MillraceError, SinkUnavailable
 from streams.settings import Settings
 from streams.topics import source_topics
@@ -169,7 +170,7 @@ async def open_worker(
     consumer = groupless(settings)
     names = topics or frozenset(source_topics())
     locate = Locate(zones.points(), places.load())
-    redis = _redis(settings)
+    redis = open_redis(settings)
     pressure = Pressure(clients, settings.batch_parts_soft_limit)
     suppressed = Suppressed(Suppressions(clients[0]), pseudonyms)
     around = Surroundings(
@@ -223,11 +224,19 @@ def token_seconds(settings: Settings) -> float:
     return settings.batch_age_seconds + 60 + settings.clickhouse_timeout_seconds
 
 
-def _redis(settings: Settings) -> Redis | None:
-    """Where live numbers are published; None where there are none."""
+def open_redis(settings: Settings) -> Redis | None:
+    """Where live numbers are published, not yet connected; None where there are none. Raises ConfigurationError."""
     if not settings.redis_url or not settings.windows_enabled:
         return None
-    return Redis.from_url(settings.redis_url, socket_timeout=REDIS_SECONDS)
+    try:
+        redis = Redis.from_url(settings.redis_url, socket_timeout=REDIS_SECONDS)
+        # Where it takes its options, and first complains of them.
+        redis.connection_pool.make_connection()  # type: ignore[no-untyped-call]
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(
+            f"REDIS_URL={without_password(settings.redis_url)} cannot be used: {error}. Correct its options"
+        ) from None
+    return redis
 
 
 def _watch(settings: Settings, redis: Redis, producer: AIOKafkaProducer, webhook: Webhook | None) -> Watch:

@@ -7,7 +7,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
-from agents.build import bootstrap
+from agents.build import bootstrap, open_redis
 from agents.rules import rules_of
 from agents.webhook import open_webhook
 from clickhouse.client import connect
@@ -30,6 +30,7 @@ async def preflight(settings: Settings, topics: frozenset[str]) -> None:
     listen(WORKER, settings.worker_host, settings.worker_port).close()
     rules_of(settings, declared)
     open_webhook(settings)
+    open_redis(settings)
     await check_topics(settings, topics)
     for each in addresses(settings):
         client = await connect(each)

@@ -28,6 +28,7 @@ from clickhouse_connect.driver.insert import InsertContext
 from clickhouse_connect.driver.transform import NativeTransform
 
 from clickhouse.cluster import ALL
+from streams.addresses import without_password
 from streams.errors import (
     BatchAged,
     BlockRefused,
@@ -53,8 +54,10 @@ FRESH = "fresh"
 VIOLATED_CONSTRAINT = 469
 INCORRECT_DATA = 117
 
-# 16 column, 47 identifier, 60 table, 81 database unknown; 10 column not in block; 582 projection; 20 columns differ
-_DRIFT = frozenset({10, 16, 20, 47, 60, 81, 582})
+# 60 table, 81 database unknown
+_ABSENT = frozenset({60, 81})
+# 16 column, 47 identifier unknown; 10 column not in block; 582 projection; 20 columns differ
+_DRIFT = frozenset({10, 16, 20, 47, 582})
 # 516 and 192..194 login, 497 and 291 rights, 164 and 472 read only, 115 and 452 settings, 46 function, 62 syntax
 _CONFIGURATION = frozenset({46, 62, 73, 115, 164, 192, 193, 194, 291, 452, 472, 478, 479, 492, 497, 516})
 # parsing, conversion, ranges, NULL where none may be, constraints, throwIf
@@ -171,8 +174,16 @@ def classify(error: BaseException) -> MillraceError:
         return SinkUnavailable(f"ClickHouse cannot be reached: {text}. Is CLICKHOUSE_URL right, is it running?")
     if code == VIOLATED_CONSTRAINT and f"Constraint `{FRESH}`" in text:
         return BatchAged(f"ClickHouse refused the rows as aged: {text}", code)
+    if code in _ABSENT:
+        return SchemaDrift(
+            f"ClickHouse lacks a database or table: {text}. Run `millrace migrate apply`, which makes what is missing, "
+            "or set CLICKHOUSE_DATABASE to the one that has it"
+        )
     if code in _DRIFT or (code == INCORRECT_DATA and "Unknown field" in text):
-        return SchemaDrift(f"ClickHouse's tables are not those of this version: {text}. Run `millrace migrate plan`.")
+        return SchemaDrift(
+            f"ClickHouse's tables are not those of this version: {text}. Run `millrace migrate apply`; `millrace "
+            "migrate plan` shows what it would do"
+        )
     if code in _CONFIGURATION:
         return ConfigurationError(f"ClickHouse refuses to work for us: {text}. Check CLICKHOUSE_URL and its user.")
     if code in _DATA:
@@ -227,8 +238,8 @@ def check_url(address: str, setting: str = "CLICKHOUSE_URL") -> tuple[str, int]:
         port = None
     if url.scheme not in ("http", "https") or not url.hostname or port is None:
         raise ConfigurationError(
-            f"{setting} is {url.scheme}://{url.hostname or ''}; it must read http://user:password@host:8123 "
-            "or https://..., with the port of the HTTP interface"
+            f"{setting} is {without_password(address)}; it must read http://user:password@host:8123 or https://..., "
+            "with the port of the HTTP interface"
         )
     return url.hostname, port
 

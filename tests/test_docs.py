@@ -55,7 +55,7 @@ def test_every_command_module_is_on_the_command_line() -> None:
     assert names - commands <= shared, "a module that is neither a command nor shared by commands"
 
 
-def test_changelog_and_readme_name_the_two_commands() -> None:
+def test_readme_names_the_two_commands() -> None:
     readme = (ROOT / "README.md").read_text()
     assert "make up" in readme
     assert "make test" in readme

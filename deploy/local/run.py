@@ -2,7 +2,8 @@
 
     1. start the parts, apply migrations, create topics, start workers and dashboard, wait until the shards run
     2. say where everything is; start the producers and show what happens, until the time is over or a signal comes
-    3. stop the producers; with an end in sight, wait until every event they sent is accounted for
+    3. stop the producers; with an end in sight, wait until every record of the topics, and so every event they sent,
+       is accounted for
     4. stop workers and dashboard, count, say the totals, stop the parts in reverse order
 
 The first ctrl-c or SIGTERM leads to step 4, the second kills what is left; so does the end of this process (see guard).
@@ -23,6 +24,7 @@ from rich.console import Console
 
 from clickhouse import migrate
 from deploy.local.demo import Choice, Producer, note, steps
+from deploy.local.drain import Drain
 from deploy.local.part import Part, start_all
 from deploy.local.stack import Stack
 from deploy.local.totals import Totals, dropped, stored
@@ -72,6 +74,8 @@ class Run:
         """The API and the dashboard; none before it is started."""
         self.producers: list[Producer] = []
         self._began = time.monotonic()
+        self._is_drained = False
+        """Whether all that was sent has its end; what else was counted then came from others."""
         self._lost: str | None = None
         self._interrupted = False
         self._hurried = False
@@ -116,7 +120,7 @@ class Run:
         """Where everything is."""
         (dashboard,) = (web.url for web in self.web)
         if self.options.as_json:
-            urls = {part.server.name: part.url for part in self.stack.parts} | self.stack.outside
+            urls = {part.server.name: part.url for part in self.stack.parts} | self.stack.given
             beside = {"workers": [worker.url for worker in self.workers], "dashboard": dashboard}
             found = {"urls": urls | beside}
             self.emit(json.dumps(found | {"database": settings.clickhouse_database, "home": str(self.stack.home)}))
@@ -138,25 +142,35 @@ class Run:
                 time.sleep(min(TICK_SECONDS, max(POLL_SECONDS, end - time.monotonic())))
 
     def _drain(self, settings: Settings, before: Totals) -> None:
-        """Step 3. Raises SinkUnavailable where nothing moves any more."""
+        """Step 3. Raises SinkUnavailable where nothing moves any more, MillraceError where events are gone."""
         for producer in self.producers:
             producer.stop()
         sent = sum(producer.sent for producer in self.producers)
-        accounted, moved = -1, time.monotonic()
-        while accounted < sent:
+        drain = Drain(settings)
+        known: tuple[int, int] | None = None
+        moved = time.monotonic()
+        while known is None or known[0]:
             self._check_shards()
-            with contextlib.suppress(OSError, SinkUnavailable):
-                now = (count(settings) - before).accounted
-                if now != accounted:
-                    accounted, moved = now, time.monotonic()
-                    self._say(f"{accounted:,} of {sent:,} events accounted for")
+            with contextlib.suppress(OSError, KafkaError):
+                left, totals = drain.look()
+                now = left, (totals - before).accounted
+                if now != known:
+                    known, moved = now, time.monotonic()
+                    self._say(f"{sent:,} events sent, {now[1]:,} accounted for, {left:,} of the topics still to come")
                     continue
             if time.monotonic() - moved > STALLED_SECONDS:
+                left_over = f"{known[0]:,} records of the topics are" if known else "The events are"
                 raise SinkUnavailable(
-                    f"{accounted:,} of {sent:,} events are accounted for, and nothing moved for "
-                    f"{STALLED_SECONDS:.0f} s; {self.stack.logs}/worker-*.log and `millrace dlq list` say why."
+                    f"{left_over} not accounted for, and nothing moved for {STALLED_SECONDS:.0f} s; "
+                    f"{self.stack.logs}/worker-*.log and `millrace dlq list` say why."
                 )
             time.sleep(POLL_SECONDS)
+        if known[1] < sent:
+            raise MillraceError(
+                f"the topics' records were all delivered, but {sent - known[1]:,} of {sent:,} events are in no table: "
+                "erased or dropped meanwhile, or lost; `millrace batches --verify` says of which batch"
+            )
+        self._is_drained = True
 
     def _end(self, settings: Settings, before: Totals, watch: Watch) -> None:
         """Step 4, without the parts."""
@@ -167,10 +181,12 @@ class Run:
             return
         watch.picture.totals = totals = count(settings) - before
         sent = sum(producer.sent for producer in self.producers)
+        others = totals.accounted - sent if self._is_drained else None
         if self.options.as_json:
-            self.emit(totals.as_json(sent, quantile(0.95, watch.picture.reading.buckets)))
+            self.emit(totals.as_json(sent, quantile(0.95, watch.picture.reading.buckets), others))
         else:
-            watch.picture.parts, watch.picture.producers, watch.picture.note = [], [], f"sent {sent:,} events"
+            said = f"sent {sent:,} events" + (f"; {others:,} more came from others" if others else "")
+            watch.picture.parts, watch.picture.producers, watch.picture.note = [], [], said
             self.console.print(draw(watch.picture))
 
     def _stop_beside(self) -> None:

@@ -23,6 +23,11 @@ from streams.errors import ConfigurationError
 from streams.settings import Settings, completed, made, unusable
 
 LEFTOVER_SECONDS = 20.0
+NAMES = {
+    server.setting: server.name
+    for server in (broker.Broker, clickhouse_part.ClickHouse, redis.Redis, postgres.Postgres)
+}
+"""What the part behind each URL setting is called, wherever it comes from."""
 PINGS: dict[str, Callable[[str], None]] = {
     "kafka_bootstrap_servers": broker.ping,
     "clickhouse_url": clickhouse_part.ping,
@@ -152,6 +157,11 @@ class Stack:
         self._hurried = True
         for part in self.parts:
             part.hurry()
+
+    @property
+    def given(self) -> dict[str, str]:
+        """The parts that are not ours: name, the same as of our own, and URL."""
+        return {NAMES[setting]: url for setting, url in self.outside.items()}
 
     @property
     def hold(self) -> tuple[int, ...]:

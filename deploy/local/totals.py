@@ -1,4 +1,4 @@
-"""What became of the events: rows and dead letters from ClickHouse, duplicates and samples from the log of intents."""
+"""What became of the events: rows and dead letters from ClickHouse, what became nothing from the log of intents."""
 
 import asyncio
 import json
@@ -10,6 +10,7 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from agents.consumer import stop
+from agents.judge import DUPLICATE, LOST, SAMPLED_OUT, SUPPRESSED
 from clickhouse.columns import FAMILIES, RAW
 from deploy.local.clickhouse_part import ask
 from streams.batch import Runs, count_runs, from_runs, to_runs
@@ -17,19 +18,20 @@ from streams.intent import Chain, Intent
 from streams.settings import Settings
 
 QUERY_SECONDS = 30.0
-DROPPED = ("duplicate", "sampled_out")
+DROPPED = (DUPLICATE, SAMPLED_OUT, SUPPRESSED, LOST)
+"""The words of a verdict on offsets that become neither a row nor a dead letter."""
 
 
 @dataclass
 class Totals:
-    """Counts of events. The rows of raw tables, dead letters, duplicates and sampled out add up to what was taken."""
+    """Counts of events. The rows of raw tables, the dead letters and what was dropped add up to what was taken."""
 
     rows: Counter[str] = field(default_factory=Counter)
     """By table."""
     dead_letters: Counter[str] = field(default_factory=Counter)
     """By reason."""
     dropped: Counter[str] = field(default_factory=Counter)
-    """`duplicate` and `sampled_out`."""
+    """By word of `DROPPED`."""
 
     @property
     def accounted(self) -> int:
@@ -44,15 +46,18 @@ class Totals:
         letters.subtract(earlier.dead_letters)
         return Totals(rows, +letters, self.dropped - earlier.dropped)
 
-    def as_json(self, sent: int, freshness: float | None) -> str:
-        """The last line of `millrace up --json`."""
+    def as_json(self, sent: int, freshness: float | None, others: int | None) -> str:
+        """The last line of `millrace up --json`; `others`: events counted here that the run did not send, if known."""
         return json.dumps(
             {
                 "sent": sent,
                 "rows": dict(self.rows),
                 "dead_letters": dict(self.dead_letters),
-                "duplicates": self.dropped["duplicate"],
-                "sampled_out": self.dropped["sampled_out"],
+                "duplicates": self.dropped[DUPLICATE],
+                "sampled_out": self.dropped[SAMPLED_OUT],
+                "suppressed": self.dropped[SUPPRESSED],
+                "lost": self.dropped[LOST],
+                "others": others,
                 "freshness_p95_seconds": None if freshness is None else round(freshness, 3),
             }
         )
@@ -83,10 +88,15 @@ class LeftOut:
         """Where each shard's log is read on; its first offset before it was read."""
         self._chains = {shard: Chain() for shard in shards}
         self._valid: dict[int, dict[tuple[Any, ...], Intent]] = {shard: {} for shard in shards}
-        self._before: Counter[str] = Counter(dict.fromkeys(DROPPED, 0))
+        self._before: Counter[str] = Counter({DUPLICATE: 0, SAMPLED_OUT: 0})
+
+    @property
+    def last(self) -> dict[int, Intent]:
+        """The newest valid record read of every shard that has one."""
+        return {shard: chain.last for shard, chain in self._chains.items() if chain.last is not None}
 
     async def read(self) -> Counter[str]:
-        """Read up to the present end of every shard's log; duplicates and events sampled out since the beginning."""
+        """Read up to the present end of every shard's log; what became nothing since the beginning, by word."""
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._settings.kafka_bootstrap_servers, enable_auto_commit=False, auto_offset_reset="none"
         )
@@ -140,7 +150,7 @@ class LeftOut:
 
 
 async def dropped(settings: Settings) -> Counter[str]:
-    """Duplicates and events sampled out, as the valid records of every shard's log say."""
+    """What became nothing, by word, as the valid records of every shard's log say."""
     return await LeftOut(settings).read()
 
 

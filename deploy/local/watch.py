@@ -75,8 +75,8 @@ class Watch:
         self._show()
 
     def _parts(self) -> Iterator[tuple[str, str, str]]:
-        for setting, url in self._stack.outside.items():
-            yield setting.partition("_")[0], "given", without_password(url)
+        for name, url in self._stack.given.items():
+            yield name, "given", without_password(url)
         for part in self._stack.parts:
             yield part.server.name, part.state, without_password(part.url)
         for worker in self._workers:

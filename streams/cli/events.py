@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,7 +31,9 @@ def event_of(name: str) -> EventSpec:
     """The declared event of this type; a usage error if there is none."""
     spec = registry.events.get(name)
     if spec is None:
-        raise typer.BadParameter(f"no event of type {name!r} is declared; see `millrace events list`")
+        near = get_close_matches(name, registry.events, 2)
+        meant = f"; did you mean {' or '.join(near)}?" if near else ""
+        raise typer.BadParameter(f"no event of type {name!r} is declared{meant} See `millrace events list`")
     return spec
 
 

@@ -25,7 +25,8 @@ def up(
             "--for",
             min=0,
             metavar="SECONDS",
-            help="Stop producing after this time, wait until every event is accounted for, say the totals and end.",
+            help="Stop producing after this time, wait until every record then in the topics is accounted for, say the "
+            "totals and end.",
         ),
     ] = None,
     as_json: Annotated[
@@ -40,6 +41,10 @@ def up(
     The embedded broker keeps its records in memory and forgets them at the end; rows stay in the home folder. By
     default 5,000 real New York rides are replayed (25,000 events), and generated traffic goes on after them; with
     --for and without --rate the replay is all of the rides. ctrl-c stops everything.
+
+    The first line of --json has `urls` of broker, clickhouse, redis, postgres, dashboard and of the list workers,
+    whether a part is embedded or given. The last line has the totals since the start, whoever sent the events:
+    `others` are those that this run did not send (null where it was ended before all of its own were accounted for).
     """
     settings = given()
     if home is not None:

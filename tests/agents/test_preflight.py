@@ -3,6 +3,7 @@
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from agents.build import open_redis
 from agents.preflight import check_counts, check_log, check_topics
 from streams.cli.topics import create
 from streams.errors import ConfigurationError, SinkUnavailable
@@ -29,6 +30,15 @@ def test_a_good_log_passes() -> None:
 def test_r5_a_log_that_can_be_cut_is_refused(change: dict[str, str], said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         check_log("intents", ["a"], {"intents": GOOD | change, "a": {"retention.ms": "2000"}}, replicas=3)
+
+
+@pytest.mark.parametrize("option", ["colour=red", "db=zero"])
+async def test_an_option_that_redis_does_not_take(option: str) -> None:
+    wrong = Settings(redis_url=f"redis://:geheim@h/0?{option}")
+    with pytest.raises(
+        ConfigurationError, match=r"REDIS_URL=redis://:\*\*\*@h/0\?\w+=\w+ cannot be used: .+ Correct its"
+    ):
+        open_redis(wrong)
 
 
 def test_counts_that_differ_are_named() -> None:

@@ -1,6 +1,7 @@
 """What the demo sends, and what it shows."""
 
 import io
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -65,7 +66,22 @@ def test_totals_add_up_and_subtract() -> None:
     assert new.rows == {"events": 4, "page_views": 0, "events_raw": 1}
     assert (new.dead_letters, new.dropped["duplicate"]) == ({"invalid": 2}, 1)
     assert new.accounted == 4 + 1 + 2 + 1
-    assert new.as_json(8, 0.12345).endswith('"freshness_p95_seconds": 0.123}')
+    told = json.loads(new.as_json(8, 0.12345, None))
+    assert (told["freshness_p95_seconds"], told["suppressed"], told["others"]) == (0.123, 0, None)
+
+
+def test_whatever_a_verdict_leaves_out_is_accounted_for() -> None:
+    left_out = Counter(duplicate=1, sampled_out=2, suppressed=3, lost=4)
+    totals = Totals(Counter(events=10), Counter(invalid=5), left_out)
+    assert totals.accounted == 25
+    told = json.loads(totals.as_json(20, None, 5))
+    assert {word: told[word] for word in ("duplicates", "sampled_out", "suppressed", "lost", "others")} == {
+        "duplicates": 1,
+        "sampled_out": 2,
+        "suppressed": 3,
+        "lost": 4,
+        "others": 5,
+    }
 
 
 def test_view_shows_parts_numbers_and_reasons() -> None:

@@ -39,6 +39,9 @@ async def count_both(settings: Settings) -> None:
                 value = Intent(chain=f"chain-{shard}", **record).encode()
                 await producer.send_and_wait(settings.kafka_intents_topic, value, partition=shard)
     assert await dropped(settings) == {"duplicate": 6, "sampled_out": 14}
+    more: dict[str, Any] = {"ranges": {"t": (200, 300)}, "verdict": {"t": {"suppressed": [210, 3], "lost": [250, 2]}}}
+    await append(settings, "chain", seq=4, nonce="f", previous="e", **more)
+    assert await dropped(settings) == {"duplicate": 6, "sampled_out": 14, "suppressed": 6, "lost": 4}
 
 
 async def append(settings: Settings, chain: str, **record: Any) -> None:

@@ -18,14 +18,17 @@ from aiokafka import AIOKafkaProducer
 
 from deploy.local.clickhouse_part import ask
 from deploy.local.worker import page
+from streams.cli import topics
 from streams.events import registry
 from streams.events.sample import sample
+from streams.settings import Settings
 from tests.support.processes import alive, nothing_abandoned, on_tmpfs, shared_memory_of, tree
 from tests.support.stack import fresh_broker
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 
+PARTS = {"broker", "clickhouse", "redis", "postgres", "workers", "dashboard"}
 UP = [sys.executable, "-m", "streams.cli", "up", "--json", "--demo", "none"]
 
 
@@ -92,7 +95,7 @@ def test_totals_are_exact_and_stdout_holds_two_lines(tmp_path: Path) -> None:
     before = on_tmpfs()
     with up(tmp_path / "home") as (process, first):
         urls = first["urls"]
-        assert set(urls) == {"broker", "clickhouse", "redis", "postgres", "workers", "dashboard"}
+        assert set(urls) == PARTS
         status, text = page(urls["dashboard"], "")
         assert (status, b"<title>Millrace" in text) == (200, True)
         asyncio.run(send(urls["broker"], 500))
@@ -152,24 +155,30 @@ def test_nothing_is_left_behind_however_it_ends(tmp_path: Path, names: list[str]
     nothing_abandoned(before)
 
 
-def demo_on_a_given_broker(tmp_path: Path, *words: str) -> dict[str, Any]:
-    """The totals of a demo that ends after a time."""
+def demo_on_a_given_broker(tmp_path: Path, *words: str, others: int = 0) -> dict[str, Any]:
+    """The totals of a demo that ends after a time; the broker has so many events of others, as `send` sends them."""
     with fresh_broker(tmp_path) as servers:
+        if others:
+            asyncio.run(topics.create(Settings(kafka_bootstrap_servers=servers)))
+            asyncio.run(send(servers, others))
         command = [*UP, "--home", str(tmp_path / "home"), *words]
         env = os.environ | {"KAFKA_BOOTSTRAP_SERVERS": servers}
         done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=250, check=False)
     assert done.returncode == 0, done.stderr
     ready, totals = map(json.loads, done.stdout.splitlines())
-    assert ready["urls"]["kafka_bootstrap_servers"] == servers
-    assert (totals["dead_letters"], totals["duplicates"], totals["sampled_out"]) == ({}, 0, 0)
+    assert set(ready["urls"]) == PARTS
+    assert ready["urls"]["broker"] == servers
+    wrong = 1 if others else 0
+    assert totals["dead_letters"] == ({"malformed": wrong} if wrong else {})
+    assert (totals["duplicates"], totals["sampled_out"], totals["others"]) == (wrong, 0, others)
     return dict(totals)
 
 
 @pytest.mark.long
 def test_what_is_generated_on_a_given_broker_is_accounted_for(tmp_path: Path) -> None:
     # So long that the producer gets to send on a slow machine too.
-    totals = demo_on_a_given_broker(tmp_path, "--demo", "ticketing", "--rate", "50", "--for", "10")
-    assert 0 < totals["sent"] == totals["rows"]["events"] <= 500
+    totals = demo_on_a_given_broker(tmp_path, "--demo", "ticketing", "--rate", "50", "--for", "10", others=1000)
+    assert 0 < totals["sent"] == totals["rows"]["events"] - 998 <= 500
 
 
 @pytest.mark.faults

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -234,10 +234,15 @@ class Site:
         age = self.settings.batch_age_seconds
         try:
             until("the last row to be there", lambda: moved_on(self.settings) >= there, DRAIN_SECONDS + age)
-            until("the last event to be taken", lambda: asyncio.run(self.left_out.read()) == left_out, TAKEN_SECONDS)
+            until("the last event to be taken", lambda: self._left_out(left_out) == left_out, TAKEN_SECONDS)
         except AssertionError as error:
             got = f"{moved_on(self.settings)} rows of {there}, left out {self.left_out.counts()} of {left_out}"
             raise AssertionError(f"{error}: {got}") from None
+
+    def _left_out(self, words: Iterable[str]) -> dict[str, int]:
+        """What the log of intents says of these words."""
+        found = asyncio.run(self.left_out.read())
+        return {word: found[word] for word in words}
 
     def judge_all(self) -> None:
         """Before a topic is cut or created anew: read what the topics and the log of intents say until now."""

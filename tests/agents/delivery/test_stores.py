@@ -81,7 +81,7 @@ def test_kafka_shards_go_round_the_clickhouse_shards(tmp_path: Path) -> None:
     [
         (",", "names 0 addresses"),
         ("http://a:1,http://a:1", "names 2 addresses, 1 of them different"),
-        ("http://a:1,b:2", "CLICKHOUSE_SHARD_URLS is b://; it must read http://user:password@host:8123"),
+        ("http://a:1,b:2", "CLICKHOUSE_SHARD_URLS is b:2; it must read http://user:password@host:8123"),
     ],
 )
 def test_addresses_that_are_wrong_are_named(urls: str, said: str) -> None:

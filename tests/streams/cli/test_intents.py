@@ -31,11 +31,12 @@ async def test_the_audit_trail_tells_what_every_batch_delivered(ready: Settings,
         await log.append(first[0] or b"")
         await log.append(b"noise")
         await log.close()
-    trail, shown, raw, people = await asyncio.gather(
+    trail, shown, raw, people, away = await asyncio.gather(
         millrace(ready, "batches", "--verify", "--json"),
         millrace(ready, "intents", "show", "--shard", "0", "--json"),
         millrace(ready, "intents", "show", "--shard", "0", "--raw", "--from", "1"),
         millrace(ready, "batches"),
+        millrace(ready, "intents", "show", KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1"),
     )
     lines = trail.json
     assert trail.code == 0
@@ -54,6 +55,9 @@ async def test_the_audit_trail_tells_what_every_batch_delivered(ready: Settings,
     assert raw.out.splitlines()[-1].split("\t") == ["0", str(entries[-1]["offset"]), "void", "noise"]
     assert len(raw.out.splitlines()) == len(entries) - 1
     assert "in ClickHouse" in people.out
+    assert away.code == 1
+    assert "millrace: the log of intents, partition 0 of intents, cannot be read: KafkaConnectionError. Is" in away.err
+    assert "KAFKA_BOOTSTRAP_SERVERS its address?" in away.err
 
     await ask.client.command("ALTER TABLE events_raw DELETE WHERE shard = 1 SETTINGS mutations_sync = 2")
     missing = await millrace(ready, "batches", "--verify", "--json", "--shard", "1")

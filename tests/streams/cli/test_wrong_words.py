@@ -12,6 +12,13 @@ def test_a_file_to_replay_that_is_not_there() -> None:
     assert "'/nope' does not exist" in refused.stderr
 
 
+def test_a_type_of_event_that_is_nearly_one() -> None:
+    refused = call("events", "show", "trip.complete")
+    assert refused.exit_code == 2
+    assert "did you mean trip.completed" in " ".join(refused.stderr.replace("\u2502", "").split())
+    assert "did you mean" not in call("events", "show", "nothing").stderr
+
+
 @pytest.mark.parametrize("command", ["load", "replay"])
 def test_brokers_that_are_no_addresses(command: str) -> None:
     words = {"load": ["load", "--count", "1"], "replay": ["replay", "rides"]}[command]
