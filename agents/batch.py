@@ -37,10 +37,10 @@ class Batch:
     def refuse(self, offsets: Offsets, reason: Reject, message: str) -> "Batch":
         """The batch with the rows of these offsets turned into dead letters."""
         letters = [
-            DeadLetter(topic, each.chunk.partition, record, reason, message=message)
+            DeadLetter.of(each.chunk, record, event, reason, message=message)
             for topic, chosen in offsets.items()
             for each in self.decoded.get(topic, ())
-            for record in each.chunk.records
+            for record, event in zip(each.chunk.records, each.events, strict=True)
             if record.offset in chosen
         ]
         verdict = {topic: dict(words) for topic, words in self.verdict.items()}

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from streams.batch import Chunk, Decoded
+from streams.errors import Invariant, InvariantBroken
 from streams.intent import Ranges
 
 
@@ -65,8 +66,14 @@ def by_topic(chunks: list[Decoded]) -> dict[str, list[Decoded]]:
 
 
 def ranges_of(chunks: list[Decoded], starts: dict[str, int]) -> Ranges:
-    """Per topic the range that the chunks cover, from `starts` on."""
+    """Per topic the range that the chunks cover, from `starts` on. Raises InvariantBroken where they leave a hole."""
     ends = dict(starts)
     for decoded in chunks:
-        ends[decoded.chunk.topic] = decoded.chunk.end
+        chunk = decoded.chunk
+        if chunk.start != ends[chunk.topic]:
+            raise InvariantBroken(
+                f"a chunk of {chunk.topic} begins at {chunk.start}, and what is before it ends at {ends[chunk.topic]}",
+                Invariant.RANGE_NOT_COVERED,
+            )
+        ends[chunk.topic] = chunk.end
     return {topic: (start, ends[topic]) for topic, start in starts.items()}

@@ -181,7 +181,7 @@ async def open_worker(
         memory=Memory(settings.duplicate_memory_events, settings.duplicate_memory_seconds),
         memory_seconds=settings.duplicate_memory_seconds,
         render=Render(locate),
-        policy=_policy(settings, suppressed),
+        policy=Policy.of(settings, suppressed),
         sizes=_sizes(settings),
         limits=limits,
         beginning=Beginning(settings.kafka_reset, settings.kafka_forgets, version, len(clients)),
@@ -269,10 +269,6 @@ def _limits(settings: Settings) -> Limits:
         retry_first=settings.retry_first_seconds,
         retry_longest=settings.retry_longest_seconds,
     )
-
-
-def _policy(settings: Settings, suppressed: Suppressed) -> Policy:
-    return Policy(settings.skew_seconds, settings.metrics_cold_days, settings.location_sample_rate, suppressed)
 
 
 def _sizes(settings: Settings) -> Sizes:

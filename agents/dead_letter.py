@@ -72,7 +72,7 @@ def headers(letter: DeadLetter, intent: Intent) -> list[tuple[str, bytes | None]
         "event-type": letter.event_type,
         "event-id": letter.event_id,
         "event-source": letter.source,
-        "schema-version": str(letter.schema_version),
+        "schema-version": "" if letter.schema_version is None else str(letter.schema_version),
         "app-version": intent.version,
         "ingested-at": str(intent.ingested_at),
     }

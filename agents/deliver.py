@@ -20,6 +20,7 @@ from agents.batch import Batch
 from agents.dead_letter import DeadLetterTopic
 from agents.kill_point import Step, insert_of, step
 from agents.outage import Outages
+from agents.pulse import Pulse
 from agents.render import DEAD_LETTERS, Content, dead_letter_rows
 from agents.rows import body
 from clickhouse.chains import ChainRows
@@ -28,7 +29,7 @@ from clickhouse.sink import Sink
 from clickhouse.witness import Clock, Witness
 from streams import metrics
 from streams.backoff import Backoff
-from streams.errors import BatchAged, BlockRefused, InvariantBroken, SinkUnavailable
+from streams.errors import BatchAged, BlockRefused, Invariant, InvariantBroken, SinkUnavailable
 from streams.intent import Intent
 
 log = structlog.get_logger(__name__)
@@ -79,11 +80,12 @@ class Outcome:
 class Delivery:
     """Step 4 for one shard."""
 
-    def __init__(self, shard: int, group: str, version: str, store: Store, limits: Limits) -> None:
+    def __init__(self, shard: int, group: str, version: str, store: Store, limits: Limits, pulse: Pulse) -> None:
         self.shard = shard
         self.version = version
         self.store = store
         self.limits = limits
+        self.pulse = pulse
         self.held = False
         """ClickHouse has not taken the last try of an insert."""
         self._group = group
@@ -151,6 +153,7 @@ class Delivery:
                     return await self._holds(table, intent, wanted)
             except SinkUnavailable as error:
                 unknown = self.held = True
+                self.pulse.beat()
                 metrics.HELD.labels("clickhouse").inc()
                 held = {"shard": self.shard, "table": table, "seq": intent.seq, "error": str(error)}
                 self._outages.met("insert held", table, **held)
@@ -170,8 +173,8 @@ class Delivery:
         """R6: after a second delivery or an unknown outcome, count the rows against the record."""
         found = await self.store.witness.count(table, self.shard, intent)
         if found > wanted:
-            metrics.INVARIANTS.labels("rows_above_intent").inc()
             raise InvariantBroken(
-                f"shard {self.shard}: {table} holds {found} rows of record {intent.seq}, which says {wanted}"
+                f"shard {self.shard}: {table} holds {found} rows of record {intent.seq}, which says {wanted}",
+                Invariant.ROWS_ABOVE_INTENT,
             )
         return found == wanted

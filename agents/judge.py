@@ -17,7 +17,9 @@ from streams import skew
 from streams.batch import Chunk, Decoded, Record, from_runs, runs_by_topic
 from streams.codec import Refusal, spec_of
 from streams.errors import Reject
+from streams.events import registry
 from streams.intent import Intent, Verdict
+from streams.settings import Settings
 from tables.columns import Columns, Spotter, by_type
 
 DUPLICATE = "duplicate"
@@ -83,7 +85,42 @@ class DeadLetter:
     event_type: str = ""
     event_id: str = ""
     source: str = ""
-    schema_version: int = 0
+    schema_version: int | None = None
+    """Of the event's type; None where the type is not known."""
+
+    @classmethod
+    def of(
+        cls, chunk: Chunk, record: Record, event: Any, reason: Reject | None = None, field: str = "", message: str = ""
+    ) -> "DeadLetter":
+        """The letter of a decoded record; a refusal names the field, and what is not given here, itself."""
+        if isinstance(event, Refusal):
+            spec = registry.events.get(event.event_type or "")
+            return cls(
+                chunk.topic,
+                chunk.partition,
+                record,
+                reason or event.reason,
+                event.field or "",
+                message or event.message,
+                event.event_type or "",
+                event.event_id or "",
+                event.source or "",
+                spec.version if spec else None,
+            )
+        assert reason is not None
+        spec = spec_of(type(event))
+        return cls(
+            chunk.topic,
+            chunk.partition,
+            record,
+            reason,
+            field,
+            message,
+            spec.name,
+            event.id,
+            event.source,
+            spec.version,
+        )
 
 
 @dataclass(slots=True)
@@ -119,21 +156,30 @@ class Policy:
     sample_rate: float
     suppressed: Suppressor = NOBODY
 
+    @classmethod
+    def of(cls, settings: Settings, suppressed: Suppressor = NOBODY) -> "Policy":
+        """As these settings say."""
+        return cls(settings.skew_seconds, settings.metrics_cold_days, settings.location_sample_rate, suppressed)
+
+    def limits(self, ingested_at: int) -> tuple[datetime, float, datetime]:
+        """What `streams.skew` holds event times to, for a batch ingested then (milliseconds since 1970)."""
+        now = datetime.fromtimestamp(ingested_at / 1000, UTC)
+        return now, self.skew_seconds, now - timedelta(days=self.cold_days)
+
 
 def judge(decoded: Mapping[str, list[Decoded]], policy: Policy, ingested_at: int, draft: Draft) -> Judged:
     """Judge a new batch. `ingested_at` (milliseconds since 1970) is the only clock that is looked at.
 
     `draft` remembers the accepted events; enter it when the batch's intent is valid.
     """
-    now = datetime.fromtimestamp(ingested_at / 1000, UTC)
-    too_old_before = now - timedelta(days=policy.cold_days)
+    limits = policy.limits(ingested_at)
     judged = Judged()
     for topic, chunks in decoded.items():
         if not chunks:
             continue
         part, dead = _split(topic, chunks)
         suppressed, dead = _suppressed(judged, part, dead, policy.suppressed)
-        dead += _skewed(part, chunks, skew.verdicts(part.events, now, policy.skew_seconds, too_old_before))
+        dead += _skewed(part, chunks, limits)
         words: dict[str, list[int]] = {}
         for letter in dead:
             words.setdefault(letter.reason, []).append(letter.record.offset)
@@ -148,8 +194,11 @@ def judge(decoded: Mapping[str, list[Decoded]], policy: Policy, ingested_at: int
     return judged
 
 
-def follow(decoded: Mapping[str, list[Decoded]], intent: Intent) -> Judged:
-    """Take the opinion of a record of the log; where this version would think otherwise, the record wins."""
+def follow(decoded: Mapping[str, list[Decoded]], intent: Intent, policy: Policy) -> Judged:
+    """Take the opinion of a record of the log; where this version would think otherwise, the record wins.
+
+    The record does not keep the words of refusal: they are formed again from the event, and by `policy`.
+    """
     judged = Judged(verdict=intent.verdict)
     for topic, chunks in decoded.items():
         reasons = {o: word for word, runs in intent.verdict.get(topic, {}).items() for o in from_runs(runs)}
@@ -164,9 +213,8 @@ def follow(decoded: Mapping[str, list[Decoded]], intent: Intent) -> Judged:
                     part.stamps.append(record.timestamp)
                     part.events.append(event)
                 elif word not in (DUPLICATE, SAMPLED_OUT, SUPPRESSED, LOST):
-                    judged.dead.append(
-                        _letter(chunk.chunk, record, event, Reject(word), f"refused by version {intent.version}")
-                    )
+                    said = _said_again(event, Reject(word), intent, policy)
+                    judged.dead.append(DeadLetter.of(chunk.chunk, record, event, Reject(word), *said))
         judged.accepted.append(part)
     return judged
 
@@ -178,7 +226,7 @@ def _split(topic: str, chunks: list[Decoded]) -> tuple[Accepted, list[DeadLetter
     for decoded in chunks:
         records = decoded.chunk.records
         if decoded.refused:
-            dead += [_letter(decoded.chunk, records[i], decoded.events[i]) for i in decoded.refused]
+            dead += [DeadLetter.of(decoded.chunk, records[i], decoded.events[i]) for i in decoded.refused]
             refused = set(decoded.refused)
             kept = [i for i in range(len(records)) if i not in refused]
             part.events += [decoded.events[i] for i in kept]
@@ -191,34 +239,27 @@ def _split(topic: str, chunks: list[Decoded]) -> tuple[Accepted, list[DeadLetter
     return part, dead
 
 
-def _letter(chunk: Chunk, record: Record, event: Any, reason: Reject | None = None, message: str = "") -> DeadLetter:
+def _said_again(event: Any, reason: Reject, intent: Intent, policy: Policy) -> tuple[str, str]:
+    """Field and message of what the record refuses; both empty where this version's refusal says them."""
     if isinstance(event, Refusal):
-        return DeadLetter(
-            chunk.topic,
-            chunk.partition,
-            record,
-            reason or event.reason,
-            event.field or "",
-            event.message,
-            event.event_type or "",
-            event.event_id or "",
-            event.source or "",
-        )
-    assert reason is not None
-    spec = spec_of(type(event))
-    return DeadLetter(
-        chunk.topic, chunk.partition, record, reason, "time", message, spec.name, event.id, event.source, spec.version
-    )
+        return "", ""
+    if reason in (Reject.IN_FUTURE, Reject.TOO_OLD):
+        return "time", skew.words(event.time, *policy.limits(intent.ingested_at))
+    if reason is Reject.REFUSED:
+        return "", "ClickHouse refused the row; its words were lost with the worker that heard them"
+    return "", f"refused by version {intent.version}, which this version would not have done"
 
 
-def _skewed(part: Accepted, chunks: list[Decoded], verdicts: Mapping[int, Reject]) -> list[DeadLetter]:
+def _skewed(part: Accepted, chunks: list[Decoded], limits: tuple[datetime, float, datetime]) -> list[DeadLetter]:
+    verdicts = skew.verdicts(part.events, *limits)
     if not verdicts:
         return []
     records = {record.offset: (decoded.chunk, record) for decoded in chunks for record in decoded.chunk.records}
-    dead = [
-        _letter(*records[part.offsets[i]], part.events[i], reason, skew.words(part.events[i].time))
-        for i, reason in verdicts.items()
-    ]
+    dead = []
+    for i, reason in verdicts.items():
+        event = part.events[i]
+        words = skew.words(event.time, *limits)
+        dead.append(DeadLetter.of(*records[part.offsets[i]], event, reason, "time", words))
     _drop(part, verdicts.keys())
     return dead
 

@@ -13,7 +13,7 @@ class Ends(Protocol):
 
 
 def lag(shard: Shard, group: Ends) -> dict[str, int]:
-    """Per topic the records that no delivered batch has taken."""
+    """Per topic the records that no valid intent has taken."""
     last = shard.proposer.chain.last
     taken = last.ends if last is not None else {}
     return {topic: max(0, end - taken.get(topic, 0)) for topic, end in group.ends(shard.number).items() if end}

@@ -24,9 +24,18 @@ th{font-weight:600;color:#6e6e73}.running,.closed{color:#176f2c}.waiting,.recove
 .stopped{color:#b3261e;font-weight:600}
 """
 STALL_SECONDS = 120.0
-"""A running shard with lag whose chain has not moved for so long is stalled."""
+"""A running shard with lag that has neither moved its chain nor tried to for so long is stalled."""
 
 
+NOT_RUNNING = {
+    "state": str(State.HELD),
+    "buffered_rows": 0,
+    "buffered_bytes": 0,
+    "lag": {},
+    "recent": [],
+    "intent": None,
+}
+"""What is told of a shard that is assigned and does not run."""
 AWAY_SECONDS = 3 * LOOK_SECONDS
 """ClickHouse, which is asked every LOOK_SECONDS, counts as away when it has not answered for so long."""
 
@@ -81,7 +90,12 @@ def register(app: Any, get_shards: GetShards, group: Asked) -> None:
 
 
 def measure(shards: Shards | None, group: Ends) -> None:
-    """Set the gauges that are only worth computing when somebody looks."""
+    """Set the gauges that are only worth computing when somebody looks; of shards that have left nothing stays."""
+    metrics.LAG.clear()
+    metrics.SHARD_STATE.clear()
+    for number, state in readiness(shards)[1].items():
+        for each in State:
+            metrics.SHARD_STATE.labels(number, each).set(each == state)
     for number, shard in (shards.running if shards else {}).items():
         for topic, records in lag(shard, group).items():
             metrics.LAG.labels(topic, number).set(records)
@@ -93,7 +107,9 @@ def stalled_shards(shards: Shards | None, group: Ends) -> list[int]:
     return [
         number
         for number, shard in (shards.running if shards else {}).items()
-        if shard.state is State.RUNNING and shard.idle_seconds(now) > STALL_SECONDS and any(lag(shard, group).values())
+        if shard.state is State.RUNNING
+        and shard.pulse.silent_seconds(now) > STALL_SECONDS
+        and any(lag(shard, group).values())
     ]
 
 
@@ -104,8 +120,17 @@ def readiness(shards: Shards | None) -> tuple[bool, dict[int, str]]:
     states = {
         number: str(State.WAITING if shard.is_waiting else shard.state) for number, shard in shards.running.items()
     }
-    states |= {number: str(State.HELD) for number in shards.partial | shards.assigned - shards.running.keys()}
+    states |= dict.fromkeys(held(shards), str(State.HELD))
     return all(state in (State.RUNNING, State.CLOSED) for state in states.values()), states
+
+
+def held(shards: Shards | None) -> dict[int, str]:
+    """The shards of this worker's assignment that do not run, and why."""
+    if shards is None:
+        return {}
+    why = shards.around.gate.reason or "it is about to start"
+    found = dict.fromkeys(sorted(shards.assigned - shards.running.keys()), why)
+    return found | dict.fromkeys(sorted(shards.partial), "another worker has some of its topics")
 
 
 def away(shards: Shards | None, group: Asked) -> list[str]:
@@ -118,7 +143,9 @@ def away(shards: Shards | None, group: Asked) -> list[str]:
 
 def describe(shards: Shards | None, group: Ends) -> list[dict[str, Any]]:
     """One dictionary a shard, for people and tools."""
-    found = []
+    found: list[dict[str, Any]] = [
+        NOT_RUNNING | {"shard": number, "problem": why} for number, why in held(shards).items()
+    ]
     for number, shard in sorted((shards.running if shards else {}).items()):
         last = shard.proposer.chain.last
         found.append(
@@ -135,7 +162,7 @@ def describe(shards: Shards | None, group: Ends) -> list[dict[str, Any]]:
                 else {"chain": last.chain, "seq": last.seq, "nonce": last.nonce, "rows": last.rows, "ends": last.ends},
             }
         )
-    return found
+    return sorted(found, key=lambda shard: int(shard["shard"]))
 
 
 def render(shards: list[dict[str, Any]]) -> str:

@@ -7,8 +7,9 @@ import msgspec
 
 from agents.kill_point import Step, step
 from agents.log import IntentLog
+from agents.pulse import Pulse
 from streams.backoff import Backoff
-from streams.errors import IntentConflict, InvariantBroken, LogCut
+from streams.errors import IntentConflict, Invariant, InvariantBroken, LogCut
 from streams.intent import Chain, Intent, nonce
 
 RECENT = 8
@@ -18,10 +19,13 @@ RECENT = 8
 class Proposer:
     """The chain of one shard as its present owner extends it."""
 
-    def __init__(self, shard: int, version: str, intents: IntentLog, retry_first: float, retry_longest: float) -> None:
+    def __init__(
+        self, shard: int, version: str, intents: IntentLog, pulse: Pulse, retry_first: float, retry_longest: float
+    ) -> None:
         self.shard = shard
         self.version = version
         self.intents = intents
+        self._pulse = pulse
         self.chain = Chain()
         self._retry = (retry_first, retry_longest)
         self.recent: deque[Intent] = deque(maxlen=RECENT)
@@ -65,6 +69,7 @@ class Proposer:
         while True:
             with step(Step.INTENT):
                 offset = await self.intents.append(value)
+            self._pulse.beat()
             with step(Step.INTENT_READ):
                 in_place = await self._read_on(value, offset)
             if self.last.nonce == intent.nonce:
@@ -78,7 +83,9 @@ class Proposer:
                     "there: it was cut or re-created; stop the workers and run `millrace intents repair`"
                 )
             if offset is not None:
-                raise InvariantBroken(f"shard {self.shard}: our own record {intent.seq} at {offset} is void")
+                raise InvariantBroken(
+                    f"shard {self.shard}: our own record {intent.seq} at {offset} is void", Invariant.OWN_RECORD_VOID
+                )
             await backoff.wait()
 
     async def _read_on(self, value: bytes, offset: int | None) -> bool:

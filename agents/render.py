@@ -117,7 +117,7 @@ def dead_letter_rows(dead: Sequence[DeadLetter], intent: Intent, log_offset: int
             letter.event_type,
             letter.event_id,
             letter.source,
-            letter.schema_version,
+            letter.schema_version or 0,
             letter.record.key or b"",
             letter.record.value or b"",
             [(headers.as_bytes(name), value or b"") for name, value in letter.record.headers],

@@ -122,6 +122,7 @@ class Settler:
         until = intent.ingested_at + (limits.age + limits.settle) * 1000
         while True:
             now = await self._store.clock.now()
+            self._delivery.pulse.beat()
             if now > until and not await self._store.witness.running(self._delivery.token(intent)):
                 return
             await asyncio.sleep(min(5.0, max(0.05, (until - now) / 1000)))

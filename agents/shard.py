@@ -23,6 +23,7 @@ from agents.kill_point import Step, step
 from agents.log import IntentLog
 from agents.outage import Outages
 from agents.propose import Proposer
+from agents.pulse import Pulse
 from agents.recover import Beginning, check_starts, read_chain
 from agents.remember import remember
 from agents.render import Render
@@ -33,11 +34,13 @@ from agents.windows import Realtime
 from streams import metrics
 from streams.backoff import Backoff, was_asked_to_end
 from streams.batch import Chunk, Decoded
-from streams.errors import IntentConflict, MillraceError, SinkUnavailable
+from streams.errors import IntentConflict, InvariantBroken, MillraceError, SinkUnavailable
 from streams.intent import Intent
 
 log = structlog.get_logger(__name__)
 
+LOOK_SECONDS = 30.0
+"""A shard that waits for a time looks at the clock so often, and so is known to be alive."""
 DOUBTFUL = 5
 """After so many seeks back to one offset in vain it is looked at whether the topic still has it."""
 
@@ -118,11 +121,13 @@ class Shard:
         self._around = around
         self._intents = around.intent_log(number)
         self._source = around.source(number)
+        self.pulse = Pulse()
+        limits = around.limits
         self.proposer = Proposer(
-            number, around.version, self._intents, around.limits.retry_first, around.limits.retry_longest
+            number, around.version, self._intents, self.pulse, limits.retry_first, limits.retry_longest
         )
         self._store = around.stores[number % len(around.stores)]
-        self._delivery = delivery = Delivery(number, around.group, around.version, self._store, around.limits)
+        self._delivery = delivery = Delivery(number, around.group, around.version, self._store, limits, self.pulse)
         self._settler = Settler(delivery, self.proposer)
         self.windows = around.realtime.of(number)
         self.freshness: float | None = None
@@ -215,6 +220,8 @@ class Shard:
         await backoff.wait()
 
     def _stop(self, error: Exception) -> None:
+        if isinstance(error, InvariantBroken) and error.invariant is not None:
+            metrics.INVARIANTS.labels(error.invariant).inc()
         self.problem = f"{type(error).__name__}: {error}"
         self._enter(State.STOPPED)
         self._intake.stop()
@@ -226,8 +233,7 @@ class Shard:
         if state is not self.state and not trying:
             log.info("shard state", shard=self.number, state=str(state))
         self.state = state
-        for each in State:
-            metrics.SHARD_STATE.labels(self.number, each).set(each is state)
+        self.pulse.beat()
 
     @property
     def is_waiting(self) -> bool:
@@ -239,10 +245,6 @@ class Shard:
         """What is told to others, in milliseconds since 1970: a batch on its way may be judged by an earlier one."""
         own = self.windows.watermark.value
         return own if self._judged_by is None else min(own, self._judged_by)
-
-    def idle_seconds(self, now: float) -> float:
-        """Seconds since the chain last moved; `now` is the monotonic clock."""
-        return now - self._moved_at
 
     # 1 recover
 
@@ -286,7 +288,8 @@ class Shard:
         with step(Step.AGAIN_READ):
             chunks = await self._source.read(last.ranges)
         decoded = {topic: [decode(chunk, around.sizes.event_bytes)] for topic, chunk in chunks.items()}
-        batch = Batch.of(last.ranges, decoded, follow(decoded, last), around.render, last.rate, last.ingested_at)
+        judged = follow(decoded, last, around.policy)
+        batch = Batch.of(last.ranges, decoded, judged, around.render, last.rate, last.ingested_at)
         with step(Step.AGAIN):
             batch = await self._settler.finish(last, offset, batch, second=True)
         self._count(batch, last)
@@ -360,6 +363,7 @@ class Shard:
                 due = max(due, self._not_before)
                 if now >= due:
                     return True
+                self.pulse.beat()
             else:
                 repeat = sizes.repeat_seconds if self.proposer.last.is_empty else sizes.idle_seconds
                 due = self._moved_at + repeat
@@ -367,7 +371,7 @@ class Shard:
                     return False
             # Not wait_for: in Python 3.11 it can swallow the cancellation of a shard that is cut off.
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(due - now):
+                async with asyncio.timeout(min(due - now, LOOK_SECONDS)):
                     await self._wake.wait()
         return False
 
@@ -441,6 +445,7 @@ class Shard:
     async def _delivered(self, batch: Batch) -> None:
         around = self._around
         self._moved_at = time.monotonic()
+        self.pulse.beat()
         self.settled = self.proposer.last.seq
         # R8: tokens are forgotten after a number of parts, so a batch over many days makes the next one wait.
         parts = max(map(len, batch.content.days.values()), default=0)

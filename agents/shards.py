@@ -13,7 +13,7 @@ from agents.live import status_of
 from agents.memory import give_back_beside
 from agents.outage import Outages
 from agents.pressure import Pressure
-from agents.shard import Shard, State, Surroundings
+from agents.shard import Shard, Surroundings
 from streams import metrics
 from streams.backoff import was_asked_to_end
 from streams.batch import Chunk
@@ -101,7 +101,6 @@ class Shards:
         self.assigned, self.partial = whole(assigned, self.around.topics)
         for number in sorted(self.partial):
             log.warning("shard held: not all of its topics are assigned to this worker", shard=number)
-            metrics.SHARD_STATE.labels(number, State.HELD).set(1)
         try:
             await self.look_once()
         except SinkUnavailable:

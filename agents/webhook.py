@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import hmac
 import time
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -13,7 +13,6 @@ from aiohttp.abc import AbstractResolver
 
 from agents.guard import Guard, internal, literal
 from streams import metrics
-from streams.alerts import Alert
 from streams.backoff import Backoff
 from streams.errors import ConfigurationError, SinkUnavailable, WebhookRefused
 from streams.settings import Settings
@@ -25,7 +24,7 @@ SIGNATURE: Final = "X-Millrace-Signature"
 SHORTEST_SECRET: Final = 16
 AGAIN: Final = frozenset({408, 425, 429})
 """Answers below 500 that ask for another try."""
-ALLOW: Final = "ALERT_WEBHOOK_ALLOW_INTERNAL=true"
+ALLOW: Final = "_ALLOW_INTERNAL=true"
 
 
 def signature(secret: str, body: bytes, at: int) -> str:
@@ -34,8 +33,19 @@ def signature(secret: str, body: bytes, at: int) -> str:
     return f"t={at},v1={signed.hexdigest()}"
 
 
+class Message(Protocol):
+    """What can be posted: an alert, a report."""
+
+    @property
+    def id(self) -> str:
+        """Tells it apart."""
+
+    def body(self) -> bytes:
+        """JSON."""
+
+
 class Webhook:
-    """A receiver of alerts. Close it when done."""
+    """A receiver of alerts, or of reports. Close it when done."""
 
     def __init__(
         self,
@@ -43,17 +53,22 @@ class Webhook:
         secret: str,
         *,
         allow_internal: bool = False,
+        setting: str = "ALERT_WEBHOOK",
         total_seconds: float = 20,
         try_seconds: float = 5,
         backoff: Backoff | None = None,
         resolver: AbstractResolver | None = None,
     ) -> None:
-        """`total_seconds` bound one `send`, `try_seconds` one try. Raises ConfigurationError for a wrong address."""
-        self._host = _checked(url, allow_internal)
+        """`total_seconds` bound one `send`, `try_seconds` one try. Raises ConfigurationError for a wrong address.
+
+        `setting`: how the names of the settings begin that say all this.
+        """
+        self._setting = setting
+        self._host = _checked(url, allow_internal, setting)
         self._url = url
         if len(secret) < SHORTEST_SECRET:
             raise ConfigurationError(
-                f"ALERT_WEBHOOK_SECRET has {len(secret)} characters; set {SHORTEST_SECRET} or more, such as the "
+                f"{setting}_SECRET has {len(secret)} characters; set {SHORTEST_SECRET} or more, such as the "
                 "output of `openssl rand -hex 32`, and give the receiver the same"
             )
         self._secret = secret
@@ -64,14 +79,14 @@ class Webhook:
         self._resolver = resolver
         self._session: aiohttp.ClientSession | None = None
 
-    async def send(self, alert: Alert) -> None:
-        """Post one alert, and again after a failure until the time is up.
+    async def send(self, message: Message) -> None:
+        """Post one message, and again after a failure until the time is up.
 
         Raises SinkUnavailable where the receiver was away or overloaded all the time, WebhookRefused where it says no
         or its address is internal.
         """
         total, _ = self._seconds
-        backoff, body, last = Backoff(*self._backoff), alert.body(), "no answer"
+        backoff, body, last = Backoff(*self._backoff), message.body(), "no answer"
         try:
             async with asyncio.timeout(total):
                 while True:
@@ -79,10 +94,10 @@ class Webhook:
                         return await self._post(body)
                     except SinkUnavailable as error:
                         last = str(error)
-                        log.warning("alert not posted", alert=alert.id, error=last)
+                        log.warning("not posted to a webhook", message=message.id, error=last)
                     await backoff.wait()
         except TimeoutError:
-            raise SinkUnavailable(f"the alert webhook took nothing for {total:g} s; last: {last}") from None
+            raise SinkUnavailable(f"{self._setting}_URL took nothing for {total:g} s; last: {last}") from None
 
     async def close(self) -> None:
         """Close the connections."""
@@ -104,7 +119,7 @@ class Webhook:
                 raise self._no(
                     "internal",
                     f"is at {', '.join(sorted(set(self._guard.refused)))}, an internal "
-                    f"address: name another receiver, or set {ALLOW}",
+                    f"address: name another receiver, or set {self._setting}{ALLOW}",
                 ) from None
             metrics.WEBHOOK_FAILURES.labels("unreachable").inc()
             # The texts of other errors hold the whole address.
@@ -117,13 +132,13 @@ class Webhook:
             raise self._no(
                 "refused",
                 f"answers {status}; redirects are not followed, so name the address that takes "
-                "alerts, and give it the same ALERT_WEBHOOK_SECRET",
+                f"them, and give it the same {self._setting}_SECRET",
             )
 
     def _no(self, cause: str, said: str) -> WebhookRefused:
         """The path and the user stay out of it: they are often a password."""
         metrics.WEBHOOK_FAILURES.labels(cause).inc()
-        return WebhookRefused(f"ALERT_WEBHOOK_URL: {self._host} {said}")
+        return WebhookRefused(f"{self._setting}_URL: {self._host} {said}")
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -162,20 +177,20 @@ def open_webhook(settings: Settings) -> Webhook | None:
     )
 
 
-def _checked(text: str, allow_internal: bool) -> str:
+def _checked(text: str, allow_internal: bool, setting: str) -> str:
     """The host of the address, if it can be one. What a name resolves to is seen at each connection."""
     try:
         url = urlsplit(text)
         host, port = url.hostname or "", url.port
     except ValueError:
-        raise ConfigurationError("ALERT_WEBHOOK_URL is not an address; write https://host/path") from None
+        raise ConfigurationError(f"{setting}_URL is not an address; write https://host/path") from None
     if url.scheme not in ("http", "https") or not host or port == 0:
         raise ConfigurationError(
-            f"ALERT_WEBHOOK_URL has scheme {url.scheme!r} and host {host!r}; write https://host/path or http://host/path"
+            f"{setting}_URL has scheme {url.scheme!r} and host {host!r}; write https://host/path or http://host/path"
         )
     address = literal(host)
     if address is not None and internal(address) and not allow_internal:
         raise ConfigurationError(
-            f"ALERT_WEBHOOK_URL names {host}, an internal address: name another receiver, or set {ALLOW}"
+            f"{setting}_URL names {host}, an internal address: name another receiver, or set {setting}{ALLOW}"
         )
     return host

@@ -22,6 +22,10 @@ from api.analytics import routes as analytics
 from api.analytics import schema as analytics_schema
 from api.analytics.service import Analytics
 from api.cors import Cors
+from api.exports import job_routes
+from api.exports import routes as exports
+from api.exports.jobs import ExportJobs
+from api.exports.service import Exports
 from api.feed import Feeds
 from api.ingest import routes as ingest
 from api.ingest.limits import Limits
@@ -105,6 +109,8 @@ def create(settings: Settings) -> FastAPI:
     built.include_router(metrics.routes(asked))
     built.include_router(board_routes.routes(Boards(settings, asked), Recommended(settings, asked)))
     built.include_router(analytics.routes(Analytics(settings, asked)))
+    built.include_router(exports.routes(Exports(settings, asked)))
+    built.include_router(job_routes.routes(ExportJobs(settings, asked, engine)))
     built.include_router(stream.routes(numbers, feeds))
     built.include_router(health.routes(numbers, feeds, ingestion))
     built.mount("/static", StaticFiles(directory=STATIC), name="static")

@@ -10,6 +10,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from api.analytics.routes import PATHS as ANALYTICS
+from api.exports.routes import PATHS as EXPORTS
 from api.ingest.routes import PATHS
 from api.metrics.routes import PATHS as METRICS
 from api.problems import Problem
@@ -65,7 +66,7 @@ def register(app: FastAPI) -> None:
         code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "refused")
         message = f"{request.method} {request.url.path}: {error.detail}."
         hint = "docs/API.md and /openapi.json list every address."
-        if request.url.path.startswith((PATHS, METRICS, ANALYTICS)):
+        if request.url.path.startswith((PATHS, METRICS, ANALYTICS, EXPORTS)):
             title, headers = code.replace("_", " ").capitalize(), error.headers
             return problem(Problem(error.status_code, code, title, f"{message} {hint}", headers=headers))
         return respond(error.status_code, body(code, message, value=request.url.path, hint=hint))

@@ -156,7 +156,7 @@ async def new_key(settings: Settings) -> str:
     engine = connect(settings)
     try:
         wanted = Wanted("bench", [Scope.EVENTS_WRITE], [*DOMAINS], UNLIMITED, UNLIMITED)
-        return (await Keys(engine, settings).create(wanted))[1]
+        return (await Keys(engine, settings).create(wanted, "bench"))[1]
     finally:
         await engine.dispose()
 

@@ -100,11 +100,11 @@ async def connect(settings: Settings, *, database: bool = True, reading: bool = 
         raise classify(error) from error
 
 
-def connect_sync(settings: Settings, *, database: bool = True) -> Client:
-    """The same for code without an event loop (command line, migrations). Raises as `connect` does."""
+def connect_sync(settings: Settings, *, database: bool = True, reading: bool = False) -> Client:
+    """The same for code without an event loop (command line, migrations, exports). Raises as `connect` does."""
     try:
         return clickhouse_connect.get_client(
-            **_target(settings, database),
+            **_target(settings, database, reading),
             compress="lz4",
             connect_timeout=CONNECT_SECONDS,
             send_receive_timeout=int(settings.clickhouse_timeout_seconds),

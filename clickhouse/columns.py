@@ -130,7 +130,7 @@ DEAD_LETTERS: Final = (
     Column("String", "event_type", "CloudEvents `type` as far as it could be read."),
     Column("String", "event_id", "CloudEvents `id` as far as it could be read."),
     Column("String", "source", "CloudEvents `source` as far as it could be read."),
-    Column("UInt8", "schema_version", "Version of the schema it was held to; 0 if none."),
+    Column("UInt8", "schema_version", "Version of its type's schema; 0 where the type is not known."),
     Column("String", "key", "The record's key, byte for byte; empty where it has none."),
     Column("String", "value", "The record's value, byte for byte; empty where it has none."),
     Column("Array(Tuple(String, String))", "headers", "The record's headers, byte for byte."),

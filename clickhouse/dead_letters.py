@@ -223,6 +223,7 @@ def _letter(row: Mapping[str, Any]) -> Letter:
     own = {name: _plain(name, cell) for name, cell in row.items() if name not in LetterId._fields}
     own["state"] = State(own["state"])
     own["actions"] = frozenset(map(_text, own["actions"]))
+    own["schema_version"] = own["schema_version"] or None  # versions begin with 1
     return Letter(id=_id(row), **own | _record(own))
 
 

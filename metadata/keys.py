@@ -8,7 +8,8 @@ from enum import StrEnum
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from metadata import secret
+from metadata import audit, secret
+from metadata.audit import Action, Entry
 from metadata.models import ApiKey
 from metadata.session import told
 from streams.settings import Settings
@@ -23,6 +24,8 @@ class Scope(StrEnum):
     """Send page views alone: for a key that stands in a web page, where everybody can read it."""
     METRICS_READ = "metrics:read"
     """Ask for the metrics of its domains."""
+    ROWS_READ = "rows:read"
+    """Export the rows behind them: single events, of its domains."""
     PEOPLE_READ = "people:read"
     """See, beside the metrics, the ids of people behind them."""
 
@@ -49,8 +52,8 @@ class Keys:
         self._engine = engine
         self._settings = settings
 
-    async def create(self, wanted: Wanted) -> tuple[ApiKey, str]:
-        """Make a key; returns it and its text, which nothing can show again."""
+    async def create(self, wanted: Wanted, by: str) -> tuple[ApiKey, str]:
+        """Make a key, which the audit log tells; returns it and its text, which nothing can show again."""
         made = secret.make()
         key = ApiKey(
             id=made.id,
@@ -67,6 +70,9 @@ class Keys:
                 session.add(key)
                 await session.flush()
                 await session.refresh(key)
+                facts = {"name": key.name, "scopes": key.scopes, "domains": key.domains}
+                entry = Entry(by, Action.KEY_MAKE, key.id, facts | {"expires_at": _text(key.expires_at)})
+                await audit.noted(await session.connection(), entry)
         return key, made.text
 
     async def all(self) -> list[ApiKey]:
@@ -81,13 +87,17 @@ class Keys:
             async with AsyncSession(self._engine) as session:
                 return await session.get(ApiKey, key_id)
 
-    async def revoke(self, key_id: str) -> ApiKey | None:
-        """Take a key back; one that was taken back before keeps its time. None if there is none."""
+    async def revoke(self, key_id: str, by: str) -> ApiKey | None:
+        """Take a key back, which the audit log tells; one taken back before keeps its time. None if there is none."""
         moment = func.coalesce(ApiKey.revoked_at, func.now())
         change = update(ApiKey).where(ApiKey.id == key_id).values(revoked_at=moment).returning(ApiKey)
         with told(self._settings):
             async with AsyncSession(self._engine, expire_on_commit=False) as session, session.begin():
-                return (await session.scalars(change)).one_or_none()
+                key = (await session.scalars(change)).one_or_none()
+                if key is not None:
+                    entry = Entry(by, Action.KEY_REVOKE, key.id, {"name": key.name})
+                    await audit.noted(await session.connection(), entry)
+                return key
 
     async def used(self, moments: Mapping[str, datetime]) -> None:
         """Note when keys were last used; never back in time, since every web process notes its own."""
@@ -96,3 +106,7 @@ class Keys:
                 for key_id, moment in sorted(moments.items()):  # in one order, so that two processes cannot deadlock
                     latest = func.greatest(ApiKey.last_used_at, moment)
                     await session.execute(update(ApiKey).where(ApiKey.id == key_id).values(last_used_at=latest))
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()

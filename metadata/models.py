@@ -60,6 +60,34 @@ def _one_of(column: str, *words: str) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({', '.join(map(repr, words))})", name=column)
 
 
+class AuditRecord(Base):
+    """One line of the audit log: an act that began, or how it ended. A trigger refuses every change; see audit.py."""
+
+    __tablename__ = "audit_log"
+    __table_args__ = (
+        _one_of("outcome", "begun", "done", "failed", "cancelled"),
+        CheckConstraint("outcome <> 'begun' OR began IS NULL", name="began"),
+        UniqueConstraint("began"),
+        Index(None, "at"),
+    )
+
+    id: Mapped[int] = _number()
+    at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    """By PostgreSQL's clock."""
+    actor: Mapped[str]
+    """`key:` and the id of an API key, `user@host` of who called a command, or `scheduler`."""
+    action: Mapped[str]
+    """A word of `Action`."""
+    subject: Mapped[str]
+    """What it was done to: a table, a group of metrics, a pseudonym, a job, a key."""
+    parameters: Mapped[dict[str, Any]]
+    """How, and in the line of an end what came of it; no secrets, no person's id."""
+    outcome: Mapped[str]
+    """A word of `Outcome`."""
+    began: Mapped[int | None] = mapped_column(BigInteger(), ForeignKey("audit_log.id"))
+    """Of the end of an act: the line that says that it began."""
+
+
 class ScheduledJob(Base):
     """A command that the scheduler calls by a cron expression; see metadata/schedule."""
 
@@ -140,6 +168,8 @@ class JobRun(Base):
     """The end of what the command said, or why there is none."""
     asked_by: Mapped[str | None]
     """Who asked for it; null: the schedule did."""
+    record: Mapped[int | None] = mapped_column(BigInteger())
+    """Line of the audit log that says that the present attempt began."""
 
 
 class Lease(Base):
@@ -181,7 +211,7 @@ class ReportExecution(Base):
 
     __tablename__ = "report_executions"
     __table_args__ = (
-        _one_of("state", "waiting", "running", "done", "failed", "expired"),
+        _one_of("state", "waiting", "running", "done", "failed", "cancelled", "expired"),
         CheckConstraint("progress BETWEEN 0 AND 1", name="progress"),
         Index(None, "created_at"),
     )
@@ -195,14 +225,22 @@ class ReportExecution(Base):
     """The question, with its periods as times."""
     asked_by: Mapped[str]
     state: Mapped[str]
+    attempt: Mapped[int] = mapped_column(server_default=text("0"))
+    """Attempts begun so far."""
     progress: Mapped[float] = mapped_column(server_default=text("0"))
     """Share that is done."""
+    expected: Mapped[int | None] = mapped_column(BigInteger())
+    """Rows that there will be, where that can be known."""
     rows: Mapped[int | None] = mapped_column(BigInteger())
+    """Rows so far."""
     bytes: Mapped[int | None] = mapped_column(BigInteger())
     file: Mapped[str | None]
-    """Where it lies, until it expires."""
+    """Name of the whole file in its folder, until it expires."""
     expires_at: Mapped[datetime | None]
     error: Mapped[str | None]
+    """Why it failed, or what the last attempt met."""
+    record: Mapped[int | None] = mapped_column(BigInteger())
+    """Line of the audit log that says that it was ordered."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]

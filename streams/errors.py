@@ -10,6 +10,7 @@ MillraceError
 |   +-- BatchAged           refused because the batch is older than the tables accept
 +-- ShardStopped            this shard must not go on until a person has looked
 |   +-- LogCut              the log of intents lost records that ClickHouse has seen
+|   +-- WitnessBehind       ClickHouse lacks rows that were delivered, as after a restore
 |   +-- SourceCut           a source topic lost records that no batch has taken
 |   +-- TooManyRejected     the share of dead letters is above its limit
 |   +-- UnknownIntentFormat a newer version has written to this shard's log
@@ -85,8 +86,24 @@ class UnknownIntentFormat(ShardStopped):
     """The log holds records of a newer version. Finish the upgrade; this worker does not judge them."""
 
 
+class Invariant(StrEnum):
+    """What must never be seen by a worker."""
+
+    ROWS_ABOVE_INTENT = "rows_above_intent"
+    """ClickHouse holds more rows of a record than it says."""
+    RANGE_NOT_COVERED = "range_not_covered"
+    """The records of a batch leave a hole in its range."""
+    OWN_RECORD_VOID = "own_record_void"
+    """A record that nobody was ahead of is not valid."""
+
+
 class InvariantBroken(ShardStopped):
     """Something that must never happen was seen, such as more rows than the record says. Report it."""
+
+    def __init__(self, message: str, invariant: Invariant | None = None) -> None:
+        super().__init__(message)
+        self.invariant = invariant
+        """Under what a worker counts it."""
 
 
 class RebuildFailed(MillraceError):

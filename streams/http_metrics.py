@@ -83,6 +83,12 @@ ANALYTICS_SECONDS = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
     registry=REGISTRY,
 )
+EXPORT_ROWS = Counter(
+    "millrace_export_rows",
+    "Rows of exports that were answered at once, by format.",
+    ["format"],
+    registry=REGISTRY,
+)
 METRIC_SECONDS = Histogram(
     "millrace_metric_seconds",
     "Seconds that ClickHouse took for one metric, by kind of table (aggregate, rows).",

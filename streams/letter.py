@@ -98,7 +98,8 @@ class Letter:
     event_type: str
     event_id: str
     source: str
-    schema_version: int
+    schema_version: int | None
+    """Of the event's type; None where the type is not known."""
     app_version: str
     intent: int
     cause: str

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.metrics import MetricWrapperBase
 
 from streams import http_metrics, job_metrics
+from streams.errors import Invariant
 
 REGISTRY = CollectorRegistry()
 
@@ -78,7 +79,7 @@ EVENT_AGE_P95 = Gauge(
 )
 LAG = Gauge(
     "millrace_lag_records",
-    "Records of the topic that no delivered batch has taken yet.",
+    "Records of the topic that no valid intent has taken yet.",
     ["topic", "shard"],
     registry=REGISTRY,
 )
@@ -97,7 +98,10 @@ SOUGHT_BACK = Counter(
     registry=REGISTRY,
 )
 HELD = Counter(
-    "millrace_held", "Tries refused because a part was away, by part (clickhouse, broker).", ["part"], registry=REGISTRY
+    "millrace_held",
+    "Tries refused because a part was away: of an insert (clickhouse), or of all that a shard does (shard).",
+    ["part"],
+    registry=REGISTRY,
 )
 SETTLED = Counter("millrace_batches_settled", "Batches that were left to age and counted.", registry=REGISTRY)
 SUPERSEDED = Counter("millrace_batches_superseded", "Batches that a superseding record completed.", registry=REGISTRY)
@@ -135,12 +139,12 @@ PUBLISH_FAILURES = Counter(
 )
 INVARIANTS = Counter(
     "millrace_invariants_broken",
-    "Must stay 0: counts that disagree, by invariant (rows_above_intent, range_not_covered).",
+    f"Must stay 0: what must never be seen, by invariant ({', '.join(Invariant)}).",
     ["invariant"],
     registry=REGISTRY,
 )
-for _name in ("rows_above_intent", "range_not_covered"):
-    INVARIANTS.labels(_name)
+for _invariant in Invariant:
+    INVARIANTS.labels(_invariant)
 ALERTS_FIRING = Gauge(
     "millrace_alerts_firing",
     "Alerts that are not over, by rule; more than one where it has a key.",

@@ -2,15 +2,25 @@
 
 import fcntl
 import json
+import logging
+import os
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, SettingsConfigDict
 
+from streams import addresses
+from streams.addresses import without_password
 from streams.errors import ConfigurationError
+from streams.misspelt import misspelt
 
+Brokers = Annotated[str, AfterValidator(addresses.brokers)]
+RedisUrl = Annotated[str, AfterValidator(addresses.redis)]
 Seconds = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -19,11 +29,15 @@ class Settings(BaseSettings):
     """Environment variables carry the field's name in capitals; a `.env` file in the working directory is read too."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", env_ignore_empty=True, extra="ignore", use_attribute_docstrings=True
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
     )
 
     # Kafka
-    kafka_bootstrap_servers: str | None = None
+    kafka_bootstrap_servers: Brokers | None = None
     """Brokers as `host:port,host:port`; unset: `millrace up` starts the embedded broker."""
     kafka_group: str = "millrace"
     """Consumer group of the workers; it names the pipeline, also in ClickHouse's insert tokens."""
@@ -35,11 +49,11 @@ class Settings(BaseSettings):
     """Where a shard without any intent begins: at the start or at the end of its source topics."""
     kafka_forgets: bool = False
     """The broker loses everything when it restarts, as the embedded one does: a new chain may follow an old one."""
-    kafka_session_timeout_seconds: Seconds = 10
+    kafka_session_timeout_seconds: Positive = 10
     """A worker silent for so long is taken out of the group."""
-    kafka_heartbeat_seconds: Seconds = 1
-    """How often a worker tells the group that it is alive."""
-    kafka_rebalance_timeout_seconds: Seconds = 4
+    kafka_heartbeat_seconds: Positive = 1
+    """How often a worker tells the group that it is alive; below the session timeout, a third of it or less."""
+    kafka_rebalance_timeout_seconds: Positive = 4
     """How long a rebalance waits for members to join; a join waits for it."""
     kafka_fetch_records: Count = 5000
     """Records of one chunk at most."""
@@ -75,7 +89,7 @@ class Settings(BaseSettings):
     """Flush every insert to disk before it is acknowledged: survives the loss of the machine, costs throughput."""
 
     # Redis and PostgreSQL
-    redis_url: str | None = None
+    redis_url: RedisUrl | None = None
     """`redis://host:6379/0`; unset: `millrace up` starts the embedded server."""
     database_url: SecretStr | None = None
     """PostgreSQL as `postgresql://user:password@host/db`; unset: `millrace up` starts the embedded server."""
@@ -127,7 +141,7 @@ class Settings(BaseSettings):
     """A topic from which nothing has come for so long no longer holds the watermark back."""
     watermark_skew_seconds: Seconds = 3600
     """A topic whose events are so far ahead of the slowest one's waits for it, so that a backlog needs few windows."""
-    live_publish_seconds: Annotated[float, Field(gt=0)] = 0.5
+    live_publish_seconds: Positive = 0.5
     """How often a worker publishes its windows at least; a delivered batch is published at once."""
 
     # Events
@@ -139,7 +153,7 @@ class Settings(BaseSettings):
     """A longer message is refused as malformed without being parsed."""
 
     # Alerts
-    alert_evaluate_seconds: Annotated[float, Field(gt=0)] = 10
+    alert_evaluate_seconds: Positive = 10
     """How often the alert rules are judged."""
     alert_rules_file: Path | None = None
     """TOML file whose alert rules take the place of the product's own; unset: those."""
@@ -181,7 +195,7 @@ class Settings(BaseSettings):
     """Address the API and the dashboard listen on."""
     api_port: Annotated[int, Field(ge=1, le=65535)] = 8097
     """Port of the API and the dashboard; `millrace up` takes a free one."""
-    live_interval_seconds: Annotated[float, Field(gt=0)] = 1
+    live_interval_seconds: Positive = 1
     """How often a live stream sends its numbers at least; new ones are sent at once, up to four times a second."""
     live_stale_seconds: Seconds = 5
     """A shard that published nothing for so long is shown as stale, with its age."""
@@ -192,6 +206,35 @@ class Settings(BaseSettings):
     """Questions that one web process puts to ClickHouse at the same time; further ones wait for their turn."""
     analytics_concurrency: Count = 4
     """Funnels, retention, cohorts and paths that it asks for at the same time, apart from those."""
+
+    # Exports and reports
+    export_rows: Count = 100000
+    """Rows of one export that is answered at once, at most; a larger one is made as a job."""
+    export_bytes: Count = 67108864
+    """Bytes of one export that is answered at once, at most; they lie in a temporary file until they are sent."""
+    export_concurrency: Count = 4
+    """Exports that one web process makes at the same time; further ones are told to come again."""
+    export_job_rows: Count = 20000000
+    """Rows of an export that is made as a job, or by `millrace export`, at most."""
+    export_job_bytes: Count = 4294967296
+    """Bytes of its file at most."""
+    export_dir: Path | None = None
+    """Folder of the files that jobs make, the same for web processes and scheduler; unset: below `MILLRACE_HOME`."""
+    export_keep_days: Annotated[float, Field(gt=0)] = 7
+    """Days after which such a file is removed."""
+
+    report_dir: Path | None = None
+    """Folder that reports are written to; unset: below `MILLRACE_HOME`."""
+    report_webhook_url: SecretStr | None = None
+    """`http` or `https` address that reports are posted to whose configuration says so; kept like a password."""
+    report_webhook_secret: SecretStr | None = None
+    """Key that these posts are signed with, 16 characters or more; needed where an address is set."""
+    report_webhook_allow_internal: bool = False
+    """Let that address be one of this machine or of a private network."""
+    smtp_url: SecretStr | None = None
+    """Mail server for reports: `smtp://user:password@host:587` (STARTTLS where offered) or `smtps://`; unset: none."""
+    report_mail_from: str = "millrace@localhost"
+    """Sender of mailed reports."""
 
     # The scheduler
     scheduler_host: str = "127.0.0.1"
@@ -222,11 +265,11 @@ class Settings(BaseSettings):
     """Requests that one web process works on at the same time; further ones are told to come again."""
     ingest_buffer_bytes: Count = 134217728
     """Bytes of bodies and of records without acknowledgement that one web process holds at most."""
-    ingest_read_seconds: Annotated[float, Field(gt=0)] = 30
+    ingest_read_seconds: Positive = 30
     """How long a client may take to send its request."""
-    ingest_ack_seconds: Annotated[float, Field(gt=0)] = 10
+    ingest_ack_seconds: Positive = 10
     """Longest wait for the broker's acknowledgement; after it the outcome is told as unknown."""
-    ingest_stalled_seconds: Annotated[float, Field(gt=0)] = 3
+    ingest_stalled_seconds: Positive = 3
     """A broker that owes an acknowledgement for so long counts as away: new requests are told so at once."""
     ingest_cors_origins: str = ""
     """Origins whose pages may post events, as `https://www.example.com,https://example.org`, or `*`; empty: none."""
@@ -249,6 +292,16 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Log lines below this level are dropped."""
 
+    @model_validator(mode="after")
+    def _beats_within_the_session(self) -> Self:
+        if self.kafka_heartbeat_seconds >= self.kafka_session_timeout_seconds:
+            raise ValueError(
+                f"KAFKA_HEARTBEAT_SECONDS={self.kafka_heartbeat_seconds:g} is not below "
+                f"KAFKA_SESSION_TIMEOUT_SECONDS={self.kafka_session_timeout_seconds:g}: the group would take out every "
+                "worker; a third of it is usual"
+            )
+        return self
+
 
 def load() -> Settings:
     """The settings in force: the environment, then `.env`, then the embedded stack running in `MILLRACE_HOME`.
@@ -260,14 +313,20 @@ def load() -> Settings:
 
 
 def given() -> Settings:
-    """The settings that the environment and `.env` give. Raises ConfigurationError as `load` does."""
+    """The settings that the environment and `.env` give. Raises ConfigurationError as `load` does.
+
+    A name there that is a setting but for a letter is told on stderr, once.
+    """
     try:
+        _tell_of_misspelt()
         return Settings()
     except ValidationError as error:
-        wrong = [f"{'.'.join(map(str, e['loc'])).upper()}={e['input']!r}: {e['msg']}" for e in error.errors()]
+        wrong = [_problem(each) for each in error.errors()]
         raise ConfigurationError(
             f"{len(wrong)} setting(s) do not fit; change the environment or .env:\n  " + "\n  ".join(wrong)
         ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f".env in {Path.cwd()} cannot be read: {error}; mend or remove it") from error
 
 
 def completed(settings: Settings, found: dict[str, Any]) -> Settings:
@@ -283,6 +342,7 @@ def running_stack(home: Path) -> dict[str, Any]:
     """What to set to use the embedded stack in `home`, by field name; empty where none is running.
 
     A running stack holds a lock on `home/lock`, so what a killed one has left behind is never believed.
+    Raises ConfigurationError where `home` can be no folder.
     """
     try:
         with (home / "lock").open() as lock:
@@ -293,4 +353,45 @@ def running_stack(home: Path) -> dict[str, Any]:
                 return found
     except FileNotFoundError:
         pass
+    except OSError as error:
+        raise unusable(home, error) from error
     return {}
+
+
+def made(home: Path) -> Path:
+    """The home folder, made where there is none. Raises ConfigurationError where it can be none."""
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise unusable(home, error) from error
+    return home
+
+
+def unusable(home: Path, error: OSError) -> ConfigurationError:
+    """What to say of a home folder that this error came from."""
+    return ConfigurationError(
+        f"MILLRACE_HOME={home} cannot be used: {error.strerror}. Name a folder that can be made and written in with "
+        "MILLRACE_HOME, or with `millrace up --home`"
+    )
+
+
+def _problem(error: Mapping[str, Any]) -> str:
+    """One of pydantic's errors with the setting and its value; one of several settings names them itself."""
+    message = error["msg"].removeprefix("Value error, ")
+    if not error["loc"]:
+        return str(message)
+    value = error["input"]
+    shown = without_password(value) if isinstance(value, str) else value
+    return f"{'.'.join(map(str, error['loc'])).upper()}={shown!r}: {message}"
+
+
+def _tell_of_misspelt() -> None:
+    names = [*os.environ, *DotEnvSettingsSource(Settings).env_vars]
+    for name, meant in misspelt(names, {field.upper() for field in Settings.model_fields}).items():
+        _tell(name, meant)
+
+
+@cache
+def _tell(name: str, meant: str) -> None:
+    # Before a process has set up its log, as here, the line alone goes to stderr.
+    logging.getLogger(__name__).warning("%s is no setting and is ignored; %s is meant perhaps", name, meant)

@@ -26,6 +26,15 @@ def verdicts(
     return refused
 
 
-def words(time: datetime) -> str:
-    """What such a refusal says."""
-    return f"the event time is {time.isoformat()}"
+def words(time: datetime, ingested_at: datetime, skew_seconds: float, too_old_before: datetime) -> str:
+    """What such a refusal says: the time, and the limit that it is beyond, if it is beyond these."""
+    said = f"the event time is {time.isoformat()}"
+    if time > ingested_at + timedelta(seconds=skew_seconds):
+        return f"{said}, more than {skew_seconds:g} s ahead of its ingestion at {_second(ingested_at)}"
+    if time < too_old_before:
+        return f"{said}, before {_second(too_old_before)}, where cold storage ended at its ingestion"
+    return f"{said}, and it was ingested at {_second(ingested_at)}"
+
+
+def _second(time: datetime) -> str:
+    return time.isoformat(timespec="seconds")

@@ -24,7 +24,7 @@ from streams import log
 from streams.batch import Chunk
 from streams.chunks import App, Chunks, ConsumerThread, GroupConsumer, RawSchema, SourceTopics
 from streams.errors import MillraceError
-from streams.settings import load
+from streams.settings import load, made
 from streams.topics import source_topics
 from streams.version import VERSION
 from tables.faust import pane_table
@@ -62,9 +62,9 @@ class Worker(faust.Worker):
         try:
             arm(settings.worker_kill_at)
             asyncio.run(preflight(settings, topics))
+            made(settings.millrace_home)
         except MillraceError as error:
             refuse(error)
-        settings.millrace_home.mkdir(parents=True, exist_ok=True)
         arrow.without_pandas()
         # A batch is some 100,000 objects that live for a second: collecting the young ones each 700 only costs.
         gc.collect()

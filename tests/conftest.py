@@ -14,6 +14,7 @@ pytest_plugins = [
     "tests.support.workers",
     "tests.support.metric_world",
     "tests.support.metric_client",
+    "tests.support.ordering",
     "tests.support.journeys",
     "tests.support.browser",
     "tests.support.explored",

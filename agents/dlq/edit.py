@@ -145,5 +145,5 @@ def _opinion(found: Any, rules: Rules) -> str:
     policy = rules.policy
     too_old_before = rules.now - timedelta(days=policy.cold_days)
     for reason in skew.verdicts([found], rules.now, policy.skew_seconds, too_old_before).values():
-        return f"{reason} time: {skew.words(found.time)}"
+        return f"{reason} time: {skew.words(found.time, rules.now, policy.skew_seconds, too_old_before)}"
     return ""

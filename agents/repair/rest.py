@@ -48,7 +48,10 @@ async def lacking(
     if not chunks:
         return Rest(ranges)
     decoded = {topic: [decode(chunk, parts.settings.event_bytes_limit)] for topic, chunk in chunks.items()}
-    judged = follow(decoded, record) if record is not None else await _anew(parts, shard, decoded, at, since)
+    if record is not None:
+        judged = follow(decoded, record, Policy.of(parts.settings))
+    else:
+        judged = await _anew(parts, shard, decoded, at, since)
     present = {
         topic: await parts.rows.present(raw_table(topic), shard, chain, topic, *ranges[topic]) for topic in chunks
     }
@@ -96,5 +99,4 @@ async def _anew(parts: Parts, shard: int, decoded: Mapping[str, list[Decoded]], 
     suppressed = Suppressed(Suppressions(parts.client), pseudonyms_of(settings))
     if why := await suppressed.look():
         raise ConfigurationError(f"shard {shard} cannot be judged: {why}")
-    policy = Policy(settings.skew_seconds, settings.metrics_cold_days, settings.location_sample_rate, suppressed)
-    return judge(dict(decoded), policy, at, memory.draft())
+    return judge(dict(decoded), Policy.of(settings, suppressed), at, memory.draft())

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
-import structlog
 from clickhouse_connect.driver.asyncclient import AsyncClient
 from fastapi import Request
 from fastapi.responses import Response
@@ -19,10 +18,9 @@ from api.problems import Problem
 from clickhouse.analytics import funnel, funnel_answer, words
 from clickhouse.analytics.kinds import Kind, Question
 from clickhouse.analytics.words import PeopleWords
+from metadata.audit import Action
 from streams import http_metrics
 from streams.settings import Settings
-
-log = structlog.get_logger(__name__)
 
 PEOPLE: Final = "people"
 _HEADERS: Final = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
@@ -67,8 +65,10 @@ class Analytics:
         guard.allow_people(key)
         # The limit of the words is one of ids here, not of groups.
         asked = funnel.ask(given.model_copy(update={"limit": 1}))
-        content = await self._made(PEOPLE, lambda client: funnel_answer.people(client, asked, given))
-        log.info("ids of people were read", key=key.id, domain=given.domain, step=given.step, ids=len(content[PEOPLE]))
+        how = {"domain": given.domain, "step": given.step}
+        async with self._metrics.recorded(key, Action.PEOPLE_READ, PEOPLE, how) as act:
+            content = await self._made(PEOPLE, lambda client: funnel_answer.people(client, asked, given))
+            act.figures["ids"] = len(content[PEOPLE])
         return _respond(content)
 
     async def _made(self, name: str, ask: _Ask) -> Content:

@@ -162,6 +162,15 @@ def allow_reading(key: ApiKey, domain: str) -> None:
         raise _forbidden(f"Key {key.id} may not read domain {domain!r}, only {', '.join(key.domains)}.")
 
 
+def allow_rows(key: ApiKey, domain: str) -> None:
+    """Check that a key may export rows of a domain. Raises Problem (403)."""
+    if Scope.ROWS_READ not in key.scopes:
+        detail = f"Key {key.id} has the scope {' '.join(key.scopes)}; to export rows it needs {Scope.ROWS_READ}."
+        raise _forbidden(detail, Scope.ROWS_READ)
+    if domain not in key.domains:
+        raise _forbidden(f"Key {key.id} may not read domain {domain!r}, only {', '.join(key.domains)}.")
+
+
 def allow_people(key: ApiKey) -> None:
     """Check that a key may see who is behind a number. Raises Problem (403)."""
     if Scope.PEOPLE_READ not in key.scopes:

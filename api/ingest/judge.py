@@ -49,5 +49,6 @@ def _timely(found: list[Decoded], policy: Policy, now: datetime) -> list[Decoded
         event = events[index]
         assert isinstance(event, EnvelopeStruct)
         name = spec_of(type(event)).name
-        found[places[index]] = Refusal(reason, "time", skew.words(event.time), name, event.id, event.source)
+        words = skew.words(event.time, now, policy.skew_seconds, too_old_before)
+        found[places[index]] = Refusal(reason, "time", words, name, event.id, event.source)
     return found

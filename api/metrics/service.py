@@ -3,7 +3,8 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
@@ -31,6 +32,7 @@ from clickhouse.metrics.metric import Cache, Metric
 from clickhouse.metrics.question import Question
 from clickhouse.recommend.routes import TOO_LITTLE
 from metadata.answers import Answers
+from metadata.audit import Act, Action, Audit, Entry
 from metadata.keys import Keys
 from metadata.models import ApiKey
 from streams import http_metrics
@@ -54,6 +56,7 @@ class Parts:
 
     guard: Guard
     fallback: Fallback
+    audit: Audit
 
 
 class Metrics:
@@ -75,7 +78,8 @@ class Metrics:
             return None
         keys = Guard(Keys(engine, settings), settings.api_key_cache_seconds, settings.api_key_grace_seconds)
         most, age = settings.cache_fallback_bytes, settings.cache_fallback_seconds
-        return Parts(keys, Fallback(Answers(engine, settings), settings.kafka_group, seconds=age, most_bytes=most))
+        fallback = Fallback(Answers(engine, settings), settings.kafka_group, seconds=age, most_bytes=most)
+        return Parts(keys, fallback, Audit(engine, settings))
 
     def start(self) -> None:
         """Begin to note which keys are used, and to write answers down."""
@@ -129,6 +133,20 @@ class Metrics:
             detail = f"Key {key.id} may ask {rate} times a second. Ask again later."
             raise later(429, "too_fast", "Too many questions", detail, wait, limit=rate)
         return key
+
+    @asynccontextmanager
+    async def recorded(self, key: ApiKey, action: Action, subject: str, how: Mapping[str, Any]) -> AsyncIterator[Act]:
+        """Record in the audit log what a key has done in the block. Raises Problem (503) where that cannot be said."""
+        assert self._parts is not None
+        audit, entry = self._parts.audit, Entry(f"key:{key.id}", action, subject, how)
+        try:
+            record = await audit.begin(entry)
+        except MillraceError as error:
+            log.warning("an act cannot be recorded, and is refused", action=str(action), error=str(error))
+            detail = "The audit log cannot be written now, and this is not done without it. Try again later."
+            raise later(503, "audit_unavailable", "The act cannot be recorded", detail) from error
+        async with audit.ending(record) as act:
+            yield act
 
     async def _all(self, asked: parameters.Asked) -> Sequence[Content]:
         """The answers about all metrics that are asked for."""

@@ -70,6 +70,10 @@ REMAINS = (
         "backups by `millrace backup`",
         "`millrace backup create --keep` removes them; after a restore of an older one, forget has to be called again",
     ),
+    Remainder(
+        "files of exports that were ordered, in EXPORT_DIR",
+        "EXPORT_KEEP_DAYS have passed: a week; `millrace audit list --action export` tells who exported what",
+    ),
     Remainder("copies of the archive and exports that others made", "their own retention has passed"),
 )
 

@@ -4,7 +4,6 @@ import contextlib
 import fcntl
 import json
 import os
-import re
 import secrets
 import shutil
 import time
@@ -19,8 +18,9 @@ from pydantic import SecretStr
 from deploy.local import broker, clickhouse_part, postgres, redis
 from deploy.local.clickhouse.config import BACKUPS, HOT_COLD
 from deploy.local.part import Part, Server, start_all
+from streams.addresses import without_password
 from streams.errors import ConfigurationError
-from streams.settings import Settings, completed
+from streams.settings import Settings, completed, made, unusable
 
 LEFTOVER_SECONDS = 20.0
 PINGS: dict[str, Callable[[str], None]] = {
@@ -40,9 +40,14 @@ def own_time(pid: int) -> float | None:
 
 
 def lock(home: Path) -> TextIO:
-    """Lock a home folder for this process and its guards. Raises ConfigurationError while another stack runs in it."""
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    file = (home / "lock").open("a+")
+    """Lock a home folder for this process and its guards.
+
+    Raises ConfigurationError while another stack runs in it, and where it can be no folder.
+    """
+    try:
+        file = (made(home) / "lock").open("a+")
+    except OSError as error:
+        raise unusable(home, error) from error
     deadline = time.monotonic() + LEFTOVER_SECONDS
     while True:
         try:
@@ -78,11 +83,6 @@ def secret(home: Path, name: str) -> str:
         path.touch(mode=0o600)
         path.write_text(secrets.token_urlsafe(24))
     return path.read_text()
-
-
-def without_password(url: str) -> str:
-    """The same URL, fit to be shown."""
-    return re.sub(r"//([^:@/]*):[^@/]*@", r"//\1:***@", url)
 
 
 def servers(home: Path, logs: Path) -> Iterator[Server]:

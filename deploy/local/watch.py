@@ -10,10 +10,11 @@ from rich.live import Live
 
 from deploy.local.demo import Producer
 from deploy.local.part import Part, State
-from deploy.local.stack import Stack, without_password
+from deploy.local.stack import Stack
 from deploy.local.totals import Totals, stored
 from deploy.local.view import Picture, draw, line
 from deploy.local.worker import Metrics, shards
+from streams.addresses import without_password
 from streams.settings import Settings
 
 TICK_SECONDS = 1.0

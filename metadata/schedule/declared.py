@@ -4,6 +4,7 @@ from metadata.schedule.job import Job
 from streams.settings import Settings
 
 BACKUPS_KEPT = 7
+HOUR = 3600
 
 
 def jobs(settings: Settings) -> tuple[Job, ...]:
@@ -14,7 +15,6 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
     is_single = settings.clickhouse_cluster is None
     backed_up = () if is_single else ("--only", "postgres")
     has_archive, has_backups = settings.archive_url is not None, settings.backup_folder is not None
-    hours = 3600
     return (
         Job(
             "metrics_daily",
@@ -23,41 +23,50 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
             "20 * * * *",
             is_enabled=is_single,
         ),
-        Job(
+        _nightly(
             "backup",
             "A backup of ClickHouse and PostgreSQL, in a cluster of PostgreSQL alone; the newest seven are kept.",
             ("backup", "create", "--keep", f"{BACKUPS_KEPT}", *backed_up),
             "0 1 * * *",
-            timeout_seconds=6 * hours,
-            backoff_seconds=900,
+            hours=6,
             is_enabled=has_backups,
         ),
-        Job(
+        _nightly(
             "retention",
             "What the retention policy asks for and ClickHouse does not do by itself.",
             ("retention", "run"),
             "10 2 * * *",
-            timeout_seconds=6 * hours,
-            backoff_seconds=900,
+            hours=6,
             is_enabled=is_single,
         ),
-        Job(
+        _nightly(
             "archive",
             "Days beyond cold storage to the archive.",
             ("archive", "run"),
             "40 2 * * *",
-            timeout_seconds=12 * hours,
-            backoff_seconds=900,
+            hours=12,
             is_enabled=has_archive and is_single,
         ),
-        Job(
+        _nightly(
             "reconcile",
             "Rollups and family tables held to the raw rows; days that differ are made again.",
             ("reconcile", "--repair"),
             "30 3 * * *",
-            timeout_seconds=6 * hours,
-            backoff_seconds=900,
+            hours=6,
             is_enabled=is_single,
+        ),
+        Job(
+            "exports",
+            "Exports that were ordered; files that have expired go.",
+            ("export", "run"),
+            "25 * * * *",
+            timeout_seconds=3 * HOUR,
+            backoff_seconds=30,
         ),
         Job("clean", "Old runs, made reports and answers of the metadata database.", ("jobs", "clean"), "50 4 * * *"),
     )
+
+
+def _nightly(name: str, sentence: str, command: tuple[str, ...], due: str, *, hours: int, is_enabled: bool) -> Job:
+    """A job that may take hours, and that is tried again a quarter of an hour after it failed."""
+    return Job(name, sentence, command, due, timeout_seconds=hours * HOUR, backoff_seconds=900, is_enabled=is_enabled)

@@ -8,7 +8,8 @@ from sqlalchemy import case, func, not_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from metadata import leases
+from metadata import audit, leases
+from metadata.audit import Action, Entry
 from metadata.models import JobRun, ScheduledJob
 from metadata.schedule.cron import Cron
 from metadata.schedule.due import Decision
@@ -42,7 +43,7 @@ class Jobs:
 
     async def add(self, declared: Sequence[Job], now: datetime) -> None:
         """Keep declared jobs that are not there yet; the first due time that counts comes after now."""
-        new = insert(ScheduledJob).values([_row(job, now) for job in declared])
+        new = insert(ScheduledJob).values([row(job, now) for job in declared])
         with told(self._settings):
             async with self._engine.begin() as connection:
                 await connection.execute(new.on_conflict_do_nothing())
@@ -52,8 +53,8 @@ class Jobs:
 
         One that is no longer declared is disabled, and keeps its history.
         """
-        new = insert(ScheduledJob).values([_row(job, now) for job in declared])
-        said = {name: new.excluded[name] for name in _row(declared[0], now) if name not in ("name", "decided_until")}
+        new = insert(ScheduledJob).values([row(job, now) for job in declared])
+        said = {name: new.excluded[name] for name in row(declared[0], now) if name not in ("name", "decided_until")}
         # What was off has nothing to make up for.
         since = case((IS_ON, ScheduledJob.decided_until), else_=new.excluded.decided_until)
         changed = new.on_conflict_do_update(index_elements=[ScheduledJob.name], set_=said | {"decided_until": since})
@@ -78,7 +79,7 @@ class Jobs:
         raise ConfigurationError(f"there is no job {name!r}; there are {', '.join(job.name for job in jobs)}")
 
     async def change(self, name: str, change: Change, by: str, now: datetime) -> ScheduledJob:
-        """Change a job from now on; what waited for its turn is passed over if it is disabled.
+        """Change a job from now on, which the audit log tells; what waited is passed over if it is disabled.
 
         Raises ConfigurationError for an unknown job, zone or expression.
         """
@@ -98,6 +99,8 @@ class Jobs:
                 await connection.execute(update(ScheduledJob).where(ScheduledJob.name == name).values(values))
                 if change.enabled is False:
                     await connection.execute(update(JobRun).where(of_schedule).values(passed))
+                said = {word: value for word, value in change._asdict().items() if value is not None}
+                await audit.noted(connection, Entry(by, Action.JOB_CHANGE, name, said))
         return await self.find(name)
 
     async def decide(self, holder: str, job: ScheduledJob, decision: Decision, until: datetime) -> bool:
@@ -141,7 +144,8 @@ def cron_of(job: ScheduledJob) -> Cron:
     return Cron(job.own_cron or job.cron, job.own_zone or job.zone)
 
 
-def _row(job: Job, now: datetime) -> dict[str, Any]:
+def row(job: Job, now: datetime) -> dict[str, Any]:
+    """A declared job as it is kept; the first due time that counts comes after now."""
     return {
         "name": job.name,
         "sentence": job.sentence,

@@ -13,7 +13,8 @@ from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from sqlalchemy.orm import aliased
 
-from metadata import leases
+from metadata import audit, leases
+from metadata.audit import SCHEDULER, Action, Entry, Outcome
 from metadata.leases import NOW
 from metadata.models import JobRun, ReportExecution, ScheduledJob
 from metadata.schedule.job import RunState
@@ -66,17 +67,20 @@ class Runs:
         """Let runs wait for their next attempt, or fail, whose scheduler is gone; returns their jobs."""
         lost = (JobRun.state == RunState.RUNNING) & (JobRun.alive_until <= NOW)
         values = _after_failure(now) | {"output": LOST, "exit_code": None}
-        changed = update(JobRun).where(lost, JobRun.job == ScheduledJob.name).values(values).returning(JobRun.job)
+        changed = update(JobRun).where(lost, JobRun.job == ScheduledJob.name).values(values)
         with told(self._settings):
             async with self._engine.begin() as connection:
                 if not await leases.has(connection, LEASE, holder):
                     return []
-                return [*(await connection.execute(changed)).scalars()]
+                found = (await connection.execute(changed.returning(JobRun.job, JobRun.record))).all()
+                for _, record in found:
+                    await audit.ended(connection, record, Outcome.FAILED, {"reason": LOST})
+                return [job for job, _ in found]
 
     async def begin(self, holder: str, now: datetime, seconds: float) -> Begun | None:
         """The attempt that is next, which is this scheduler's for so many seconds; None: nothing is to be done.
 
-        Only who has the lease is given one, and none of a job that is running already.
+        Only who has the lease is given one, and none of a job that is running already. The audit log tells of each.
         """
         with told(self._settings):
             async with self._engine.begin() as connection:
@@ -89,6 +93,10 @@ class Runs:
                 values |= {"started_at": now, "alive_until": NOW + timedelta(seconds=seconds)}
                 begun = update(JobRun).where(JobRun.id == found.id).values(values).returning(JobRun.attempt)
                 attempt = (await connection.execute(begun)).scalar_one()
+                how = {"run": found.id, "attempt": attempt, "due_at": found.due_at.isoformat()}
+                entry = Entry(found.asked_by or SCHEDULER, Action.JOB_RUN, found.job, how | {"holder": holder})
+                record = await audit.begun(connection, entry)
+                await connection.execute(update(JobRun).where(JobRun.id == found.id).values(record=record))
         return Begun(
             found.id, found.job, attempt, tuple(found.command), found.timeout_seconds, found.due_at, found.asked_by
         )
@@ -111,11 +119,17 @@ class Runs:
         else:
             values |= _after_failure(now)
         own = _own(holder) & (JobRun.id == begun.id) & (JobRun.attempt == begun.attempt)
-        changed = update(JobRun).where(own, JobRun.job == ScheduledJob.name).values(values).returning(JobRun.state)
+        changed = update(JobRun).where(own, JobRun.job == ScheduledJob.name).values(values)
         with told(self._settings):
             async with self._engine.begin() as connection:
-                state = (await connection.execute(changed)).scalar_one_or_none()
-        return None if state is None else RunState(state)
+                found = (await connection.execute(changed.returning(JobRun.state, JobRun.record))).one_or_none()
+                if found is None:
+                    return None
+                outcome = Outcome.DONE if ended.exit_code == 0 else Outcome.FAILED
+                if not ended.is_counted:
+                    outcome = Outcome.CANCELLED
+                await audit.ended(connection, found.record, outcome, {"exit_code": ended.exit_code})
+                return RunState(found.state)
 
     async def find(self, run: int) -> JobRun | None:
         """One run; None if there is none of this number."""

@@ -14,9 +14,11 @@ from clickhouse.erasure import receipt
 from clickhouse.erasure.forget import Request
 from clickhouse.erasure.receipt import Place, Receipt
 from metadata.answers import Answers
+from metadata.audit import Action
 from metadata.session import connect as connect_metadata
 from streams.cli import terminal
 from streams.cli.terminal import jobs, quiet
+from streams.cli.terminal.recorded import recorded
 from streams.errors import ConfigurationError, MetadataUnavailable
 from streams.events.domains import DOMAINS
 from streams.persons import PERSON_FIELDS
@@ -34,6 +36,7 @@ def forget(
 
     Holds the shards meanwhile, which takes some minutes (see `millrace hold`); several calls under one hold wait once.
     Prints a receipt, and keeps it. Exit code 1 if a legal hold keeps anything. May be called again at any time.
+    The audit log has it by its pseudonym; while PostgreSQL is away it goes on, and says that it was not recorded.
     """
     settings = load()
     request = _request(settings, user_id, domain)
@@ -44,7 +47,7 @@ def forget(
             places = [_as_held(place, names) for place in places] if names else places
             made = erasure.written(ledger, request, places, "dry run")
     else:
-        made = asyncio.run(_erase(settings, request))
+        made = asyncio.run(_erase_recorded(settings, request))
         asyncio.run(_clear_answers(settings))
     _print(made, as_json)
     if any(place.kept for place in made.places) or made.state == "held":
@@ -70,6 +73,14 @@ def personal_windows() -> list[str]:
     keys = {name: window.over.key for name, window in declared.windows.items()}
     keys |= {name: session.key for name, session in declared.sessions.items()}
     return sorted(name for name, key in keys.items() if set(key) & set(PERSON_FIELDS))
+
+
+async def _erase_recorded(settings: Settings, request: Request) -> Receipt:
+    how = {"domain": request.domain or "all"}
+    async with recorded(settings, Action.ERASE, request.pseudonym, how) as act:
+        made = await _erase(settings, request)
+        act.figures.update(erasure=made.erasure, state=made.state, rows=made.rows)
+    return made
 
 
 async def _erase(settings: Settings, request: Request) -> Receipt:

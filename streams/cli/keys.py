@@ -11,6 +11,7 @@ import typer
 from metadata.keys import Keys, Scope, Wanted
 from metadata.models import ApiKey
 from metadata.session import connect
+from streams.cli import terminal
 from streams.errors import ConfigurationError
 from streams.events.domains import DOMAINS
 from streams.settings import load
@@ -34,7 +35,7 @@ def create(
         list[Scope] | None,
         typer.Option(
             help="What it may do; repeatable. pages:write is for keys in web pages, metrics:read for reading metrics, "
-            "people:read for the ids of people behind them."
+            "rows:read for exporting events, people:read for the ids of people behind either."
         ),
     ] = None,
     domain: Annotated[
@@ -61,7 +62,7 @@ def create(
     )
     if not wanted.name:
         raise ConfigurationError("the key needs a name that says who uses it, such as `millrace keys create checkout`")
-    key, text = _with_keys(lambda kept: kept.create(wanted))
+    key, text = _with_keys(lambda kept: kept.create(wanted, terminal.operator()))
     if as_json:
         typer.echo(json.dumps(_facts(key) | {"key": text}, indent=2))
         return
@@ -91,7 +92,7 @@ def list_keys(as_json: Json = False) -> None:
 def revoke(key_id: Annotated[str, typer.Argument(metavar="ID", help="As `millrace keys list` shows it.")]) -> None:
     """Take a key back: every web process refuses it within API_KEY_CACHE_SECONDS."""
     settings = load()
-    key = _with_keys(lambda kept: kept.revoke(key_id))
+    key = _with_keys(lambda kept: kept.revoke(key_id, terminal.operator()))
     if key is None:
         raise ConfigurationError(f"there is no key {key_id!r}; `millrace keys list` shows all")
     typer.echo(

@@ -12,7 +12,8 @@ from clickhouse.metrics.answer import Answer, answer
 from clickhouse.metrics.periods import Granularity
 from clickhouse.metrics.question import USUAL_ROWS, Question, ask
 from streams.cli import terminal
-from streams.errors import ConfigurationError, QueryRefused
+from streams.cli.terminal.refusing import refusing
+from streams.errors import ConfigurationError
 from streams.settings import load
 
 app = typer.Typer(no_args_is_help=True, help="List the metrics, explain one, or ask for its numbers.")
@@ -51,7 +52,7 @@ def list_metrics(
 @app.command()
 def show(name: Name, as_json: Json = False) -> None:
     """Explain one metric: its formula, and the tables that it can be read from, the smallest first."""
-    metric = _refusing(lambda: catalogue.find(name))
+    metric = refusing(lambda: catalogue.find(name))
     if as_json:
         terminal.json(shown.declaration(metric))
         return
@@ -93,8 +94,8 @@ def query(
     as_json: Json = False,
 ) -> None:
     """Ask for the numbers of one metric."""
-    metric = _refusing(lambda: catalogue.find(name))
-    question = _refusing(
+    metric = refusing(lambda: catalogue.find(name))
+    question = refusing(
         lambda: ask(
             metric,
             begin=begin,
@@ -107,7 +108,7 @@ def query(
             limit=limit,
         )
     )
-    found = _refusing(lambda: asyncio.run(_answer(question, compare)))
+    found = refusing(lambda: asyncio.run(_answer(question, compare)))
     if as_json:
         terminal.json(shown.answer(found))
     else:
@@ -147,12 +148,3 @@ def _period(start: datetime) -> str:
 
 def _domains() -> tuple[str, ...]:
     return tuple(dict.fromkeys(metric.domain.name for metric in catalogue.METRICS))
-
-
-def _refusing(work: Any) -> Any:
-    """The result; a refusal with its way out as one message. Raises ConfigurationError."""
-    try:
-        return work()
-    except QueryRefused as error:
-        near = f" Did you mean {' or '.join(error.near)}?" if error.near else ""
-        raise ConfigurationError(f"{error}{near} {error.hint}") from None

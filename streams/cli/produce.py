@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from agents.send import Due, Sender
+from streams import addresses
+from streams.addresses import without_password
 from streams.errors import ConfigurationError, SinkUnavailable
 from streams.settings import Settings
 from streams.world.record import Record
@@ -20,8 +22,13 @@ from streams.world.truth import Tally, Truth
 
 
 def servers(settings: Settings, given: str | None) -> str:
-    """The brokers of `--bootstrap` or the settings. Raises ConfigurationError without either."""
-    found = given or settings.kafka_bootstrap_servers
+    """The brokers of `--bootstrap` or the settings. Raises ConfigurationError without either, or for no address."""
+    if given:
+        try:
+            return addresses.brokers(given)
+        except ValueError as error:
+            raise ConfigurationError(f"--bootstrap {without_password(given)}: {error}") from None
+    found = settings.kafka_bootstrap_servers
     if found is None:
         raise ConfigurationError(
             "no broker is named. Start one with `millrace up`, or set KAFKA_BOOTSTRAP_SERVERS or --bootstrap."

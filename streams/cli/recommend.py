@@ -12,7 +12,7 @@ from clickhouse.recommend import measure as held_out
 from clickhouse.recommend import routes as near
 from clickhouse.recommend.routes import Who
 from streams.cli import terminal
-from streams.errors import ConfigurationError, QueryRefused
+from streams.cli.terminal.refusing import refusing
 from streams.settings import load
 
 app = typer.Typer(no_args_is_help=True, help="Recommend routes to a rider or a driver, and measure how often they hit.")
@@ -44,8 +44,8 @@ def routes(
     as_json: Json = False,
 ) -> None:
     """Recommend routes that the person has not taken, the nearest first."""
-    question = _refusing(lambda: near.ask(who, person, begin=begin, end=end, zone=zone, limit=limit))
-    found = _refusing(lambda: asyncio.run(_asked(lambda client: near.ask_for(client, question))))
+    question = refusing(lambda: near.ask(who, person, begin=begin, end=end, zone=zone, limit=limit))
+    found = refusing(lambda: asyncio.run(_asked(lambda client: near.ask_for(client, question))))
     if as_json:
         terminal.json(found)
         return
@@ -69,8 +69,8 @@ def measure(
     as_json: Json = False,
 ) -> None:
     """Measure for how many people one of the recommended routes is among those that they took later."""
-    asked = _refusing(lambda: held_out.split(who, begin=begin, cut=cut, end=end, zone=zone, k=k, people=people))
-    found = _refusing(lambda: asyncio.run(_asked(lambda client: held_out.measure(client, asked))))
+    asked = refusing(lambda: held_out.split(who, begin=begin, cut=cut, end=end, zone=zone, k=k, people=people))
+    found = refusing(lambda: asyncio.run(_asked(lambda client: held_out.measure(client, asked))))
     if as_json:
         terminal.json(held_out.shown(asked, found))
         return
@@ -92,12 +92,3 @@ async def _asked(ask: Callable[[AsyncClient], Awaitable[T]]) -> T:
         return await ask(client)
     finally:
         await client.close()
-
-
-def _refusing(work: Callable[[], T]) -> T:
-    """The result; a refusal with its way out as one message. Raises ConfigurationError."""
-    try:
-        return work()
-    except QueryRefused as error:
-        near_words = f" Did you mean {' or '.join(error.near)}?" if error.near else ""
-        raise ConfigurationError(f"{error}{near_words} {error.hint}") from None

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import typer
 from pydantic import SecretStr
 
+from streams.addresses import without_password
 from streams.settings import Settings, load
 
 app = typer.Typer(no_args_is_help=True, help="Show the settings in force.")
@@ -67,6 +68,7 @@ def reference() -> str:
     lines = [HEAD, "# Settings", ""]
     lines += ["Each is an environment variable or a line of `.env` in the working directory; the environment wins."]
     lines += ["A part whose URL is unset is found in the embedded stack of `millrace up`, where one is running."]
+    lines += ["A name that is one of these but for a letter is ignored, and told on stderr with the one that is meant."]
     last = ""
     for row in rows():
         if row.section != last:
@@ -104,5 +106,5 @@ def list_settings(
         value = getattr(current, name)
         if changed and value == field.default:
             continue
-        text = "***" if isinstance(value, SecretStr) else re.sub(r"(//[^:@/]*):[^@/]*@", r"\1:***@", shown(value))
+        text = "***" if isinstance(value, SecretStr) else without_password(shown(value))
         typer.echo(f"{name.upper()}={text}")

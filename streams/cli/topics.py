@@ -19,7 +19,7 @@ IN_SYNC = 2
 def wanted(settings: Settings) -> dict[str, dict[str, str]]:
     """Every topic by name, with the configuration that it is created with."""
     intents = dict(INTENTS_CONFIG)
-    if settings.kafka_replication_factor > IN_SYNC:
+    if settings.kafka_replication_factor >= IN_SYNC:
         intents |= {"min.insync.replicas": str(IN_SYNC), "unclean.leader.election.enable": "false"}
     return dict.fromkeys(source_topics(), SOURCE_CONFIG) | {
         settings.kafka_intents_topic: intents,
@@ -69,11 +69,15 @@ def topics() -> None:
 
 @app.command("create")
 def create_topics() -> None:
-    """Create the topics that are missing, with KAFKA_PARTITIONS partitions and KAFKA_REPLICATION_FACTOR replicas."""
+    """Create the topics that are missing, with KAFKA_PARTITIONS partitions and KAFKA_REPLICATION_FACTOR replicas.
+
+    Those that exist are left as they are, and checked as by `millrace topics check`.
+    """
     settings = load()
     created = asyncio.run(create(settings))
     for name in created:
         typer.echo(f"created {name} with {settings.kafka_partitions} partitions")
+    _check(settings)
     if not created:
         typer.echo("all topics exist")
 
@@ -88,9 +92,13 @@ def list_topics() -> None:
 @app.command("check")
 def check_topics() -> None:
     """Say whether every topic is there, with one partition count and a log of intents that lasts; else what to do."""
-    # Loads the worker's parts, which creating topics does not need.
+    settings = load()
+    _check(settings)
+    typer.echo(f"all {len(wanted(settings))} topics are as this version needs them")
+
+
+def _check(settings: Settings) -> None:
+    # Loads the worker's parts, which listing topics does not need.
     from agents.preflight import check_topics as check
 
-    settings = load()
     asyncio.run(check(settings, source_topics()))
-    typer.echo(f"all {len(wanted(settings))} topics are as this version needs them")

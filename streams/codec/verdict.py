@@ -1,5 +1,6 @@
 """Pydantic's verdict, and its words, on what the fast decoder refused."""
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
@@ -19,6 +20,7 @@ from streams.events.shape import shape_of
 WORDS = 300
 """Longest message of a refusal, in characters."""
 _ABSENT = msgspec.Raw()
+_LITERAL = re.compile(r"'([^']*)'")
 _exact = msgspec.json.Decoder(float_hook=Decimal)
 
 
@@ -141,13 +143,21 @@ def _words(path: str, error: _Unreadable | ValidationError) -> tuple[str | None,
     if isinstance(cause, RuleBroken):
         where.append(cause.field)
     message = str(cause) if cause is not None else first["msg"]
-    if first["type"] == "literal_error" and len(message) > WORDS // 2:
-        message = "Input should be one of the values that the schema lists"
     given = first["input"]
+    if first["type"] == "literal_error" and len(message) > WORDS // 2:
+        message = _one_of_many(_LITERAL.findall(first["ctx"]["expected"]), given)
     if isinstance(given, str | int | float | Decimal) and first["type"] != "missing":
         shown = repr(given) if isinstance(given, str) else str(given)
         message = f"{message}; got {shown if len(shown) <= 80 else shown[:80] + '...'}"
     return ".".join(filter(None, where)) or None, message
+
+
+def _one_of_many(values: list[str], given: object) -> str:
+    """What to say where the values are too many to be named."""
+    message = f"Input should be one of {len(values)} values; `millrace events schema` lists them for the type"
+    # A comparison with every value would cost more than the event itself, and bad events come in floods.
+    near = given.strip().upper() if isinstance(given, str) and len(given) <= WORDS else ""
+    return f"{message}; perhaps {near!r} is meant" if near in values else message
 
 
 def _shown(value: object) -> str | None:

@@ -1,10 +1,12 @@
 """The buffer holds what was fetched without a gap and without a repeat, whatever the way there does (R2, R3)."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.buffer import Buffer, by_topic, ranges_of
 from streams.batch import Chunk, Decoded
+from streams.errors import Invariant, InvariantBroken
 from tests.support.records import Line
 
 
@@ -80,3 +82,11 @@ def test_a_batch_takes_whole_chunks_up_to_the_limits() -> None:
     assert list(by_topic(taken)) == ["t"]
     assert (buffer.rows, buffer.size) == (30, 30)
     assert len(buffer.take(rows=1000, size=1)) == 1
+
+
+def test_a_range_with_a_hole_is_seen() -> None:
+    decoded = [Decoded(made, list(made.records), []) for made in (chunk(0, 5), chunk(5, 9))]
+    assert ranges_of(decoded, {"t": 0, "u": 3}) == {"t": (0, 9), "u": (3, 3)}
+    with pytest.raises(InvariantBroken, match="begins at 5, and what is before it ends at 4") as found:
+        ranges_of(decoded[1:], {"t": 4})
+    assert found.value.invariant is Invariant.RANGE_NOT_COVERED

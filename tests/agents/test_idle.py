@@ -3,6 +3,7 @@
 import pytest
 
 from agents.shard import State
+from streams import metrics
 from streams.settings import Settings
 from tests.support.feed import TOPICS, Pipeline, pipeline, produce, state_of
 from tests.support.waiting import eventually
@@ -16,6 +17,11 @@ BEHIND = "rides.trip"
 def quick(settings: Settings) -> Settings:
     """Topics are idle a moment after their newest event."""
     return settings.model_copy(update={"watermark_idle_seconds": 0.3, "watermark_disorder_seconds": 0.1})
+
+
+def pauses() -> float:
+    """Times that a buffer was full."""
+    return metrics.REGISTRY.get_sample_value("millrace_pauses_total") or 0.0
 
 
 async def all_idle(worker: Pipeline) -> None:
@@ -64,11 +70,12 @@ async def test_no_topic_is_idle_while_the_shard_is_paused(ready: Settings) -> No
         await all_idle(worker)
         shard = worker.shards[0]
         idle_while_paused: list[str] = []
+        before = pauses()
 
         async def paused() -> bool:
             if shard._intake.is_paused:
                 idle_while_paused.extend(shard.idle_topics())
-            return shard._intake.is_paused
+            return pauses() > before
 
         pages = [event("page.viewed", number, url="/" + "x" * 2000) for number in range(3000)]
         await produce(gathers, [(topic, 0, value) for topic, value in pages])

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 
 import pytest
 from pydantic import SecretStr
@@ -23,6 +24,7 @@ from tests.support.wire import event, mixed
 
 KEY = "a key for tests only"
 SOMEONE = "person-7"
+POLICY = Policy(skew_seconds=300, cold_days=730, sample_rate=0.2)
 
 
 async def listed(ask: Answers, person: str, domain: str = "", key: str = KEY) -> None:
@@ -56,7 +58,7 @@ def bookings() -> Decoded:
 
 
 def opinion(suppressed: Suppressed) -> Judged:
-    policy = Policy(300, 730, 0.2, suppressed)
+    policy = replace(POLICY, suppressed=suppressed)
     return judge({"rides.booking": [bookings()]}, policy, int(time.time() * 1000), Memory(100).draft())
 
 
@@ -73,12 +75,12 @@ async def test_a_second_delivery_follows_the_record_not_the_list(suppressed: Sup
     first = opinion(suppressed)
     record = Intent(chain="c", seq=2, previous="p", nonce="n", ranges={}, verdict=first.verdict, version="9.9")
 
-    again = follow({"rides.booking": [bookings()]}, record)
+    again = follow({"rides.booking": [bookings()]}, record, POLICY)
 
     assert again.accepted[0].offsets == [11]
     assert [letter.record.offset for letter in again.dead] == [14, 17]
     before = Intent(chain="c", seq=2, previous="p", nonce="n", ranges={}, verdict={}, version="9.9")
-    assert 10 in follow({"rides.booking": [bookings()]}, before).accepted[0].offsets
+    assert 10 in follow({"rides.booking": [bookings()]}, before, POLICY).accepted[0].offsets
 
 
 async def test_a_driver_is_a_person_and_a_domain_is_its_own(ask: Answers) -> None:

@@ -130,6 +130,13 @@ def test_given_part_that_does_not_answer_is_named_without_its_password(tmp_path:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises if the failed stack still has it
 
 
+def test_a_home_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for home in (tmp_path / "file", Path("/proc/nope")):
+        with pytest.raises(ConfigurationError, match=f"MILLRACE_HOME={home} cannot be used"):
+            Stack(Settings(), home).__enter__()
+
+
 def test_one_part_that_fails_takes_the_others_down(tmp_path: Path) -> None:
     (tmp_path / "redis").write_text("a file where the folder should be")
     stack = Stack(Settings(), tmp_path)

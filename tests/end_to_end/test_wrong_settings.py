@@ -140,9 +140,17 @@ def test_a_worker_with_it_ends_with_the_message(right: Settings, tmp_path: Path,
         assert words in message
 
 
-def test_a_value_that_is_no_number(embedded: Settings, tmp_path: Path) -> None:
-    message = refusal(embedded, tmp_path / "empty", KAFKA_PARTITIONS="two")
-    assert "KAFKA_PARTITIONS='two'" in message
+def test_values_that_do_not_fit_are_told_all_at_once(embedded: Settings, tmp_path: Path) -> None:
+    wrong = {"KAFKA_PARTITIONS": "two", "KAFKA_BOOTSTRAP_SERVERS": "foo:bar", "REDIS_URL": "garbage"}
+    message = refusal(embedded, tmp_path / "empty", **wrong)
+    for name, value in wrong.items():
+        assert f"{name}='{value}': " in message
+
+
+@pytest.mark.faults
+def test_a_home_that_cannot_be_made(embedded: Settings, tmp_path: Path) -> None:
+    message = refusal(embedded, tmp_path / "empty", MILLRACE_HOME="/proc/nope")
+    assert "MILLRACE_HOME=/proc/nope cannot be used" in message
 
 
 @pytest.mark.faults

@@ -118,7 +118,7 @@ async def new_key(
     engine = connect(settings)
     try:
         wanted = Wanted("test", scopes, domains or ("rides", "ticketing"), **more)
-        return (await Keys(engine, settings).create(wanted))[1]
+        return (await Keys(engine, settings).create(wanted, "me"))[1]
     finally:
         await engine.dispose()
 

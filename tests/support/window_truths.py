@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from tables.live import Live
 from tables.query import Query
 from tests.support.store import Answers
+from tests.support.waiting import eventually
 
 LATE = 600
 """Seconds after a pane's end from which on, by the watermark in a row, its event is late."""
@@ -15,6 +16,13 @@ Place = tuple[int, int, tuple[str, ...]]
 """Shard (-1: all of them together), start in seconds since 1970, and key."""
 Told = dict[Place, dict[str, Decimal]]
 """Numbers that are not zero, by measure, and by part of it after a point; places without any are left out."""
+
+
+class Span(NamedTuple):
+    """Windows that begin at `since` or later and end at `until` or before, seconds since 1970."""
+
+    since: int
+    until: int
 
 
 class Truth(NamedTuple):
@@ -126,12 +134,12 @@ TUMBLING = [name for name, truth in TRUTHS.items() if truth.size == truth.slide]
 """The windows that are kept."""
 
 
-async def of_rows(ask: Answers, windows: Collection[str], *, by_shard: bool, since: int, until: int) -> dict[str, Told]:
-    """What windows must say, of those that begin at `since` or later and end at `until` or before."""
+async def of_rows(ask: Answers, windows: Collection[str], span: Span, *, by_shard: bool) -> dict[str, Told]:
+    """What windows must say."""
     found: dict[str, Told] = {}
     for window in windows:
         truth = TRUTHS[window]
-        rows = await ask.rows(_statement(truth, by_shard=by_shard, since=since, until=until))
+        rows = await ask.rows(_statement(truth, span, by_shard=by_shard))
         found[window] = {
             (shard, start, tuple(key)): told
             for shard, start, key, numbers in rows
@@ -140,7 +148,7 @@ async def of_rows(ask: Answers, windows: Collection[str], *, by_shard: bool, sin
     return found
 
 
-def _statement(truth: Truth, *, by_shard: bool, since: int, until: int) -> str:
+def _statement(truth: Truth, span: Span, *, by_shard: bool) -> str:
     second = "toUnixTimestamp(occurred_at)"
     newest = f"intDiv({second}, {truth.slide}) * {truth.slide}"
     pane_end = f"intDiv({second}, {truth.pane}) * {truth.pane} + {truth.pane}"
@@ -151,33 +159,56 @@ def _statement(truth: Truth, *, by_shard: bool, since: int, until: int) -> str:
             tuple({", ".join(truth.numbers.values())})
         FROM {truth.table}
         WHERE {truth.rows} AND fromUnixTimestamp({pane_end} + {LATE}) > watermark
-            AND start >= {since} AND start + {truth.size} <= {until}
+            AND start >= {span.since} AND start + {truth.size} <= {span.until}
         GROUP BY part, start, name"""
 
 
-async def kept(ask: Answers, *, since: int, until: int) -> dict[str, Told]:
+async def kept(ask: Answers, span: Span) -> dict[str, Told]:
     """The same of what is kept in ClickHouse, by shard."""
     found: dict[str, Told] = {name: {} for name in TUMBLING}
     sql = f"""
         SELECT window, toInt32(shard), toUnixTimestamp(starts_at) AS start, key, values FROM metrics_realtime_latest
-        WHERE window IN {tuple(found)} AND start >= {since} AND toUnixTimestamp(ends_at) <= {until}"""
+        WHERE window IN {tuple(found)} AND start >= {span.since} AND toUnixTimestamp(ends_at) <= {span.until}"""
     for window, shard, start, key, values in await ask.rows(sql):
         if told := _told(window, values):
             found[window][shard, start, tuple(key)] = told
     return found
 
 
-async def live(reader: Live, *, since: int, until: int) -> dict[str, Told]:
+async def live(reader: Live, span: Span) -> dict[str, Told]:
     """The same of what Redis tells of all shards together."""
-    view = await reader.read(*(Query(name, start=since, end=until) for name in TRUTHS))
+    view = await reader.read(*(Query(name, start=span.since, end=span.until) for name in TRUTHS))
     return {
         name: {
             (-1, row.start, tuple(row.key.values())): told
             for row in rows
-            if row.end <= until and (told := _told(name, row.values))
+            if row.end <= span.until and (told := _told(name, row.values))
         }
         for name, rows in zip(TRUTHS, view.rows, strict=True)
     }
+
+
+async def equal(ask: Answers, reader: Live, closed: Span, told: Span, seconds: float = 60) -> None:
+    """Wait until what is kept of closed windows, and what is told live, is what the rows say, of which all are there.
+
+    Every window of either span must have something to say.
+    """
+    truths = await of_rows(ask, TUMBLING, closed, by_shard=True), await of_rows(ask, TRUTHS, told, by_shard=False)
+    assert all(truth for of_all in truths for truth in of_all.values()), "a window has nothing to say"
+
+    async def found() -> tuple[dict[str, Told], dict[str, Told]]:
+        return await kept(ask, closed), await live(reader, told)
+
+    async def same() -> bool:
+        return await found() == truths
+
+    try:
+        await eventually("windows are those of the rows", same, seconds)
+    except AssertionError:
+        for is_, must in zip(await found(), truths, strict=True):
+            for name, truth in must.items():
+                assert is_[name] == truth, name
+        raise
 
 
 def _told(window: str, values: Mapping[str, Any]) -> dict[str, Decimal]:

@@ -21,17 +21,32 @@ from agents.dlq.replay import discard as give_up
 from agents.judge import Policy
 from agents.kill_point import arm
 from clickhouse.dead_letters import DeadLetters
+from metadata.audit import Action
 from streams import log
 from streams.cli import terminal
 from streams.cli.dlq import filters
 from streams.cli.dlq.filters import Choice
 from streams.cli.dlq.look import opened, plain
+from streams.cli.terminal.recorded import recorded
 from streams.errors import ConfigurationError
 from streams.intent import nonce
 from streams.letter import Filter, Letter, State
 from streams.settings import Settings, load
 from streams.topics import source_topics
 
+File = Annotated[
+    Path | None,
+    typer.Option(
+        exists=True,
+        dir_okay=False,
+        readable=True,
+        allow_dash=True,
+        help="Send the bytes of this file instead (`-`: stdin); one id only.",
+    ),
+]
+
+LETTERS = "dead letters"
+"""Subject of the audit."""
 SHOWN = 50
 """Records that a dry run prints one by one."""
 
@@ -71,9 +86,7 @@ def replay(
         list[str] | None,
         typer.Option("--set", metavar="PATH=VALUE", help="Set a field, such as data.seats=2; may be repeated."),
     ] = None,
-    file: Annotated[
-        Path | None, typer.Option(help="Send the bytes of this file instead (`-`: stdin); one id only.")
-    ] = None,
+    file: File = None,
     to: Annotated[str | None, typer.Option(help="Send to this source topic, for events on the wrong one.")] = None,
     again: Annotated[
         bool, typer.Option("--again", help="Also what is replayed, uncertain or discarded, or failed again.")
@@ -141,7 +154,7 @@ async def _replay(settings: Settings, choice: Choice, order: Order) -> None:
         rules = Rules(
             datetime.now(UTC),
             settings.event_bytes_limit,
-            Policy(settings.skew_seconds, settings.metrics_cold_days, settings.location_sample_rate),
+            Policy.of(settings),
         )
         scoped = scope(choice.filter, order.again, order.most_attempts)
         total = len(choice.ids) or sum((await letters.count(scoped)).values())
@@ -155,7 +168,11 @@ async def _replay(settings: Settings, choice: Choice, order: Order) -> None:
             _ask(order.ask, f"Send {total:,} dead letters again?")
         tally = Tally()
         if total:
-            tally = await _send(settings, letters, choice, scoped, order, rules, total)
+            is_edited = bool(order.change.fields) or order.change.value is not None
+            how = choice.facts() | {"edited": is_edited, "to": order.change.topic, "note": order.note}
+            async with recorded(settings, Action.REPLAY, LETTERS, how) as act:
+                tally = await _send(settings, letters, choice, scoped, order, rules, total)
+                act.figures.update(sent=tally.sent, **{word: count for word, count in tally.others.items() if count})
         left = {} if choice.ids else _left_out(await letters.count(replace(choice.filter, states=())), order)
         _report(tally, left, order)
         if tally.failed or tally.uncertain or tally.taken or (choice.ids and tally.still_refused):
@@ -290,15 +307,25 @@ async def _discard(settings: Settings, choice: Choice, because: str, dry_run: bo
         count = len(choice.ids) or sum((await letters.count(choice.filter)).values())
         if not (choice.ids or dry_run):
             _ask(ask, f"Discard {count:,} dead letters?")
-        action, done = nonce(), 0
-        async for page in _named_or_chosen(letters, choice):
-            if not dry_run:
-                await give_up(letters, page, terminal.operator(), because, action)
-            done += len(page)
+        if dry_run:
+            done = sum([len(page) async for page in _named_or_chosen(letters, choice)])
+        else:
+            async with recorded(settings, Action.DISCARD, LETTERS, choice.facts() | {"because": because}) as act:
+                done = await _give_up(letters, choice, because)
+                act.figures.update(discarded=done)
     if as_json:
         terminal.json({"dry_run": dry_run, "discarded": 0 if dry_run else done, "chosen": done})
     else:
         typer.echo(f"{done:,} dead letters {'would be ' if dry_run else ''}discarded")
+
+
+async def _give_up(letters: DeadLetters, choice: Choice, because: str) -> int:
+    """Discard the letters that were chosen; returns how many."""
+    action, done = nonce(), 0
+    async for page in _named_or_chosen(letters, choice):
+        await give_up(letters, page, terminal.operator(), because, action)
+        done += len(page)
+    return done
 
 
 async def _named_or_chosen(letters: DeadLetters, choice: Choice) -> AsyncIterator[list[Letter]]:

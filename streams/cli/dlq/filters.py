@@ -1,8 +1,8 @@
 """The options by which dead letters are chosen, the same in every command."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -29,6 +29,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Everything = Annotated[bool, typer.Option("--all", help="Choose all letters, where no id and no filter is given.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+MOST_IDS: Final = 20
+"""Ids that are told of one choice."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,17 @@ class Choice:
         """Refuse to touch all letters only because nothing was said. Raises ConfigurationError."""
         if not (self.ids or everything or not self.filter.is_empty):
             raise ConfigurationError("say which dead letters: by id, by filter (see --help), or --all")
+
+    def facts(self) -> dict[str, Any]:
+        """For the audit: the ids, or the filters that were given."""
+        if self.ids:
+            return {"ids": [str(each) for each in self.ids[:MOST_IDS]], "letters": len(self.ids)}
+        given = asdict(self.filter)
+        return {name: _plain(value) for name, value in given.items() if value}
+
+
+def _plain(value: Any) -> Any:
+    return [str(each) for each in value] if isinstance(value, (list, tuple)) else str(value)
 
 
 def _states(given: Sequence[str]) -> tuple[State, ...]:

@@ -73,7 +73,8 @@ def show(
         return
     for name, value in facts.items():
         if name not in RECORD:
-            typer.echo(f"{typer.style(name.replace('_', ' ').rjust(15), bold=True)}  {terminal.words(value)}")
+            known = "unknown" if name == "schema_version" and value is None else value
+            typer.echo(f"{typer.style(name.replace('_', ' ').rjust(15), bold=True)}  {terminal.words(known)}")
     for name, content in (("key", found.key), ("value", found.value)):
         typer.echo(f"{typer.style(_label(name, content).rjust(15), bold=True)}  {terminal.words(plain(content)[0])}")
     for name, content in found.headers:

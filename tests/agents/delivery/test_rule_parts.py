@@ -9,6 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from agents.recover import Beginning, check_starts, first_record
 from agents.shard import DOUBTFUL, State
 from clickhouse.repair import Repairs
+from streams import metrics
 from streams.batch import Chunk
 from streams.cli.topics import create
 from streams.errors import SourceCut
@@ -161,6 +162,10 @@ async def test_r6_rows_above_the_record_stop_the_shard(ready: Settings, ask: Ans
     async with pipeline(ready, [0]) as worker:
         await state_of(worker, State.STOPPED)
         assert worker.shards[0].problem.startswith("InvariantBroken")
+        broken = metrics.REGISTRY.get_sample_value(
+            "millrace_invariants_broken_total", {"invariant": "rows_above_intent"}
+        )
+        assert broken
 
 
 async def torn(ready: Settings, ask: Answers) -> Settings:

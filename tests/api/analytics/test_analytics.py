@@ -15,7 +15,9 @@ from api.ingest.schema import ProblemDetails
 from clickhouse.analytics import funnel
 from clickhouse.analytics.kinds import KINDS
 from clickhouse.analytics.words import FunnelWords
+from metadata.audit import Audit, Wanted
 from metadata.keys import Scope
+from metadata.session import connect
 from streams.settings import Settings
 from tests.support.metric_client import Asking
 from tests.support.metric_world import World
@@ -72,6 +74,12 @@ async def test_a_funnel_is_that_of_the_events(asking: Asking, metric_world: Worl
     assert wanted[0] > wanted[1] > wanted[2] > 0
     assert left.content["people"] == sorted(who for who, level in came.items() if level == 2)
     MODELS["people"].model_validate(left.content)
+    engine = connect(metric_settings)
+    recorded = await Audit(engine, metric_settings).list(
+        Wanted(actions=("people.read",), actor=f"key:{key.split('_')[1]}")
+    )
+    assert [(each.outcome, each.figures) for each in recorded] == [("done", {"ids": len(left.content["people"])})]
+    await engine.dispose()
 
 
 async def test_retention_is_that_of_the_events(asking: Asking, metric_world: World) -> None:

@@ -57,7 +57,7 @@ async def test_a_revoked_key_stops_within_seconds(posting: Poster, keys: Keys, i
     given = secret.parse(posting.key)
     assert given is not None
     assert (await posting.post(event())).status == 202
-    await keys.revoke(given.id)
+    await keys.revoke(given.id, "me")
     began = time.monotonic()
 
     async def refused() -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from pydantic import SecretStr
 
 from streams.settings import Settings
 from tests.support.command import millrace
@@ -46,8 +47,9 @@ async def records(settings: Settings, topic: str, partition: int) -> list[Any]:
 
 
 async def test_letters_are_listed_shown_edited_replayed_and_discarded(
-    ready: Settings, ask: Answers, tmp_path: Path
+    ready: Settings, ask: Answers, tmp_path: Path, metadata_url: str
 ) -> None:
+    ready = ready.model_copy(update={"database_url": SecretStr(metadata_url)})
     topic, bad = event("booking.created", 1, seats=-5)
     _, early = event("booking.created", 2, ago=-3600)
     strange = b"\xff{'`\"\n"
@@ -56,10 +58,11 @@ async def test_letters_are_listed_shown_edited_replayed_and_discarded(
         await exactly(ask, 20)
         await dead(ask, 3)
         listed = (await millrace(ready, "dlq", "list", "--json")).json
-        assert {(row["id"].split("@")[0], row["reason"], row["field"], row["state"]) for row in listed} == {
-            ("rides.booking:0:0", "invalid", "data.seats", "open"),
-            ("rides.booking:0:1", "malformed", "", "open"),
-            ("rides.booking:1:0", "in_future", "time", "open"),
+        facts = ("reason", "field", "state", "schema_version")
+        assert {row["id"].split("@")[0]: tuple(row[fact] for fact in facts) for row in listed} == {
+            "rides.booking:0:0": ("invalid", "data.seats", "open", 1),
+            "rides.booking:0:1": ("malformed", "", "open", None),
+            "rides.booking:1:0": ("in_future", "time", "open", 1),
         }
         causes = (await millrace(ready, "dlq", "list", "--by-cause", "--json", "--since", "1h")).json
         assert {(c["reason"], c["event_type"], c["count"], c["open"]) for c in causes} == {
@@ -75,6 +78,7 @@ async def test_letters_are_listed_shown_edited_replayed_and_discarded(
 
         shown = (await millrace(ready, "dlq", "show", "rides.booking:0:1", "--json")).json
         assert (shown["value"], shown["value_encoding"]) == (strange.hex(), "hex")
+        assert "schema version  unknown\n" in (await millrace(ready, "dlq", "show", "rides.booking:0:1")).out
         shown = (await millrace(ready, "dlq", "show", "rides.booking:0:0", "--json")).json
         assert (shown["value"], shown["value_encoding"]) == (bad.decode(), "utf-8")
 
@@ -103,6 +107,16 @@ async def test_letters_are_listed_shown_edited_replayed_and_discarded(
 
         gone = await millrace(ready, "dlq", "discard", "rides.booking:0:1", "--because", "noise", "--json")
         assert gone.json["discarded"] == 1
+        acts = (await millrace(ready, "audit", "list", "--json")).json
+        assert [(act["action"], act["outcome"]) for act in acts] == [
+            ("letters.discard", "done"),
+            ("letters.replay", "failed"),
+            ("letters.replay", "done"),
+            ("letters.replay", "done"),
+        ]
+        assert acts[0]["parameters"]["because"] == "noise"
+        assert (acts[2]["parameters"]["edited"], acts[2]["figures"]) == (True, {"sent": 1})
+        assert "data.seats" not in str(acts)
         states = (await millrace(ready, "dlq", "list", "--state", "any", "--json")).json
         assert sorted((row["id"].split("@")[0], row["state"]) for row in states) == [
             ("rides.booking:0:0", "replayed"),

@@ -19,7 +19,7 @@ from streams.settings import Settings
 from tests.support.invoked import answer, call
 from tests.support.waiting import until
 
-NAMES = ["archive", "backup", "clean", "metrics_daily", "reconcile", "retention"]
+NAMES = ["archive", "backup", "clean", "exports", "metrics_daily", "reconcile", "retention"]
 
 
 @pytest.fixture(autouse=True)

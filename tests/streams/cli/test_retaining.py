@@ -139,6 +139,10 @@ def test_a_person_is_forgotten_under_a_hold_that_was_waited_for(client: Client) 
     )
 
     receipt = answer("forget", SOMEONE)
+    (recorded,) = answer("audit", "list")
+    assert (recorded["action"], recorded["subject"], recorded["outcome"]) == ("erase", receipt["pseudonym"], "done")
+    assert recorded["figures"]["erasure"] == receipt["erasure"]
+    assert SOMEONE not in str(recorded)
 
     assert receipt["state"] == "erased"
     assert receipt["places"] == before["places"]

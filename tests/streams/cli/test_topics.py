@@ -8,8 +8,9 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from typer.testing import CliRunner
 
+from agents.preflight import check_log
 from streams.cli import topics
-from streams.errors import SinkUnavailable
+from streams.errors import ConfigurationError, SinkUnavailable
 from streams.settings import Settings
 from streams.topics import source_topics
 
@@ -48,8 +49,10 @@ async def test_configuration_on_apache_kafka(kafka_settings: Settings) -> None:
     assert (found["intents"]["cleanup.policy"], found["intents"]["retention.ms"]) == ("delete", "-1")
 
 
-def test_three_replicas_bring_the_rules_that_keep_the_log(settings: Settings) -> None:
-    config = topics.wanted(settings.model_copy(update={"kafka_replication_factor": 3}))["intents"]
+@pytest.mark.parametrize("replicas", [2, 3])
+def test_replicas_bring_the_rules_that_keep_the_log(settings: Settings, replicas: int) -> None:
+    config = topics.wanted(settings.model_copy(update={"kafka_replication_factor": replicas}))["intents"]
+    check_log("intents", [], {"intents": config}, replicas)
     assert (config["min.insync.replicas"], config["unclean.leader.election.enable"]) == ("2", "false")
     assert "min.insync.replicas" not in topics.wanted(settings)["intents"]
 
@@ -60,6 +63,10 @@ def test_commands(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     assert first.exit_code == 0
     assert "created intents with 2 partitions" in first.output
     assert CliRunner().invoke(topics.app, ["create"]).output == "all topics exist\n"
+    monkeypatch.setenv("KAFKA_PARTITIONS", "3")
+    other = CliRunner().invoke(topics.app, ["create"])
+    assert isinstance(other.exception, ConfigurationError)
+    assert "KAFKA_PARTITIONS=3, but" in str(other.exception)
     assert "rides.trip\tmessage.timestamp.type=LogAppendTime" in CliRunner().invoke(topics.app, ["list"]).output
 
 

@@ -1,0 +1,149 @@
+"""`millrace export`: numbers and rows as files, in the formats of the API and with its words."""
+
+import asyncio
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, BinaryIO, cast
+
+import typer
+from starlette.datastructures import QueryParams
+
+from api.exports import order as ordering
+from api.exports.large import made_into
+from api.exports.maker import Maker
+from api.exports.order import Order
+from clickhouse.export.make import Made
+from clickhouse.export.writers import Format
+from clickhouse.metrics.periods import Granularity
+from metadata.audit import Action, Audit, Entry
+from metadata.session import connect as connect_metadata
+from streams.cli import terminal
+from streams.cli.terminal.refusing import refusing
+from streams.settings import Settings, load
+
+app = typer.Typer(no_args_is_help=True, help="Write numbers or rows into a file: CSV, Excel, JSON, NDJSON, Parquet.")
+
+Begin = Annotated[
+    str,
+    typer.Option(
+        "--from", help="RFC 3339, a day of the zone, or an age such as 24h or 7d; without it, 7 days and today."
+    ),
+]
+End = Annotated[str, typer.Option("--to", help="Written like --from; not part of the range. Without it: now.")]
+Zone = Annotated[str, typer.Option(help="IANA zone of hours and days; without it, that of the domain.")]
+Out = Annotated[
+    Path | None, typer.Option(help="File to write; without it, one in this folder that says what it holds.")
+]
+Form = Annotated[Format, typer.Option("--format", help="Format of the file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.callback()
+def export() -> None:
+    """Write numbers or rows into a file: CSV, Excel, JSON, NDJSON, Parquet."""
+
+
+@app.command()
+def table(
+    name: Annotated[str, typer.Argument(help="A raw or a family table, such as booking_events.")],
+    column: Annotated[list[str] | None, typer.Option(help="Column, again for more; without it, all.")] = None,
+    begin: Begin = "",
+    end: End = "",
+    zone: Zone = "",
+    form: Form = Format.CSV,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Export rows of a table, one an event: those that happened in a range of time.
+
+    The audit log has it; while PostgreSQL is away, it is refused.
+    """
+    words = _words({"from": begin, "to": end, "zone": zone, "format": form.value}, column=column or ())
+    _export(refusing(lambda: ordering.of_table(name, words, people=True)), out, as_json)
+
+
+@app.command()
+def metrics(
+    group: Annotated[str, typer.Argument(help="Group of metrics, as an address of the API: payments, sales ...")],
+    metric: Annotated[list[str] | None, typer.Option(help="Metric of the group, again for more.")] = None,
+    begin: Begin = "",
+    end: End = "",
+    zone: Zone = "",
+    granularity: Annotated[Granularity, typer.Option(help="Length of the periods.")] = Granularity.TOTAL,
+    by: Annotated[list[str] | None, typer.Option(help="A dimension to group by, again for more.")] = None,
+    where: Annotated[
+        list[str] | None, typer.Option(help="dimension:value to keep, again for more; value* is a prefix.")
+    ] = None,
+    compare: Annotated[bool, typer.Option("--compare", help="Show the period before beside it.")] = False,
+    exact: Annotated[bool, typer.Option("--exact", help="Read events where an aggregate is only near.")] = False,
+    form: Form = Format.CSV,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Export all answers about metrics of one group: money, or other numbers.
+
+    The audit log has it; while PostgreSQL is away, it is refused.
+    """
+    once = {"from": begin, "to": end, "zone": zone, "granularity": granularity.value, "format": form.value}
+    once |= {"compare": "previous" if compare else "", "exact": "true" if exact else ""}
+    words = _words(once, metric=metric or (), by=by or (), where=where or ())
+    _export(refusing(lambda: ordering.of_metrics(ordering.group_of(group), words)), out, as_json)
+
+
+@app.command()
+def run() -> None:
+    """Make the exports that were ordered over HTTP, and remove the files whose time has come.
+
+    The job `exports` does this whenever one is ordered, and once an hour. Only one process is at it at a time.
+    """
+    settings = load()
+
+    async def work() -> str:
+        engine = connect_metadata(settings)
+        try:
+            return await Maker(settings, engine).run()
+        finally:
+            await engine.dispose()
+
+    typer.echo(asyncio.run(work()))
+
+
+def _words(once: dict[str, str], **often: Sequence[str]) -> QueryParams:
+    many = [(name, value) for name, values in often.items() for value in values]
+    return QueryParams([*((name, value) for name, value in once.items() if value), *many])
+
+
+def _export(wanted: Order, out: Path | None, as_json: bool) -> None:
+    path = out or Path(wanted.name)
+    made = refusing(lambda: asyncio.run(_recorded(load(), wanted, path)))
+    if as_json:
+        terminal.json({"file": str(path), "rows": made.rows, "bytes": made.bytes})
+    else:
+        typer.echo(f"{path}: {made.rows:,} rows, {made.bytes:,} bytes")
+
+
+async def _recorded(settings: Settings, wanted: Order, path: Path) -> Made:
+    engine = connect_metadata(settings)
+    entry = Entry(terminal.operator(), Action.EXPORT, wanted.subject, wanted.facts)
+    try:
+        async with Audit(engine, settings).act(entry) as act:
+            made = await _written(settings, wanted, path)
+            act.figures.update(rows=made.rows, bytes=made.bytes)
+        return made
+    finally:
+        await engine.dispose()
+
+
+async def _written(settings: Settings, wanted: Order, path: Path) -> Made:
+    """The file, under its name once it is whole."""
+    handle, part = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            made = await made_into(settings, wanted, cast(BinaryIO, file))
+        os.replace(part, path)
+    except BaseException:
+        os.unlink(part)
+        raise
+    return made

@@ -1,0 +1,58 @@
+"""Mails by a real SMTP receiver: the report attached, refusals told apart, no password in the clear."""
+
+import asyncio
+from email.message import EmailMessage
+
+import pytest
+
+from api.reports.mail import message, send
+from streams.errors import ConfigurationError, SinkUnavailable, WebhookRefused
+from tests.support.mailbox import mailbox
+
+HTML = "<!DOCTYPE html><p>\u00fc &amp; \u4eba</p>\n"
+
+
+def mail() -> EmailMessage:
+    return message("millrace@example.org", ["a@example.org", "b@example.org"], "Weekly \u00fc", HTML, "weekly.html")
+
+
+async def test_a_report_arrives_as_it_is() -> None:
+    async with mailbox() as box:
+        await asyncio.to_thread(send, box.url, mail())
+
+    (found,) = box.mails
+    assert box.recipients == ["a@example.org", "b@example.org"]
+    assert (found["Subject"], found["From"]) == ("Weekly \u00fc", "millrace@example.org")
+    (attached,) = found.iter_attachments()
+    assert (attached.get_filename(), attached.get_content_type()) == ("weekly.html", "text/html")
+    assert attached.get_content().splitlines() == HTML.splitlines()
+
+
+@pytest.mark.parametrize(("answer", "error"), [("450 later", SinkUnavailable), ("550 nobody", WebhookRefused)])
+async def test_what_the_server_says_decides(answer: str, error: type[Exception]) -> None:
+    async with mailbox() as box:
+        box.refuses = answer
+        with pytest.raises(error, match=answer):
+            await asyncio.to_thread(send, box.url, mail())
+    assert box.mails == []
+
+
+async def test_a_password_is_not_sent_in_the_clear() -> None:
+    async with mailbox() as box:
+        with pytest.raises(ConfigurationError, match="no STARTTLS") as raised:
+            await asyncio.to_thread(send, f"smtp://me:geheim@127.0.0.1:{box.port}", mail())
+    assert "geheim" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "error"),
+    [
+        ("http://host:25", ConfigurationError),
+        ("smtp://", ConfigurationError),
+        ("smtp://host:port", ConfigurationError),
+        ("smtp://127.0.0.1:1", SinkUnavailable),
+    ],
+)
+def test_a_server_that_is_none_is_told(url: str, error: type[Exception]) -> None:
+    with pytest.raises(error, match="SMTP_URL"):
+        send(url, mail())
