@@ -16,6 +16,7 @@ class Explorer {
     for (const link of document.querySelectorAll("nav [data-view]")) {
       if (link.dataset.view === this.name) link.setAttribute("aria-current", "page");
     }
+    this.fold();
     this.listen();
     this.showKey();
     try {
@@ -26,6 +27,15 @@ class Explorer {
       return;
     }
     this.restore();
+  }
+
+  /** Where the question stands above the answer, and is in a link already, the answer comes first. */
+  fold() {
+    const wide = matchMedia("(min-width: 901px)");
+    const asked = [...new URLSearchParams(location.search).keys()].some((name) => name !== "view");
+    const follow = () => { byId("question").open = wide.matches || !asked; };
+    wide.addEventListener("change", follow);
+    follow();
   }
 
   listen() {
