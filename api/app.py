@@ -9,11 +9,12 @@ from types import FrameType
 from typing import Any
 
 import redis.asyncio as redis
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -105,17 +106,11 @@ def create(settings: Settings) -> FastAPI:
     problems.register(built)
     built.include_router(ingest.routes(ingestion))
     built.include_router(live.routes(numbers))
-    built.include_router(catalogue.routes())
-    built.include_router(metrics.routes(asked))
-    built.include_router(board_routes.routes(Boards(settings, asked), Recommended(settings, asked)))
-    built.include_router(analytics.routes(Analytics(settings, asked)))
-    built.include_router(exports.routes(Exports(settings, asked)))
-    built.include_router(job_routes.routes(ExportJobs(settings, asked, engine)))
+    for router in _questions(settings, asked, engine):
+        built.include_router(router)
     built.include_router(stream.routes(numbers, feeds))
     built.include_router(health.routes(numbers, feeds, ingestion))
-    built.mount("/static", StaticFiles(directory=STATIC), name="static")
-    built.add_api_route("/", page, include_in_schema=False)
-    built.add_api_route("/explore", explorer, include_in_schema=False)
+    _pages(built)
     built.add_middleware(ingest.Direct, ingestion=ingestion)
     if settings.ingest_cors_origins:
         built.add_middleware(Cors, path=ingest.PATHS, origins=settings.ingest_cors_origins)
@@ -124,6 +119,25 @@ def create(settings: Settings) -> FastAPI:
     analytics_schema.document(built)
     built.state.numbers, built.state.feeds, built.state.ingestion = numbers, feeds, ingestion
     return built
+
+
+def _questions(settings: Settings, asked: Metrics, engine: AsyncEngine | None) -> list[APIRouter]:
+    """The routes that answer from ClickHouse."""
+    return [
+        catalogue.routes(),
+        metrics.routes(asked),
+        board_routes.routes(Boards(settings, asked), Recommended(settings, asked)),
+        analytics.routes(Analytics(settings, asked)),
+        exports.routes(Exports(settings, asked)),
+        job_routes.routes(ExportJobs(settings, asked, engine)),
+    ]
+
+
+def _pages(built: FastAPI) -> None:
+    """What a browser shows."""
+    built.mount("/static", StaticFiles(directory=STATIC), name="static")
+    built.add_api_route("/", page, include_in_schema=False)
+    built.add_api_route("/explore", explorer, include_in_schema=False)
 
 
 def connect_redis(settings: Settings) -> redis.Redis:

@@ -115,7 +115,8 @@ OUTAGES = (
     Outage(
         "PostgreSQL away",
         ("postgres-kill",),
-        "posting with an unknown API key says 503; known keys go on for `API_KEY_GRACE_SECONDS`",
+        "posting with an unknown API key says 503; known keys go on for `API_KEY_GRACE_SECONDS`; exports are refused, "
+        "[what is not recorded says so](audit.md#while-postgresql-is-away)",
         "rows go on: no worker needs it",
         "bring it back",
     ),

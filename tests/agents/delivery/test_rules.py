@@ -192,7 +192,7 @@ async def test_r7_a_row_that_clickhouse_refuses_becomes_a_dead_letter_alone(read
     await produce(ready, [*mixed(60, partitions=1), (topic, 0, value)])
     async with pipeline(short(ready), [0]):
         await exactly(ask, 60)
-    assert await ask.rows("SELECT reason, event_type FROM dead_letters") == [("refused", "")]
+    assert await ask.rows("SELECT reason, event_type FROM dead_letters") == [("refused", "booking.created")]
 
 
 async def test_r7_a_view_that_throws_stops_the_shard_and_is_completed_once_mended(

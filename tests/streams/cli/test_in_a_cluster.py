@@ -71,6 +71,7 @@ def test_the_scheduler_does_not_even_try_them() -> None:
     assert {job.name: job.command[2:] for job in given if job.is_enabled} == {
         "backup": ("--keep", "7", "--only", "postgres"),
         "clean": (),
+        "exports": (),
     }
 
 
