@@ -193,6 +193,7 @@ async def test_text_of_an_event_stays_text(keyed: Page, explored: Explored, rest
     assert await keyed.ask("document.body.dataset.markup ?? 'inert'") == "inert"
 
 
+@pytest.mark.long
 async def test_pages_follow_each_other_to_the_last_row(keyed: Page, explored: Explored, rest: Asking) -> None:
     address = explored.address(**REVENUE)
     (wanted,) = (await rest.metrics("payments", urlsplit(address).query))["metrics"]
@@ -221,6 +222,7 @@ async def test_an_answer_is_saved_as_it_came(keyed: Page, explored: Explored, tm
     assert MARKUP in {row["key"]["city"] for row in found["rows"]}
 
 
+@pytest.mark.long
 async def test_nothing_found_is_told(keyed: Page, explored: Explored) -> None:
     await see(keyed, explored.address(metric="rides.refunds", granularity="day", where="method:barter"))
     assert "nothing to show" in await text_of(keyed, "status")
@@ -269,6 +271,7 @@ async def test_retention_has_the_numbers_of_rest(keyed: Page, explored: Explored
     await keyed.shoot("explorer-retention")
 
 
+@pytest.mark.long
 async def test_periods_that_are_not_over_are_marked_in_a_triangle(
     keyed: Page, explored: Explored, rest: Asking
 ) -> None:

@@ -37,7 +37,13 @@ AT_ONCE = Patience(closed=0, silent=0, resumed=0)
 NAMES = [*TARGETS, *(family.name for family in FAMILIES)]
 WIDE = {"events_hourly", "organizer_daily_metrics", "geographic_metrics", "device_analytics"}
 """Rollups with so many rows that to hold them to the source takes seconds of a core."""
-OFTEN = {"events_hourly", "user_funnel", "hourly_payments", "page_views", "trip_events"}
+OFTEN = {
+    "user_funnel": (),
+    "hourly_payments": (),
+    "trip_events": (),
+    "events_hourly": (pytest.mark.long,),
+    "page_views": (pytest.mark.long,),
+}
 """Made again in every run of the tests: of both domains, by month and by day; the others among the long proofs."""
 
 
@@ -135,9 +141,7 @@ async def test_a_table_is_what_a_query_over_the_raw_rows_says(name: str, filled:
     assert await _differences(filled, name) == []
 
 
-@pytest.mark.parametrize(
-    "name", [name if name in OFTEN else pytest.param(name, marks=pytest.mark.faults) for name in NAMES]
-)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=OFTEN.get(name, pytest.mark.faults)) for name in NAMES])
 async def test_what_is_doubled_or_missing_is_seen_and_made_again(name: str, filled: Settings) -> None:
     """A day twice, and all of one partition gone; the days beside them in the same partition stay as they are."""
     client = await connect(filled)
