@@ -34,7 +34,7 @@ class ConfigurationError(MillraceError):
 
 
 class SchemaDrift(ConfigurationError):
-    """ClickHouse's tables differ from what this version writes. Run `millrace migrate plan`."""
+    """ClickHouse's tables differ from what this version writes. Run `millrace migrate apply`."""
 
 
 class MigrationChanged(ConfigurationError):
