@@ -18,9 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import catalogue, errors, health, live, problems, stream
+from api import catalogue, documented, errors, health, live, problems, stream
 from api.analytics import routes as analytics
-from api.analytics import schema as analytics_schema
 from api.analytics.service import Analytics
 from api.cors import Cors
 from api.exports import job_routes
@@ -101,6 +100,7 @@ def create(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,  # its page would load scripts from elsewhere; docs/API.md says the same
         redoc_url=None,
+        redirect_slashes=False,  # an address that there is not is refused, and `Location` never holds what was sent
     )
     errors.register(built)
     problems.register(built)
@@ -115,8 +115,7 @@ def create(settings: Settings) -> FastAPI:
     if settings.ingest_cors_origins:
         built.add_middleware(Cors, path=ingest.PATHS, origins=settings.ingest_cors_origins)
     built.add_middleware(SafeHeaders)
-    ingest.document(built)
-    analytics_schema.document(built)
+    documented.document(built)
     built.state.numbers, built.state.feeds, built.state.ingestion = numbers, feeds, ingestion
     return built
 

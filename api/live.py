@@ -5,20 +5,22 @@ from typing import Annotated, Any
 import h3
 import msgspec
 from fastapi import APIRouter
+from fastapi import Path as PathParameter
 from fastapi import Query as Parameter
 from fastapi.responses import Response
 
 from api import models, parameters, render
 from api.errors import JSON
+from api.ingest.schema import ProblemDetails
 from api.numbers import Numbers
 from streams.errors import QueryRefused
 
 MOST_CELLS = 500
 FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 ERRORS: dict[int | str, dict[str, Any]] = {
-    400: {"model": models.Error, "description": "A parameter does not fit; the text says which, and what would."},
-    404: {"model": models.Error, "description": "There is no such window; near names are listed."},
-    503: {"model": models.Error, "description": "Redis is away; `Retry-After` says when to try again."},
+    400: {"model": ProblemDetails, "description": "A parameter does not fit; the text says which, and what would."},
+    404: {"model": ProblemDetails, "description": "There is no such window; near names are listed."},
+    503: {"model": ProblemDetails, "description": "Redis is away; `Retry-After` says when to try again."},
 }
 
 
@@ -48,7 +50,7 @@ def routes(numbers: Numbers) -> APIRouter:
 
     @router.get("/live/windows/{name}", response_model=models.WindowAnswer, responses=only(400, 404, 503))
     async def window(
-        name: str,
+        name: Annotated[str, PathParameter(description="Name of the window.", examples=["rides.trips.1m"])],
         last: parameters.Last = 1,
         begin: parameters.From = "",
         to: parameters.To = "",
@@ -62,7 +64,12 @@ def routes(numbers: Numbers) -> APIRouter:
 
     @router.get("/geo/cells", response_model=models.Cells, responses=only(400))
     async def cells(
-        cell: Annotated[list[str], Parameter(description="H3 index; repeatable, 500 at most.", max_length=MOST_CELLS)],
+        cell: Annotated[
+            list[str],
+            Parameter(
+                description="H3 index; repeatable, 500 at most.", max_length=MOST_CELLS, examples=[["882a100d29fffff"]]
+            ),
+        ],
     ) -> Response:
         """Outlines of H3 cells, for drawing; they never change."""
         return Response(

@@ -1,7 +1,7 @@
 """What the answers look like, for OpenAPI and docs/API.md; a test holds real answers against it."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -221,7 +221,7 @@ class WindowAnswer(Head):
 class Cells(_Model):
     """Outlines of H3 cells."""
 
-    cells: dict[str, list[tuple[float, float]]]
+    cells: dict[str, list[Annotated[list[float], Field(min_length=2, max_length=2)]]]
     """Corners of each cell as latitude and longitude."""
 
 
@@ -252,27 +252,3 @@ class Alive(_Model):
 
     live: bool
     """Always true."""
-
-
-class Problem(_Model):
-    """What was refused, why, and what to do."""
-
-    code: str
-    """One word for programs."""
-    message: str
-    """What is wrong."""
-    value: str = ""
-    """The value that is wrong."""
-    hint: str = ""
-    """What to do."""
-    near: list[str] = Field(default_factory=list)
-    """Names that were perhaps meant."""
-    retry_after_seconds: int | None = None
-    """Try again after so many seconds."""
-
-
-class Error(_Model):
-    """The form of every error."""
-
-    error: Problem
-    """The only member."""

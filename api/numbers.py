@@ -5,8 +5,9 @@ from collections.abc import Awaitable
 import msgspec
 import structlog
 
-from api import errors, render
+from api import errors, problems, render
 from api.feed import Message
+from api.problems import Problem
 from streams.errors import LiveUnavailable, QueryRefused
 from tables.live import Live
 from tables.query import Query, find
@@ -45,14 +46,12 @@ class Numbers:
             if not self._away:
                 log.warning("live windows cannot be read", error=str(error))
             self._away = True
-            return "problem", msgspec.json.encode(errors.body_of(error))
+            return "problem", problems.content(errors.problem_of(error))
         except QueryRefused as error:
-            return "problem", msgspec.json.encode(errors.body_of(error))
+            return "problem", problems.content(errors.problem_of(error))
         except Exception:
             log.exception("a live answer cannot be made", topic=topic)
-            body = errors.body(
-                "internal", "The numbers cannot be made.", value=topic, hint="The server's log says why."
-            )
-            return "problem", msgspec.json.encode(body)
+            detail = "The numbers cannot be made. The server's log says why."
+            return "problem", problems.content(Problem(500, "internal", "An internal error", detail, value=topic))
         self._away = False
         return topic, content

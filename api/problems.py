@@ -1,4 +1,4 @@
-"""Refusals of HTTP ingestion as problem details (RFC 9457): what, which value, what to do, for people and programs."""
+"""Refusals as problem details (RFC 9457): what, which value, what to do, for people and programs."""
 
 import math
 from collections.abc import Mapping
@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
+
+from streams.errors import QueryRefused
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -39,17 +41,28 @@ def later(status: int, code: str, title: str, detail: str, seconds: float = 1.0,
     return Problem(status, code, title, detail, headers={"Retry-After": str(wait)}, retry_after_seconds=wait, **members)
 
 
-def respond(problem: Problem) -> Response:
-    """The answer."""
-    content = {
+def refused(error: QueryRefused, status: int = 400) -> Problem:
+    """What was asked wrong, as a problem: which value, what would do, what was perhaps meant."""
+    near: dict[str, Any] = {"near": [*error.near]} if error.near else {}
+    title = error.code.replace("_", " ").capitalize()
+    return Problem(status, error.code, title, f"{error} {error.hint}", value=error.value, hint=error.hint, **near)
+
+
+def content(problem: Problem) -> bytes:
+    """The JSON of a problem."""
+    head = {
         "type": f"urn:millrace:problem:{problem.code}",
         "title": problem.title,
         "status": problem.status,
         "detail": str(problem),
         "code": problem.code,
-        **problem.members,
     }
-    return Response(msgspec.json.encode(content), problem.status, media_type=MEDIA_TYPE, headers=problem.headers)
+    return msgspec.json.encode(head | problem.members)
+
+
+def respond(problem: Problem) -> Response:
+    """The answer."""
+    return Response(content(problem), problem.status, media_type=MEDIA_TYPE, headers=problem.headers)
 
 
 def register(app: FastAPI) -> None:

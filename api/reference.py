@@ -17,10 +17,10 @@ OPENING = """<!-- Written by `make docs` from api/. -->
 - Every live answer says what it knows: `as_of`, the `watermark`, each shard's age, and whether it is `complete`. A
   shard that has fallen silent still counts with what it said last, and is listed in `stale_shards`.
 - Numbers are read again when a shard has published, or after half a second; many viewers cost one read.
-- Errors are JSON: `{"error": {"code", "message", "value", "hint", "near"}}`: what, which value, and what to do.
-  Those of `/v1/events`, of metrics and of analytics are problem details (RFC 9457). How events are posted:
-  [HTTP ingestion](http-ingestion.md); how metrics are asked for: [asking for metrics](asking-for-metrics.md); how
-  funnels, retention, cohorts and paths are: [product analytics](analytics.md).
+- Errors are [problem details](#problemdetails) (RFC 9457, `application/problem+json`): what, which value, and what
+  to do. How events are posted: [HTTP ingestion](http-ingestion.md); how metrics are asked for:
+  [asking for metrics](asking-for-metrics.md); how funnels, retention, cohorts and paths are:
+  [product analytics](analytics.md).
 """
 
 
@@ -35,8 +35,7 @@ def reference() -> str:
     lines += ["## WS /v1/live/ws", "", _flowing(_socket(app)), ""]
     lines += ["# Questions and answers", ""]
     for name, model in schema["components"]["schemas"].items():
-        if "HTTPValidationError" not in name and "ValidationError" not in name:
-            lines += _model(name, model)
+        lines += _model(name, model)
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -68,16 +67,14 @@ def _operation(title: str, operation: dict[str, Any]) -> list[str]:
     if body := operation.get("requestBody"):
         lines += [f"Body: {', '.join(_body(name, content) for name, content in body['content'].items())}.", ""]
     for code, answer in operation["responses"].items():
-        if code != "422":
-            lines.append(f"- {code}: {_answer(answer)}")
+        lines.append(f"- {code}: {_answer(answer)}")
     return [*lines, ""]
 
 
 def _parameter(parameter: dict[str, Any]) -> str:
     default = parameter["schema"].get("default")
     shown = "required" if parameter["required"] else f"`{default}`" if default not in (None, "") else ""
-    meaning = parameter.get("description") or "Name of the window."
-    return f"| `{parameter['name']}` | {shown} | {_flowing(meaning)} |"
+    return f"| `{parameter['name']}` | {shown} | {_flowing(parameter['description'])} |"
 
 
 def _answer(answer: dict[str, Any]) -> str:

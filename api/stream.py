@@ -7,7 +7,7 @@ import msgspec
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from fastapi.responses import StreamingResponse
 
-from api import errors, parameters
+from api import errors, parameters, problems
 from api.feed import Feeds, Produce
 from api.live import only
 from api.numbers import Numbers
@@ -68,7 +68,7 @@ def routes(numbers: Numbers, feeds: Feeds) -> APIRouter:
         try:
             wanted = sources(numbers, topic, last)
         except QueryRefused as error:
-            await websocket.send_text(message("problem", msgspec.json.encode(errors.body_of(error))))
+            await websocket.send_text(message("problem", problems.content(errors.problem_of(error))))
             await websocket.close(1008, error.code)
             return
         sending = asyncio.create_task(send(feeds, wanted, websocket))

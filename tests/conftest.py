@@ -15,6 +15,7 @@ pytest_plugins = [
     "tests.support.metric_world",
     "tests.support.metric_client",
     "tests.support.ordering",
+    "tests.support.fuzzed",
     "tests.support.journeys",
     "tests.support.browser",
     "tests.support.explored",

@@ -14,7 +14,7 @@ from api.ingest.schema import SECURITY, ProblemDetails
 from api.metrics import models
 
 PATH: Final = "/v1/exports"
-Number = Annotated[str, PathParameter(description="Number of the export, as its order was answered.")]
+Number = Annotated[str, PathParameter(description="Number of the export, as its order was answered.", examples=["7"])]
 _HOW: Final = "docs/exports.md says more"
 _REFUSED: Final[dict[int | str, dict[str, Any]]] = {
     code: told for code, told in models.ANSWERS.items() if code in (401, 403, 429, 503)

@@ -20,8 +20,10 @@ PATHS: Final = "/v1/export"
 AT_ONCE: Final = f"{PATHS}/"
 _HOW: Final = "docs/exports.md says more"
 
-Table = Annotated[str, PathParameter(description=f"One of {', '.join(TABLES)}.")]
-Wanted = Annotated[str, Parameter(alias="format", description=f"Format of the file: {', '.join(Format)}.")]
+Table = Annotated[str, PathParameter(description=f"One of {', '.join(TABLES)}.", examples=[*TABLES])]
+Wanted = Annotated[
+    str, Parameter(alias="format", description=f"Format of the file: {', '.join(Format)}.", examples=[*Format])
+]
 Columns = Annotated[
     list[str] | None,
     Parameter(

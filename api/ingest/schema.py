@@ -68,6 +68,12 @@ class ProblemDetails(BaseModel):
     """When to come again, as `Retry-After` says."""
     limit: int | None = Field(default=None)
     """The limit that was met."""
+    value: str | None = Field(default=None)
+    """The value that does not fit."""
+    hint: str | None = Field(default=None)
+    """What to do; `detail` says it too."""
+    near: list[str] | None = Field(default=None)
+    """Names that were perhaps meant."""
 
 
 EVENT: Final[dict[str, Any]] = {

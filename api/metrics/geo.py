@@ -16,7 +16,12 @@ from streams.events.domains import DOMAINS, RIDES, Domain
 
 GROUP: Final = "geo"
 Place = Annotated[
-    str, Parameter(alias="level", description=f"How finely places are told apart: {', '.join(Level)}. Default: city.")
+    str,
+    Parameter(
+        alias="level",
+        description=f"How finely places are told apart: {', '.join(Level)}. Default: city.",
+        examples=[*Level],
+    ),
 ]
 Whose = Annotated[
     str,

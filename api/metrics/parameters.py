@@ -29,12 +29,21 @@ From = Annotated[
         alias="from",
         description="Beginning: RFC 3339 with zone, a day of the zone such as 2030-05-01, or an age such as 90m, "
         "24h, 7d. Default: seven whole days and today.",
+        examples=["7d", "2030-05-01", "2030-05-01T12:00:00Z"],
     ),
 ]
-To = Annotated[str, Parameter(description="End, not part of the range; written like `from`. Default: now.")]
-Length = Annotated[str, Parameter(description=f"Length of the periods: {', '.join(Granularity)}.")]
+To = Annotated[
+    str, Parameter(description="End, not part of the range; written like `from`. Default: now.", examples=["1h"])
+]
+Length = Annotated[
+    str, Parameter(description=f"Length of the periods: {', '.join(Granularity)}.", examples=[*Granularity])
+]
 Zone = Annotated[
-    str, Parameter(description="IANA zone in which hours and days are cut. Default: the reporting zone of the domain.")
+    str,
+    Parameter(
+        description="IANA zone in which hours and days are cut. Default: the reporting zone of the domain.",
+        examples=["America/New_York"],
+    ),
 ]
 By = Annotated[
     list[str] | None, Parameter(description="Dimension to group by; repeatable. Money has `currency` beside them.")
@@ -43,9 +52,17 @@ Where = Annotated[
     list[str] | None,
     Parameter(description="Keep one value of a dimension, as `dimension:value`; `value*` is a prefix. Repeatable."),
 ]
-Compare = Annotated[str, Parameter(description="`previous`: each value beside that of the period before.")]
-Exact = Annotated[str, Parameter(description="`true`: read the events where an aggregate would only be near.")]
-Limit = Annotated[str, Parameter(description="Rows of one metric at most, the largest values of each period first.")]
+Compare = Annotated[
+    str, Parameter(description="`previous`: each value beside that of the period before.", examples=["previous"])
+]
+Exact = Annotated[
+    str,
+    Parameter(description="`true`: read the events where an aggregate would only be near.", examples=["true", "false"]),
+]
+Limit = Annotated[
+    str,
+    Parameter(description="Rows of one metric at most, the largest values of each period first.", examples=["10"]),
+]
 Cursor = Annotated[str, Parameter(description="`next_cursor` of the answer before; for one metric.")]
 
 ONCE: Final = ("from", "to", "granularity", "zone", "compare", "exact", "limit", "cursor")

@@ -16,8 +16,12 @@ from streams.events.domains import RIDES
 from streams.settings import Settings
 
 RECOMMENDED: Final = "routes/recommended"
-Rider = Annotated[str, Parameter(alias="rider", description="user_id of a rider; this or `driver`.")]
-Driver = Annotated[str, Parameter(alias="driver", description="driver_id of a driver; this or `rider`.")]
+Rider = Annotated[
+    str, Parameter(alias="rider", description="user_id of a rider; this or `driver`.", examples=["rider-17"])
+]
+Driver = Annotated[
+    str, Parameter(alias="driver", description="driver_id of a driver; this or `rider`.", examples=["driver-5"])
+]
 Begin = Annotated[
     str, Parameter(alias="from", description=f"Routes count from then on; as for metrics. Default: {USUAL_SPAN}.")
 ]

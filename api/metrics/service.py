@@ -239,10 +239,7 @@ def kept(settings: Settings, question: Question, now: datetime) -> float:
 
 def refusal(error: QueryRefused) -> Problem:
     """What was asked wrong, as a problem: which value, what would do, what was perhaps meant."""
-    near: dict[str, Any] = {"near": [*error.near]} if error.near else {}
-    title = error.code.replace("_", " ").capitalize()
-    status = 409 if error.code == TOO_LITTLE else 400  # nothing is wrong with the question then
-    return Problem(status, error.code, title, f"{error} {error.hint}", value=error.value, hint=error.hint, **near)
+    return problems.refused(error, 409 if error.code == TOO_LITTLE else 400)  # nothing is wrong with the question then
 
 
 def _head(group: str, question: Question) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pytest
 
 from api import models
 from api.app import create
+from api.ingest.schema import ProblemDetails
 from api.reference import routes
 from streams.settings import Settings
 from tables.declared import declared
@@ -129,9 +130,9 @@ async def test_sessions_are_told_over_all_shards(published: Published, http: aio
 )
 async def test_errors_say_what_to_do(http: aiohttp.ClientSession, path: str, status: int, code: str, says: str) -> None:
     found = await get(http, path, status)
-    models.Error.model_validate(found)
-    assert found["error"]["code"] == code
-    assert says in str(found["error"])
+    ProblemDetails.model_validate(found)
+    assert found["code"] == code
+    assert says in str(found)
 
 
 async def test_redis_away_is_503_and_heals(published: Published, redis_url: str) -> None:
@@ -170,8 +171,8 @@ async def test_without_redis_only_live_says_yes() -> None:
             health = await get(http, "/health")
             models.Health.model_validate(health)
             assert (health["ready"], health["head"]) == (False, None)
-            models.Error.model_validate(error := await get(http, "/v1/live/windows/rides.trips.1m", 503))
-            assert error["error"]["retry_after_seconds"] == 1
+            ProblemDetails.model_validate(error := await get(http, "/v1/live/windows/rides.trips.1m", 503))
+            assert error["retry_after_seconds"] == 1
 
 
 async def test_cells_are_outlined(http: aiohttp.ClientSession) -> None:

@@ -78,7 +78,7 @@ class Page {
   sentence(state) {
     const { lastAt, again, problem } = this.detail;
     if (this.connection === "away") {
-      return `No live numbers: ${problem.message} ${lastAt ? "What you see is from before." : ""}`.trim();
+      return `No live numbers: ${problem.detail} ${lastAt ? "What you see is from before." : ""}`.trim();
     }
     if (this.connection === "stalled") {
       const since = `The stream has stalled: nothing has come since ${timeOfDay(lastAt / 1000)}.`;

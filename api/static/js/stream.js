@@ -32,7 +32,7 @@ export class Stream {
     source.addEventListener("problem", (event) => {
       this.openedAt = Date.now();
       this.wait = FIRST;
-      this.problem = JSON.parse(event.data).error;
+      this.problem = JSON.parse(event.data);
       this.on.state("away", { problem: this.problem, lastAt: this.lastAt });
     });
     source.onerror = () => this.later();

@@ -36,13 +36,11 @@ export class Refused extends Error {
   }
 }
 
-/** What an answer refuses, be it a problem (RFC 9457), an error of the live API, or neither. */
+/** What an answer refuses, be it a problem (RFC 9457) or not. */
 async function refusal(answer) {
   const content = await answer.json().catch(() => ({}));
-  const { message, hint = "", near } = content.error ?? {};
-  const told = message ? { title: `Error ${answer.status}`, detail: `${message} ${hint}`.trim(), near } : content;
-  const title = told.title ?? `Error ${answer.status}`;
-  return new Refused(answer.status, { ...told, title, detail: told.detail ?? "The server gave no reason." });
+  const title = content.title ?? `Error ${answer.status}`;
+  return new Refused(answer.status, { ...content, title, detail: content.detail ?? "The server gave no reason." });
 }
 
 async function send(path, { body, signal }) {
