@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import logging
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,7 @@ def test_a_file_that_is_no_text() -> None:
 
 
 def test_a_misspelt_name_is_told_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING, logger="streams.settings")  # commands run by tests before may have raised it
     Path(".env").write_text("CLICKHOUSE_URI=http://h:8123\nCLICKHOUSE_HOST=h\n")
     monkeypatch.setenv("KAFKA_PARTITION", "3")
     monkeypatch.setenv("KAFKA_HEAP_OPTS", "-Xmx1g")
