@@ -75,7 +75,7 @@ async def read_chain(
                 f"shard {shard}: the log of intents starts at {begin} and holds no first record, and ClickHouse has no "
                 "rows to go by: stop the workers and run `millrace intents repair`"
             )
-        await begin_chain(shard, chain, intents_log, source, beginning, after=seen)
+        await begin_chain(shard, chain, intents_log, source, beginning)
     last = chain.last
     assert last is not None
     if unknown := last.ranges.keys() - topics:
@@ -118,7 +118,8 @@ async def _after_cut(
         log.info("the broker has forgotten: a new chain begins", shard=shard, after=seen.seq)
         intents_log.seek(begin)
         chain = Chain()
-        await begin_chain(shard, chain, intents_log, source, beginning, after=seen)
+        watermark = await rows.watermark(shard)
+        await begin_chain(shard, chain, intents_log, source, beginning, seen, watermark)
         return chain
     raise LogCut(
         f"shard {shard}: ClickHouse holds rows of record {seen.seq} (chain {seen.chain}), but the log of intents has "
@@ -139,15 +140,22 @@ async def _is_forgotten(shard: int, seen: Delivered, source: Source, rows: Chain
 
 
 async def begin_chain(
-    shard: int, chain: Chain, intents_log: IntentLog, source: Source, beginning: Beginning, after: Delivered | None
+    shard: int,
+    chain: Chain,
+    intents_log: IntentLog,
+    source: Source,
+    beginning: Beginning,
+    after: Delivered | None = None,
+    watermark: int = 0,
 ) -> None:
     """Append the empty record whose starts are the reset policy as numbers, before anything is read.
 
+    `after`: the delivered batch of an older chain that it follows, whose `watermark` (ms since 1970) it carries on.
     Two owners may both do so; the first record of the two is the valid one.
     """
     bounds = await source.bounds()
     at = {topic: begin if beginning.reset == "earliest" else end for topic, (begin, end) in bounds.items()}
-    record = first_record({topic: (offset, offset) for topic, offset in at.items()}, after, beginning)
+    record = first_record({topic: (offset, offset) for topic, offset in at.items()}, after, beginning, watermark)
     while chain.last is None:
         with step(Step.BEGIN):
             offset = await intents_log.append(record.encode())
@@ -156,7 +164,7 @@ async def begin_chain(
             chain.take(position, value)
 
 
-def first_record(ranges: Ranges, after: Delivered | None, beginning: Beginning) -> Intent:
+def first_record(ranges: Ranges, after: Delivered | None, beginning: Beginning, watermark: int = 0) -> Intent:
     """The record that begins a chain; after a delivered batch of an older chain it names that batch."""
     return Intent(
         format=format_of(beginning.stores),
@@ -165,6 +173,7 @@ def first_record(ranges: Ranges, after: Delivered | None, beginning: Beginning) 
         previous=after.nonce if after else "",
         nonce=intents.nonce(),
         ranges=ranges,
+        watermark=watermark,
         version=beginning.version,
         begins=True,
         stores=beginning.stores,

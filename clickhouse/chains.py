@@ -7,6 +7,8 @@ from clickhouse_connect.driver.asyncclient import AsyncClient
 
 from clickhouse.client import classify
 from clickhouse.columns import WITNESSED
+from clickhouse.realtime import TABLE as WINDOWS
+from streams.events.domains import DOMAINS
 
 DEAD_LETTERS = "dead_letters"
 
@@ -48,6 +50,20 @@ class ChainRows:
                 f"SELECT toUnixTimestamp64Milli(max(ingested_at)) FROM {table} "
                 "WHERE shard = {shard:UInt16} AND chain = {chain:String}",
                 {"shard": shard, "chain": chain},
+            )
+            found = max(found, int(rows[0][0]))
+        return found
+
+    async def watermark(self, shard: int) -> int:
+        """The highest watermark that the shard is known to have had, milliseconds since 1970; 0 if it had none.
+
+        Of every chain, by the rows that were judged by it and the windows that were kept because it had passed them.
+        """
+        found = 0
+        for table in (*(domain.raw_table for domain in DOMAINS.values()), WINDOWS):
+            rows = await self._query(
+                f"SELECT toUnixTimestamp64Milli(max(watermark)) FROM {table} WHERE shard = {{shard:UInt16}}",
+                {"shard": shard},
             )
             found = max(found, int(rows[0][0]))
         return found

@@ -250,6 +250,8 @@ async def _record(parts: Parts, made: Plan, last: Intent | None, chain: str) -> 
         days=found.days,
         rate=last.rate if last is not None else settings.location_sample_rate,
         ingested_at=now,
+        # Without it events as old as can be would begin windows anew that were kept long ago.
+        watermark=last.watermark if last is not None else await parts.rows.watermark(made.shard),
         version=VERSION,
         verdict=found.verdict,
         begins=True,
