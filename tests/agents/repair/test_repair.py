@@ -108,10 +108,11 @@ async def test_a_last_batch_that_was_delivered_in_part_is_completed(ready: Setti
     bad: list[tuple[str, int, bytes | None]] = [
         (topic, 0, b"bad") for topic in ["rides.booking", "ticketing.sales"] * 4
     ]
-    records = [*mixed(20, 40, partitions=1), *bad, *mixed(20, 60, partitions=1)]
+    # Every type before and after the bad ones: of each topic something then stands above what is torn.
+    records = [*mixed(35, 40, partitions=1), *bad, *mixed(35, 75, partitions=1)]
     async with pipeline(ready, [0]) as worker:
         await produce(ready, records)
-        await exactly(ask, 80)
+        await exactly(ask, 110)
         await eventually("dead letters", lambda: _is(ask, "dead_letters", 8))
         worker.crash()
     # As if the worker had gone before this table's insert.
@@ -128,10 +129,10 @@ async def test_a_last_batch_that_was_delivered_in_part_is_completed(ready: Setti
     assert plan.record is not None
     assert set(plan.record.rows) == {torn}
     async with pipeline(anew, [0]):
-        await exactly(ask, 80)
+        await exactly(ask, 110)
         await eventually("dead letters", lambda: _is(ask, "dead_letters", 8))
         await produce(ready, mixed(20, first=300, partitions=1))
-        await exactly(ask, 100)
+        await exactly(ask, 130)
     assert await ask.one("SELECT count() - uniqExact(topic, partition, offset) FROM dead_letters") == 0
 
 
