@@ -108,7 +108,8 @@ class Settings(BaseSettings):
     batch_parts_soft_limit: Count = 150
     """Active parts of one partition above which batches are made larger and rarer."""
     buffer_bytes: Count = 41943040
-    """Source bytes that all shards of a worker together gather, at most, before their topics are paused."""
+    """Source bytes that all shards of a worker gather before their topics are paused: 4 MiB a shard at least, and what
+    one fetch brings comes on top."""
     shard_idle_close_seconds: Seconds = 60
     """An idle shard is closed by an empty intent after this time."""
     shard_closed_repeat_seconds: Seconds = 86400

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from agents.build import SMALLEST_BUFFER
 from deploy.local import redis
 from deploy.local.kafka import Kafka
 from deploy.local.part import Part
@@ -62,11 +63,11 @@ def watch(worker: Worker, seconds: float, enough: Callable[[Seen], bool] = lambd
     return seen
 
 
-def small(settings: Settings, megabytes: int = 8, **more: object) -> Settings:
+def small(settings: Settings, **more: object) -> Settings:
     """A small buffer, so that an outage fills it; short waits; few inserts, which are most of what these tests cost."""
     return settings.model_copy(
         update={
-            "buffer_bytes": megabytes << 20,
+            "buffer_bytes": SMALLEST_BUFFER * settings.kafka_partitions,
             "clickhouse_timeout_seconds": 5.0,
             "batch_seconds": 2.0,
             "retry_longest_seconds": 1.0,
@@ -101,7 +102,7 @@ def clickhouse_away(
 @pytest.mark.kafka
 def test_clickhouse_that_hangs(on_kafka: Settings, own_clickhouse: Part, workers: Crew) -> None:
     """SIGSTOP: it takes connections and answers nothing, so every try ends with an unknown outcome."""
-    settings = prepared(small(on_kafka, 2, clickhouse_url=own_clickhouse.url))
+    settings = prepared(small(on_kafka, clickhouse_url=own_clickhouse.url))
     pid = own_clickhouse.pid
     wanted = clickhouse_away(
         settings, workers.start(settings), lambda: os.kill(pid, signal.SIGSTOP), lambda: os.kill(pid, signal.SIGCONT)
