@@ -48,7 +48,7 @@ class Page {
   pause(wanted) {
     this.paused = wanted;
     const button = byId("pause");
-    button.setAttribute("aria-pressed", String(wanted));
+    button.classList.toggle("is-on", wanted);
     say(button, wanted ? "Resume" : "Pause");
     if (!wanted && this.newest) this.take(this.newest);
     this.tell();
