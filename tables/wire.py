@@ -1,7 +1,8 @@
 """How the workers' panes stand in Redis: names of the keys, and what their values look like.
 
     {group}:live:shards                           set: numbers of all shards that have ever published
-    {group}:live:shard:{n}                        hash: `stamp` (intent seq), `epoch` (publisher), `status` (JSON)
+    {group}:live:shard:{n}                        hash: `stamp` (intent seq), `epoch` (publisher), `calls` of it so far,
+                                                  `status` (JSON)
     {group}:live:pane:{slices}:{n}:{start}        hash: key of the window as a JSON list of texts -> JSON list of states
     {group}:live:news                             channel: the number of a shard that has just published
 
