@@ -92,6 +92,11 @@ class Window:
     size: int
     slide: int
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether it is written to ClickHouse once it has closed: hopping ones follow from the tumbling ones."""
+        return self.size == self.slide
+
     def starts(self, pane: int, pane_size: int) -> Iterator[int]:
         """Starts of the windows that hold the pane beginning at this second, oldest first."""
         first = (pane + pane_size - self.size + self.slide - 1) // self.slide * self.slide
