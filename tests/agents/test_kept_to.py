@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from itertools import count
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from clickhouse_connect.driver.asyncclient import AsyncClient
 
 from clickhouse.client import connect
+from clickhouse.realtime import RealtimeTable, WindowRow
 from streams import codec
 from streams.events import registry
 from streams.events.domains import RIDES
@@ -183,6 +185,28 @@ async def test_a_watermark_ahead_of_the_clock_is_not_taken_over(own: AsyncClient
     second.move((this_minute + 60) * 1000)
     await second.windows.keep(ALL)
     assert await latest(own, 7) == [("60", this_minute, 3)]
+
+
+async def test_of_one_revision_the_later_row_counts(own: AsyncClient, settings: Settings) -> None:
+    """The next version counts otherwise, and writes what it has counted from rows that no event has changed since."""
+    kept = RealtimeTable(own, settings)
+    row = WindowRow(
+        domain="rides",
+        window="60",
+        starts_at=NOW,
+        ends_at=NOW + 60,
+        key=[],
+        shard=9,
+        revision=4,
+        values={"completed": Decimal(3)},
+        states="",
+        watermark=NOW + 60,
+    )
+    for number in (3, 2, 5):
+        await kept.write([msgspec.structs.replace(row, values={"completed": Decimal(number)})])
+    assert await latest(own, 9) == [("60", NOW, 5)]
+    await kept.write([msgspec.structs.replace(row, revision=3, values={"completed": Decimal(9)})])
+    assert await latest(own, 9) == [("60", NOW, 5)]
 
 
 async def test_what_may_have_to_be_taken_back_counts_as_not_kept(own: AsyncClient, settings: Settings) -> None:
