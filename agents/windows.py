@@ -58,7 +58,7 @@ class ShardWindows:
     def __init__(self, shard: int, around: Realtime) -> None:
         self._around = around
         self.panes = Panes(shard, around.declared, around.table)
-        self._away = False
+        self._away = self._refused = False
         self._keeper = Keeper(self.panes, (), around.kept)
         self._begin(0)
 
@@ -155,8 +155,9 @@ class ShardWindows:
         if self._away:
             log.info("live numbers are published again", shard=self.panes.shard)
         self._away = False
-        if not told:
+        if not told and not self._refused:
             log.info("live numbers of a later owner are left alone", shard=self.panes.shard, seq=seq)
+        self._refused = not told
 
     def _gather(self) -> None:
         changed, gone = self.panes.take_changes()

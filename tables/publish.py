@@ -37,6 +37,7 @@ class Publisher:
         self._group = group
         self._panes = panes
         self._epoch = ""
+        self._dialect = panes.declared.dialect
         self._calls = 0
         """Of this epoch, which Redis has taken."""
         self._whole = True
@@ -55,7 +56,7 @@ class Publisher:
         if self._whole:
             self._epoch, self._calls = secrets.token_hex(8), 0
         self._whole = True  # until all of it is there
-        text = msgspec.json.encode(msgspec.structs.replace(status, epoch=self._epoch))
+        text = msgspec.json.encode(msgspec.structs.replace(status, epoch=self._epoch, dialect=self._dialect))
         for chunk, last in _chunks(groups):
             answer = await self._call(seq, text if last else b"", chunk)
             if answer is Answer.REFUSED:
@@ -78,7 +79,7 @@ class Publisher:
 
     def _some(self, changed: Touched, gone: Sequence[tuple[str, int]]) -> Iterator[Group]:
         for name, start in gone:
-            yield [pane_key(self._group, name, self._panes.shard, start), -1]
+            yield [pane_key(self._group, self._panes.declared.slices[name], self._panes.shard, start), -1]
         for (name, start), keys in changed.items():
             yield from self._groups_of(name, start, list(keys))
 
@@ -90,7 +91,7 @@ class Publisher:
             lines = [(key, pane[key]) for key in keys[first : first + LINES] if key in pane]
             if not lines:
                 continue
-            group: Group = [pane_key(self._group, name, self._panes.shard, start), len(lines)]
+            group: Group = [pane_key(self._group, slices, self._panes.shard, start), len(lines)]
             for key, line in lines:
                 group += (encode_key(key), encode_states(slices, line.states))
             yield group

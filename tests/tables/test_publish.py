@@ -75,7 +75,7 @@ async def test_a_former_owner_cannot_set_the_numbers_back(client: Redis, group: 
     assert not await begins.publish(4, Status(as_of=4), *changes)
 
     assert await stored(client, group) == before
-    assert len(before[pane_key(group, CELLS, 0, START).encode()]) == 3
+    assert len(before[pane_key(group, declared.slices[CELLS], 0, START).encode()]) == 3
 
 
 async def test_the_script_refuses_an_older_stamp_and_takes_the_same_again(client: Redis, group: str) -> None:
@@ -114,11 +114,11 @@ async def test_all_is_sent_again_to_a_redis_that_has_lost_the_newest(client: Red
     before = numbers(await stored(client, group))
     for name, content in copy.items():
         await client.restore(name, 0, content or b"", replace=True)
-    assert len((await stored(client, group))[pane_key(group, CELLS, 0, START).encode()]) == 2
+    assert len((await stored(client, group))[pane_key(group, declared.slices[CELLS], 0, START).encode()]) == 2
 
     assert await publisher.publish(6, Status(as_of=2), {}, [])
     after = numbers(await stored(client, group))
-    name = pane_key(group, CELLS, 0, START).encode()
+    name = pane_key(group, declared.slices[CELLS], 0, START).encode()
     assert (len(after[name]), after[name]) == (3, before[name])
 
 
@@ -144,7 +144,7 @@ async def test_more_lines_than_a_call_takes_are_all_there(client: Redis, group: 
     expected = {
         encode_key(key): encode_states(slices, line.states) for key, line in panes.table[CELLS, 0, START].items()
     }
-    name = pane_key(group, CELLS, 0, START)
+    name = pane_key(group, declared.slices[CELLS], 0, START)
     assert await client.hgetall(name) == expected
     assert len(expected) == count
 
