@@ -43,6 +43,8 @@ class Status(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Events counted as late since this owner began."""
     rows: dict[str, int] = {}
     """Rows delivered since this owner began, by domain."""
+    domains: list[str] = []
+    """Domains of whose topics there has ever been a record; silence says something of these alone."""
     dead: dict[str, int] = {}
     """Dead letters since this owner began, by reason."""
     sessions: dict[str, int] = {}
