@@ -68,6 +68,7 @@ class TolerantRecords(PartitionRecords):
         """The next records, `limit` of them, or fewer where none is left; raises CorruptRecordException."""
         if self._batches is None:
             self._batches = self._tolerant(self._unpack_batches)
+            self._records_iterator = None  # it holds this object, and so the bytes of the fetch, in a circle
         records = list(self._left)
         try:
             while len(records) < limit and (batch := next(self._batches, None)) is not None:

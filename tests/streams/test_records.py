@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -66,6 +67,14 @@ def test_by_the_batch_every_record_is_read_once_too(
     assert [(record.offset, record.key, record.value) for record in found] == [
         (record.offset, record.key, record.value) for record in reader(fetch(made), offset)
     ]
+
+
+def test_a_fetch_that_was_read_lets_go_of_its_bytes_at_once() -> None:
+    read = reader(fetch([([(b"k", b"v", [])], 0)] * 3))
+    gone = weakref.ref(read)
+    assert len(read.take(9)) == 3
+    del read
+    assert gone() is None
 
 
 def test_what_lies_before_a_broken_batch_is_not_lost() -> None:
