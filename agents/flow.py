@@ -5,7 +5,7 @@ one would be at its end while a dense one is still days behind. The shard's wate
 windows of all the days between would have to be held in memory.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 import structlog
@@ -14,6 +14,9 @@ from streams import metrics
 
 log = structlog.get_logger(__name__)
 
+TOLD_SECONDS = 5.0
+"""An end that the broker has told longer ago may lie behind the true one. It tells the end of a topic that is fetched
+twice a second, and that of a paused one, or while it is away, not at all."""
 STALL_SECONDS = 10.0
 """Nobody waits for a topic of which nothing has come for so long: its partition may be away, and rows go on."""
 
@@ -30,6 +33,8 @@ class Flow(Protocol):
         """Must not wait for the group's coordinator: every batch calls it."""
 
     def ends(self, shard: int) -> dict[str, int | None]: ...
+    def told(self, shard: int, seconds: float) -> dict[str, int]:
+        """The ends of the logs, by topic, that fetches have told in the last so many seconds."""
 
 
 class Intake:
@@ -66,6 +71,16 @@ class Intake:
         if self.is_paused and size <= self._buffer_bytes // 2:
             self.is_paused = False
             self._flow.resume(self._shard, self.ahead)
+
+    def idle(self, done: Mapping[str, int], silent: Collection[str]) -> list[str]:
+        """Which of these silent topics are idle: everything up to the end that the broker told just now is done.
+
+        `done`: the offset up to which all of a topic is delivered. A topic that is not fetched is not idle.
+        """
+        if self.is_paused:
+            return []
+        ends = self._flow.told(self._shard, TOLD_SECONDS)
+        return [topic for topic in silent if topic in ends and topic not in self.ahead and done[topic] >= ends[topic]]
 
     def align(self, watermark: int, topics: Mapping[str, int], arrived: Mapping[str, float], now: float) -> None:
         """Hold the topics whose own watermark (ms) is too far ahead of the shard's, while the others move.

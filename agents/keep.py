@@ -31,6 +31,13 @@ class Keeper:
         """Write nothing more: what is in memory begins anew."""
         self._stopped = True
 
+    def written_to(self, watermark: int) -> int:
+        """The time (ms) below which everything that is over by this watermark is written, sessions too."""
+        times = [self.closing.written_to(watermark), *(each.written_to(watermark) for each in self._sessions)]
+        if not self._reconciled:  # rows of sessions that are no more may stand as far back as was counted again
+            times += [sessions.whole_since for sessions in self._sessions]
+        return min(times)
+
     async def keep(self, watermark: int, settled: int) -> None:
         """Write what has changed below this watermark (ms), by records up to `settled`. Raises SinkUnavailable."""
         await self._windows(watermark, settled)

@@ -52,10 +52,12 @@ class Proposer:
         )
         return msgspec.structs.replace(blank, **fields)
 
-    def closing(self, watermark: int) -> Intent:
+    def closing(self, watermark: int, kept: int) -> Intent:
         """The empty record that closes the shard: its ranges start and end where the last ones end."""
         last = self.last
-        return self.successor(ranges={topic: (end, end) for topic, end in last.ends.items()}, watermark=watermark)
+        return self.successor(
+            ranges={topic: (end, end) for topic, end in last.ends.items()}, watermark=watermark, kept=kept
+        )
 
     async def propose(self, intent: Intent) -> int:
         """Append `intent` and read the chain up to it; returns its log offset: it is the valid record.

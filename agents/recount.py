@@ -1,6 +1,7 @@
 """Count the windows and sessions of a shard again from the rows of ClickHouse, on assignment (R12)."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Iterable
 from itertools import islice
 from typing import TypeVar
@@ -16,31 +17,32 @@ from tables.wire import Key
 
 PORTION = 500
 """Lines that are built before everything else has its turn."""
-UNKEPT_SECONDS = 60
-"""Windows that batches of the last minute have changed may not have been kept before the former owner went.
-
-While a shard has no watermark, and in a backlog, these lie hours before those that are still open.
-"""
 HAS_ROWS = -1
 T = TypeVar("T")
 
 
 class Recount:
-    """Counts what lies below the start of a shard's last batch."""
+    """Counts what lies below the start of a shard's last batch.
 
-    def __init__(self, last: Intent, panes: Panes, partials: Partials) -> None:
+    Two things are needed: what could change or be asked for at the watermark, and what the former owner had not kept,
+    down to the time that its record tells. While there is no watermark nothing is late, so everything is needed.
+    """
+
+    def __init__(self, last: Intent, watermark: int, panes: Panes, partials: Partials) -> None:
+        """`watermark` (ms): what the new owner begins with."""
         self._last = last
         self._panes = panes
         self._partials = partials
-        self._marks: dict[str, int] = {}
+        self._mark = watermark // 1000
+        self._kept = (watermark if last.kept is None else last.kept) // 1000
         self._empty: dict[str, int] = {}
         """From which second on a raw table has no row of the shard; HAS_ROWS if it has, as far as was asked."""
 
     async def windows(self, slices: Slices) -> None:
         """Put the panes that are still needed into memory. Raises SinkUnavailable."""
-        since = max(0, await self._at(slices) - slices.keep - slices.pane)
+        since = max(0, min(self._mark - slices.keep - slices.pane, self._kept))
         # What is in memory is written again: of no window only the end.
-        since -= since % max(window.size for window in slices.windows)
+        since -= since % math.lcm(slices.pane, *(window.size for window in slices.windows if window.is_kept))
         if await self._is_empty(slices.over.domain.raw_table, since):
             return
         rows = await self._partials.rows(rebuild.statement(slices), self._bounds(since).parameters())
@@ -53,7 +55,7 @@ class Recount:
 
         Keys whose session may begin before the rows that were read are read again from twice as far back.
         """
-        reach = rebuild_sessions.reach(into.session, slices, await self._at(slices))
+        reach = rebuild_sessions.reach(into.session, slices, self._mark, self._kept)
         into.whole_since = reach.wanted
         if await self._is_empty(into.session.domain.raw_table, reach.since):
             return
@@ -77,7 +79,7 @@ class Recount:
                     open_keys.append(key)
                 else:
                     into.put(spans)
-            into.end(self._last.watermark)
+            into.end(self._mark * 1000)
         return open_keys
 
     def _bounds(self, since: int) -> rebuild.Bounds:
@@ -89,19 +91,6 @@ class Recount:
             found = await self._partials.has_rows(table, self._panes.shard, since)
             self._empty[table] = HAS_ROWS if found else since
         return self._empty[table] != HAS_ROWS
-
-    async def _at(self, slices: Slices) -> int:
-        """The time, in seconds, down to which all that was late or closed is written.
-
-        That is the watermark, or, before there is one, the time of the newest row; no later than what may be unkept.
-        """
-        table = slices.over.domain.raw_table
-        if table not in self._marks:
-            shard = self._panes.shard
-            at = self._last.watermark // 1000 or await self._partials.newest(table, shard)
-            unkept = await self._partials.unkept(table, shard, UNKEPT_SECONDS)
-            self._marks[table] = at if unkept is None else min(at, unkept)
-        return self._marks[table]
 
 
 async def portions(lines: Iterable[T]) -> AsyncIterator[list[T]]:

@@ -107,6 +107,7 @@ class Settler:
             rate=intent.rate,
             ingested_at=await self._store.clock.now(),
             watermark=intent.watermark,
+            kept=intent.kept,
             verdict=batch.verdict,
             missing=missing_runs(missing),
         )

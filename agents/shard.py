@@ -265,7 +265,7 @@ class Shard:
             await self._store.witness.replica.catch_up()
             await remember(self.number, last.starts, around.memory, self._store, around.memory_seconds, seen)
         with step(Step.WINDOWS):
-            await self.windows.recover(last)
+            await self.windows.recover(last, await self._store.clock.now())
         if last.is_empty:
             await self._settler.complete_views()
             await self._delivery.testify(last, chain.offset)
@@ -414,6 +414,7 @@ class Shard:
             rate=around.policy.sample_rate,
             ingested_at=at,
             watermark=self.windows.watermark.value,
+            kept=self.windows.kept,
             verdict=batch.verdict,
         )
         self._judged_by = intent.watermark
@@ -434,7 +435,7 @@ class Shard:
         """ClickHouse refused rows that the windows have counted: they begin anew, as after a restart."""
         self.is_recovered = False
         with step(Step.RECOUNT):
-            await self.windows.recover(self.proposer.last)
+            await self.windows.recover(self.proposer.last, await self._store.clock.now())
         self._count(batch, record)
         self.is_recovered = True
 
@@ -468,18 +469,12 @@ class Shard:
 
     def idle_topics(self) -> list[str]:
         """Topics of which everything is delivered and nothing comes; none while the shard is paused or recovers."""
-        if not self._accepting or self._intake.is_paused:
+        if not self._accepting:
             return []
-        silent = time.monotonic() - self._around.sizes.idle_topic_seconds
         held = {decoded.chunk.topic for decoded in self.buffer.chunks} | self._in_flight
-        return [
-            topic
-            for topic, end in self._around.flow.ends(self.number).items()
-            if end is not None
-            and self.buffer.expected.get(topic, 0) >= end
-            and topic not in held
-            and self._arrived.get(topic, 0.0) < silent
-        ]
+        done = {topic: offset for topic, offset in self.buffer.expected.items() if topic not in held}
+        silent = time.monotonic() - self._around.sizes.idle_topic_seconds
+        return self._intake.idle(done, [topic for topic in done if self._arrived.get(topic, 0.0) < silent])
 
     @property
     def is_settled(self) -> bool:
@@ -489,7 +484,7 @@ class Shard:
     async def _close(self) -> None:
         """5 close: an empty intent, so that nothing is left to deliver again; a closed shard repeats it daily (R5)."""
         with step(Step.CLOSE):
-            intent = self.proposer.closing(self.windows.watermark.value)
+            intent = self.proposer.closing(self.windows.watermark.value, self.windows.kept)
             offset = await self.proposer.propose(intent)
             await self._delivery.testify(intent, offset)
         self.settled = intent.seq

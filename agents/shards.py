@@ -30,6 +30,9 @@ LEAVE_SECONDS = 10.0
 CUT_SECONDS = 1.0
 """What a shard that is cut off may take to end."""
 
+EXPECTED = (MillraceError, KafkaError, RuntimeError, OSError)
+"""What a look may end in while a part is away; anything else is a bug, and told with its story."""
+
 Positions = Callable[[Iterable[int]], Awaitable[Mapping[int, Mapping[str, int | None]]]]
 """Tells, per shard and topic, where the group's consumer fetches next."""
 
@@ -147,18 +150,21 @@ class Shards:
     async def publish_once(self) -> None:
         """Move the watermarks, and send the numbers of the windows to Redis."""
         now = await self.around.stores[0].clock.now()
-        for shard in list(self.running.values()):
-            if shard.is_recovered:
-                shard.windows.advance(shard.idle_topics(), now, settled=shard.is_settled)
-                await shard.windows.publish(
-                    shard.proposer.last.seq, partial(status_of, shard, self.around.flow, now, self.around.page)
-                )
+        recovered = self._recovered()
+        for shard in recovered:  # all of them, before a Redis that does not answer is waited for
+            shard.windows.advance(shard.idle_topics(), now, settled=shard.is_settled)
+        await all_of(self._publish(shard, now) for shard in recovered)
+
+    async def _publish(self, shard: Shard, now: int) -> None:
+        status = partial(status_of, shard, self.around.flow, now, self.around.page)
+        await shard.windows.publish(shard.proposer.last.seq, status)
 
     async def keep_once(self) -> None:
-        """Write the windows that have closed to ClickHouse."""
-        for shard in list(self.running.values()):
-            if shard.is_recovered:
-                await shard.windows.keep(shard.settled)
+        """Write the windows that have closed to ClickHouse. Raises SinkUnavailable, once every shard has tried."""
+        await all_of(shard.windows.keep(shard.settled) for shard in self._recovered())
+
+    def _recovered(self) -> list[Shard]:
+        return [shard for shard in self.running.values() if shard.is_recovered]
 
     async def _leave(self, seconds: float) -> None:
         """Also waits for shards that are being let go already: a worker that is stopped amid a rebalance must not close
@@ -174,8 +180,15 @@ class Shards:
             task.result()
 
 
+async def all_of(works: Iterable[Awaitable[None]]) -> None:
+    """Do all of it side by side, then raise what went wrong first, if anything did."""
+    for result in await asyncio.gather(*works, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result
+
+
 async def every(seconds: float, look: Callable[[], Awaitable[None]], name: str) -> None:
-    """Look time and again, until cancelled; what goes wrong is tried again."""
+    """Look time and again, until cancelled; what goes wrong is tried again, also what should never happen."""
     outages = Outages()
     while True:
         await asyncio.sleep(seconds)
@@ -185,7 +198,9 @@ async def every(seconds: float, look: Callable[[], Awaitable[None]], name: str) 
             if was_asked_to_end():
                 raise
             outages.met("could not look", name, at=name, error=repr(error))
-        except (MillraceError, KafkaError, RuntimeError, OSError) as error:
+        except Exception as error:
+            if not isinstance(error, EXPECTED) and not outages.lasts(name):
+                log.exception("a look went wrong", at=name)
             outages.met("could not look", name, at=name, error=repr(error))
         else:
             outages.over("looked again", name, at=name)

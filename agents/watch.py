@@ -30,6 +30,13 @@ end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """
+SAVE = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then
+  redis.call('SET', KEYS[2], ARGV[2])
+  return 1
+end
+return 0
+"""
 LEAVE = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then
   redis.call('SET', KEYS[2], ARGV[2])
@@ -50,7 +57,7 @@ class Watch:
         """`lease_seconds`: longer than a look takes, and than the time between two."""
         self._live = live
         self._redis = redis
-        self._lease, self._leave = redis.register_script(LEASE), redis.register_script(LEAVE)
+        self._lease, self._save, self._leave = map(redis.register_script, (LEASE, SAVE, LEAVE))
         self._me = secrets.token_hex(8)
         self._keys = (f"{group}:live:alerts:lease", f"{group}:live:alerts:state")
         self._rules = rules
@@ -72,7 +79,10 @@ class Watch:
             view = await self._live.read(*(Query(name, last=WINDOWS) for name in windows))
             readings = list(observations(view, [self._live.declared.windows[name] for name in windows]))
             await self._alerts.look(readings, datetime.now(UTC))
-            await self._redis.set(saved, msgspec.json.encode(self._alerts.state()))
+            state = msgspec.json.encode(self._alerts.state())
+            if not await self._save(keys=[lease, saved], args=[self._me, state]):
+                # It slept for longer than the lease lasts; what another has judged since is not to be undone.
+                self._alerts = None
         except (RedisError, LiveUnavailable, OSError) as error:
             log.warning("alerts are not judged", why=repr(error))
 

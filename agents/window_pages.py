@@ -8,10 +8,11 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any
 
+from agents.shard import Shard
 from agents.shards import Shards
-from tables.assemble import assemble
+from tables.assemble import assemble, starts
 from tables.sessions import Span, seconds_of
-from tables.window import DURATION, Session
+from tables.window import DURATION, Session, Window
 from tables.wire import answers, decode_key, encode_key
 
 NEWEST = 200
@@ -49,30 +50,39 @@ def lines(shards: Shards | None, name: str, key: str, since: int, limit: int = N
     """
     found: list[Line] = []
     for shard in (shards.running if shards else {}).values():
-        panes = shard.windows.panes
-        window = panes.declared.windows.get(name)
+        window = shard.windows.panes.declared.windows.get(name)
         if window is None:
             return []
-        slices = panes.declared.slices[window.over.name]
-        parts = [
-            (start, {each: line.states for each, line in pane.items()})
-            for own, start, pane in panes
-            if own is slices and start >= since
-        ]
-        for (start, each), states in assemble(slices, window, parts).items():
-            text = list(decode_key(encode_key(each)))
-            if start >= since and ",".join(text).startswith(key):
-                found.append(
-                    {
-                        "shard": shard.number,
-                        "start": _time(start),
-                        "closed": (start + window.size) * 1000 <= shard.windows.watermark.value,
-                        "key": text,
-                        "values": answers(slices, states, window.size),
-                    }
-                )
+        found += islice(_newest(shard, window, key, since), limit)
     found.sort(key=lambda line: (line["start"], line["shard"], line["key"]), reverse=True)
     return found[:limit]
+
+
+def _newest(shard: Shard, window: Window, key: str, since: int) -> Iterator[Line]:
+    """The lines of one shard, the newest window first; each is made when it is asked for: there may be millions."""
+    panes = shard.windows.panes
+    slices = panes.declared.slices[window.over.name]
+    held = {start: pane for own, start, pane in panes if own is slices}
+    for start in reversed(starts(slices, window, held)):
+        if start < since:
+            return
+        named = (
+            (list(decode_key(encode_key(each))), states)
+            for each, states in assemble(slices, window, start, held).items()
+        )
+        chosen = [line for line in named if ",".join(line[0]).startswith(key)]
+        for text, states in sorted(chosen, key=_name, reverse=True):
+            yield {
+                "shard": shard.number,
+                "start": _time(start),
+                "closed": (start + window.size) * 1000 <= shard.windows.watermark.value,
+                "key": text,
+                "values": answers(slices, states, window.size),
+            }
+
+
+def _name(line: tuple[list[str], list[Any]]) -> list[str]:
+    return line[0]
 
 
 def sessions(shards: Shards | None, name: str, key: str, since: int, limit: int = NEWEST) -> list[Line]:

@@ -58,7 +58,7 @@ class ShardWindows:
     def __init__(self, shard: int, around: Realtime) -> None:
         self._around = around
         self.panes = Panes(shard, around.declared, around.table)
-        self._away = False
+        self._away = self._refused = False
         self._keeper = Keeper(self.panes, (), around.kept)
         self._begin(0)
 
@@ -74,12 +74,16 @@ class ShardWindows:
         self._gone: list[tuple[str, int]] = []
         self._publisher: Publisher | None = None
 
-    async def recover(self, last: Intent) -> None:
-        """Count what is open again from the rows below the last batch (R12). Raises SinkUnavailable."""
+    async def recover(self, last: Intent, now: int) -> None:
+        """Count what is open again from the rows below the last batch (R12). Raises SinkUnavailable.
+
+        A watermark that is ahead of `now` (ms since 1970) is not taken over: the clock was wrong when it moved, and
+        until that time has come everything would be late.
+        """
         around, began = self._around, time.monotonic()
         self.clear()
-        self._begin(last.watermark)
-        recount = Recount(last, self.panes, around.partials)
+        self._begin(min(last.watermark, now))
+        recount = Recount(last, self.watermark.value, self.panes, around.partials)
         for slices in around.declared.slices.values():
             if slices.session is None:
                 await recount.windows(slices)
@@ -114,16 +118,24 @@ class ShardWindows:
         """
         shard, watermark = self.panes.shard, self.watermark.advance(idle, now)
         metrics.WATERMARK.labels(shard).set(watermark / 1000)
+        # A batch on its way may still change what ours has passed.
+        over = watermark if settled else self._counted
         for sessions in self.sessions:
             sessions.end(watermark)
-            sessions.expire(watermark if settled else self._counted)
+            sessions.expire(over)
         self._gather()
-        self.panes.expire(self._keeper.closing.written_to(watermark))
+        self.panes.expire(self._keeper.closing.written_to(over))
         self._gather()
         metrics.WINDOWS_LINES.labels(shard).set(len(self.panes))
         active = sum(sessions.active for sessions in self.sessions)
         metrics.SESSIONS.labels(shard, "active").set(active)
         metrics.SESSIONS.labels(shard, "ended").set(sum(map(len, self.sessions)) - active)
+
+    @property
+    def kept(self) -> int:
+        """The time (ms) below which everything that is over by the watermark is kept in ClickHouse."""
+        self._gather()
+        return self._keeper.written_to(self.watermark.value)
 
     async def publish(self, seq: int, status: Callable[[], Status]) -> None:
         """Send the numbers to Redis. A Redis that is away is told once, counted, and holds nothing up."""
@@ -143,8 +155,9 @@ class ShardWindows:
         if self._away:
             log.info("live numbers are published again", shard=self.panes.shard)
         self._away = False
-        if not told:
+        if not told and not self._refused:
             log.info("live numbers of a later owner are left alone", shard=self.panes.shard, seq=seq)
+        self._refused = not told
 
     def _gather(self) -> None:
         changed, gone = self.panes.take_changes()

@@ -19,6 +19,8 @@ class Shard(_Model):
     """It has not been heard of for `LIVE_STALE_SECONDS`; its part of every number has stood still since."""
     alive: bool
     """Somebody may still own it."""
+    other_version: bool
+    """Its worker is of a version that counts otherwise; not all of its numbers are in the answer."""
     age_seconds: float | None
     """Seconds since it was last heard of."""
     as_of: datetime | None

@@ -52,6 +52,7 @@ def _shard(view: ShardView) -> dict[str, Any]:
         "shard": view.shard,
         "stale": view.stale,
         "alive": view.alive,
+        "other_version": view.other_version,
         "age_seconds": None if view.age_seconds is None else round(view.age_seconds, 1),
         "as_of": None,
     }

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 import msgspec
-from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+from fastapi import APIRouter, WebSocket
 from fastapi.responses import StreamingResponse
 
 from api import errors, parameters, problems
@@ -105,9 +105,6 @@ async def send(feeds: Feeds, wanted: list[tuple[str, Produce]], websocket: WebSo
 
 
 async def until_gone(websocket: WebSocket) -> None:
-    """Return when the client has left."""
-    try:
-        while True:
-            await websocket.receive_text()
-    except WebSocketDisconnect:
-        return
+    """Return when the client has left; what it says, in text or bytes, is passed over."""
+    while (await websocket.receive())["type"] != "websocket.disconnect":
+        pass

@@ -74,9 +74,6 @@ async def _accepted(client: AsyncClient, batch: Batch) -> Any:
 ASKED: Final[Mapping[str, Ask]] = {
     "events of the last minute, for the memory of duplicates": _accepted,
     "topics of the last minute": lambda client, of: Witness(client).topics_since(TABLE, of[0], _since(of)),
-    "oldest event among the rows of the last minute": lambda client, of: Partials(client).unkept(
-        TABLE, of[0], LAST_SECONDS
-    ),
     "any event of the newest hours": lambda client, of: Partials(client).has_rows(
         TABLE, of[0], of[1].ingested_at // 1000 - 3600
     ),

@@ -56,7 +56,8 @@ async def measure(settings: Settings, cells: int, rows: int) -> dict[str, float]
         before, began, spent = process.memory_info().rss, time.monotonic(), time.process_time()
         now = int(time.time() * 1000)
         ranges = dict.fromkeys(topics, (rows, rows))
-        await windows.recover(Intent(chain="c", seq=2, previous="", nonce="n", ranges=ranges, watermark=now - 60_000))
+        last = Intent(chain="c", seq=2, previous="", nonce="n", ranges=ranges, watermark=now - 60_000)
+        await windows.recover(last, now)
         return {
             "keys": len(windows.panes),
             "rows": rows,

@@ -633,12 +633,12 @@ AS SELECT
     any(domain) AS domain,
     window,
     starts_at,
-    argMax(ends_at, revision) AS ends_at,
+    argMax(ends_at, (revision, written_at)) AS ends_at,
     key,
     shard,
     max(revision) AS last_revision,
-    argMax(`values`, revision) AS `values`,
-    argMax(states, revision) AS states,
+    argMax(`values`, (revision, written_at)) AS `values`,
+    argMax(states, (revision, written_at)) AS states,
     max(watermark) AS watermark
 FROM millrace.metrics_realtime
 GROUP BY
@@ -646,7 +646,7 @@ GROUP BY
     starts_at,
     key,
     shard
-HAVING NOT argMax(retracted, revision);
+HAVING NOT argMax(retracted, (revision, written_at));
 
 CREATE TABLE millrace.migrations ON CLUSTER millrace
 (
@@ -2272,12 +2272,12 @@ CREATE OR REPLACE VIEW millrace_all.metrics_realtime_latest ON CLUSTER millrace 
     any(domain) AS domain,
     window,
     starts_at,
-    argMax(ends_at, revision) AS ends_at,
+    argMax(ends_at, (revision, written_at)) AS ends_at,
     key,
     shard,
     max(revision) AS last_revision,
-    argMax(`values`, revision) AS `values`,
-    argMax(states, revision) AS states,
+    argMax(`values`, (revision, written_at)) AS `values`,
+    argMax(states, (revision, written_at)) AS states,
     max(watermark) AS watermark
 FROM millrace_all.metrics_realtime
 GROUP BY
@@ -2285,4 +2285,4 @@ GROUP BY
     starts_at,
     key,
     shard
-HAVING NOT argMax(retracted, revision);
+HAVING NOT argMax(retracted, (revision, written_at));

@@ -629,12 +629,12 @@ AS SELECT
     any(domain) AS domain,
     window,
     starts_at,
-    argMax(ends_at, revision) AS ends_at,
+    argMax(ends_at, (revision, written_at)) AS ends_at,
     key,
     shard,
     max(revision) AS last_revision,
-    argMax(`values`, revision) AS `values`,
-    argMax(states, revision) AS states,
+    argMax(`values`, (revision, written_at)) AS `values`,
+    argMax(states, (revision, written_at)) AS states,
     max(watermark) AS watermark
 FROM {database}.metrics_realtime
 GROUP BY
@@ -642,7 +642,7 @@ GROUP BY
     starts_at,
     key,
     shard
-HAVING NOT argMax(retracted, revision);
+HAVING NOT argMax(retracted, (revision, written_at));
 
 CREATE TABLE {database}.migrations
 (

@@ -7,6 +7,7 @@ thread without an await in between: that is what lets a shard see every gap (dec
 
 import asyncio
 import itertools
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
@@ -208,6 +209,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
                     positions[tp] = state.position if state.has_valid_position else None
         return positions
 
+    def told_at(self, tp: TP) -> int | None:
+        """When a fetch told the end of this log last, in milliseconds since 1970; None before the first."""
+        at: int | None = self._ensure_consumer().last_poll_timestamp(tp)
+        return at
+
     async def log_ends(self, tps: set[TP], seconds: float) -> dict[TP, int]:
         """The ends of these logs as the broker tells them; empty if it does not answer in time."""
         return dict(await self.call_thread(self._log_ends, tps, seconds))
@@ -328,3 +334,10 @@ class GroupConsumer:
         consumer = self._app.consumer
         told = {tp: (consumer.highwater(tp), self._ends.get(tp)) for tp in self._tps(shard) & consumer.assignment()}
         return {tp.topic: max((end for end in ends if end is not None), default=None) for tp, ends in told.items()}
+
+    def told(self, shard: int, seconds: float) -> dict[str, int]:
+        """The ends of the logs, by topic, that fetches have told in the last so many seconds."""
+        consumer = self._app.consumer
+        since = (time.time() - seconds) * 1000
+        tps = self._tps(shard) & consumer.assignment()
+        return {tp.topic: consumer.highwater(tp) for tp in tps if (consumer._thread.told_at(tp) or 0) >= since}

@@ -48,6 +48,9 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     ingested_at: int = 0
     watermark: int = 0
     """The shard's watermark before the batch; it decides which rows are late for their windows."""
+    kept: int | None = None
+    """The event time below which all that had closed by that watermark was in `metrics_realtime`. None: not known, as
+    where the record before is lost; then nothing beyond what stays open is counted again."""
     version: str = ""
     verdict: Verdict = {}
     missing: Missing | None = None

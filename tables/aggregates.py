@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from streams.events.currencies import MINOR_UNITS
-from tables import bins, sketch
+from tables import bins, frequent, sketch
 
 Values = Sequence[Any]
 """Values of one column over some events; None where an event has none."""
@@ -439,26 +439,28 @@ class Quantiles(_OfColumn):
 
 @dataclass(frozen=True, slots=True)
 class Top(_OfColumn):
-    """The most frequent values, exact: every value is counted."""
+    """The most frequent values: exact up to `frequent.MOST` different ones, then short by 0.1 % of all at most."""
 
     n: int = 10
 
     def fold(self, columns: Sequence[Values], weight: int) -> dict[str, int] | None:
         """As Aggregate."""
-        return dict(Counter(value for value in columns[0] if value)) or None
+        return frequent.trimmed(dict(Counter(value for value in columns[0] if value))) or None
 
     def merge(self, state: dict[str, int], other: dict[str, int]) -> dict[str, int]:
         """As Aggregate."""
-        return _added(state, other)
+        return frequent.trimmed(_added(state, other))
 
     def sql(self, condition: str) -> str:
-        """Rebuilt by a count for each value."""
+        """Rebuilt by a count for each value, of which the most frequent are sent."""
         value = f"ifNull({self.column}, '')"
-        return f"sumMapIf([{value}], [toUInt64(1)], ({condition}) AND {value} != '')"
+        counts = f"sumMapIf([{value}], [toUInt64(1)], ({condition}) AND {value} != '')"
+        ordered = f"arraySort(pair -> (-toInt64(pair.2), pair.1), arrayZip({counts}.1, {counts}.2))"
+        return f"arraySlice({ordered}, 1, {frequent.MOST + 1})"
 
     def load(self, value: Any) -> dict[str, int] | None:
         """As Aggregate."""
-        return {str(key): int(count) for key, count in zip(*value, strict=True)} or None
+        return frequent.trimmed({str(key): int(count) for key, count in value}) or None
 
     def encode(self, state: dict[str, int]) -> dict[str, int]:
         """As Aggregate."""

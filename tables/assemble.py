@@ -1,20 +1,25 @@
 """Put windows together from panes."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from tables.panes import Pane
 from tables.window import Slices, Window
 from tables.wire import Key, merge_states
 
-Windows = dict[tuple[int, Key], list[Any]]
-"""States by start of the window and key."""
+Lines = dict[Key, list[Any]]
+"""States by key."""
 
 
-def assemble(slices: Slices, window: Window, panes: Iterable[tuple[int, Mapping[Any, Sequence[Any]]]]) -> Windows:
-    """The windows that these panes (start, states by key) are parts of; one that has no event is not there."""
-    found: Windows = {}
-    for pane, lines in panes:
-        for start in window.starts(pane, slices.pane):
-            for key, states in lines.items():
-                found[start, key] = merge_states(slices, found.get((start, key)), states)
-    return found
+def starts(slices: Slices, window: Window, panes: Iterable[int]) -> list[int]:
+    """The windows that these panes are parts of, oldest first; panes and windows by where they start."""
+    return sorted({start for pane in panes for start in window.starts(pane, slices.pane)})
+
+
+def assemble(slices: Slices, window: Window, start: int, panes: Mapping[int, Pane]) -> Lines:
+    """The lines of the window that starts here, of panes by their start; a key without an event in it has none."""
+    lines: Lines = {}
+    for pane in range(start, start + window.size, slices.pane):
+        for key, line in panes.get(pane, {}).items():
+            lines[key] = merge_states(slices, lines.get(key), line.states)
+    return lines

@@ -20,7 +20,7 @@ class Closed(NamedTuple):
 
 
 class Closing:
-    """Remembers what changed until it is written. Hopping windows are not kept: they follow from the tumbling ones."""
+    """Remembers what changed until it is written."""
 
     def __init__(self, panes: Panes) -> None:
         self._panes = panes
@@ -33,7 +33,7 @@ class Closing:
         for (name, pane), keys in changed.items():
             slices = self._panes.declared.slices[name]
             for window in slices.windows:
-                if window.size == window.slide:
+                if window.is_kept:
                     start = pane // window.size * window.size
                     self._changed.setdefault((window.name, start), set()).update(keys)
 

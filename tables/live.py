@@ -44,6 +44,8 @@ class ShardView:
     """Older than what counts as live: its part of every number has stood still since."""
     alive: bool
     """Somebody may still own it."""
+    other_version: bool = False
+    """Its worker's version counts otherwise, so that not all of its numbers are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class View:
     """The lowest of the living shards, milliseconds since 1970; 0 where there is none."""
     shards: tuple[ShardView, ...]
     complete: bool
-    """Every shard is known and none is stale."""
+    """Every shard is known, none is stale, and none is counted by another version."""
     rows: tuple[tuple[Row, ...], ...]
     """For each question its rows, by time, and then in the order asked for."""
 
@@ -105,7 +107,8 @@ class Live:
         self._expected = expected
         self._stale_seconds = stale_seconds
         self._clock = clock
-        self._panes = Panes(group)
+        self._panes = Panes(group, declared)
+        self._dialect = declared.dialect
         self._known: dict[int, Status | None] = dict.fromkeys(range(expected))
         self._answers: dict[tuple[Query, ...], tuple[float, asyncio.Task[View]]] = {}
         self._told: dict[tuple[Query, int], tuple[Lines, Told]] = {}
@@ -228,7 +231,8 @@ class Live:
                 views.append(ShardView(shard, None, None, stale=True, alive=False))
                 continue
             age = max(0.0, (now - status.as_of) / 1000)
-            views.append(ShardView(shard, status, age, age > self._stale_seconds, age <= status.close_seconds))
+            stale, alive = age > self._stale_seconds, age <= status.close_seconds
+            views.append(ShardView(shard, status, age, stale, alive, status.dialect != self._dialect))
         return tuple(views)
 
     def _view(self, queries: tuple[Query, ...]) -> View:
@@ -239,7 +243,8 @@ class Live:
         watermark = min(living or [status.watermark for _, status in spoken], default=0)
         now = self._now()
         rows = tuple(tuple(self._rows(query, now, watermark)) for query in queries)
-        complete = len(shards) >= max(1, self._expected) and not any(view.stale for view in shards)
+        lacking = any(view.stale or view.other_version for view in shards)
+        complete = len(shards) >= max(1, self._expected) and not lacking
         return View(min(self._as_of(), now), watermark, shards, complete, rows)
 
     def _rows(self, query: Query, now: int, watermark: int) -> Iterable[Row]:

@@ -1,22 +1,24 @@
 -- Set the live numbers of one shard. Values are absolute; a stamp below the stored one is refused.
 --
 -- KEYS: 1 the shard's hash, 2 the set of shards, 3 the set of the shard's pane keys, 4 the channel of news
--- ARGV: 1 shard, 2 stamp, 3 epoch (who publishes), 4 'begin' or 'go on', 5 status or '', 6 seconds a pane key lives,
---       then for each pane: its key, how many fields follow (-1: drop it), and the fields and values
--- Returns 1 when done, 0 for an older stamp, -1 if somebody else has published since, or Redis has forgotten.
+-- ARGV: 1 shard, 2 stamp, 3 epoch (who publishes), 4 calls of this epoch so far; 0: it begins, 5 status or '',
+--       6 seconds a pane key lives, then for each pane: its key, how many fields follow (-1: drop it), and the fields
+--       and values
+-- Returns 1 when done, 0 for an older stamp, -1 if somebody else has published since, or Redis has forgotten: all of it,
+-- or, as one that has read an old copy from its disk, the last of the calls.
 local stamp = tonumber(redis.call('HGET', KEYS[1], 'stamp') or '-1')
 if stamp > tonumber(ARGV[2]) then
   return 0
 end
-if ARGV[4] == 'begin' then
+if ARGV[4] == '0' then
   for _, pane in ipairs(redis.call('SMEMBERS', KEYS[3])) do
     redis.call('DEL', pane)
   end
   redis.call('DEL', KEYS[3])
-elseif redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[3] then
+elseif redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[3] or redis.call('HGET', KEYS[1], 'calls') ~= ARGV[4] then
   return -1
 end
-redis.call('HSET', KEYS[1], 'stamp', ARGV[2], 'epoch', ARGV[3])
+redis.call('HSET', KEYS[1], 'stamp', ARGV[2], 'epoch', ARGV[3], 'calls', ARGV[4] + 1)
 redis.call('SADD', KEYS[2], ARGV[1])
 local at = 7
 while at <= #ARGV do

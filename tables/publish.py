@@ -37,6 +37,9 @@ class Publisher:
         self._group = group
         self._panes = panes
         self._epoch = ""
+        self._dialect = panes.declared.dialect
+        self._calls = 0
+        """Of this epoch, which Redis has taken."""
         self._whole = True
         longest = max((slices.keep + slices.pane for slices in panes.declared.slices.values()), default=0)
         self._seconds = longest + SLACK
@@ -50,14 +53,12 @@ class Publisher:
         sent next time.
         """
         groups = self._all() if self._whole else self._some(changed, gone)
-        begin = self._whole
+        if self._whole:
+            self._epoch, self._calls = secrets.token_hex(8), 0
         self._whole = True  # until all of it is there
-        if begin:
-            self._epoch = secrets.token_hex(8)
-        text = msgspec.json.encode(msgspec.structs.replace(status, epoch=self._epoch))
+        text = msgspec.json.encode(msgspec.structs.replace(status, epoch=self._epoch, dialect=self._dialect))
         for chunk, last in _chunks(groups):
-            answer = await self._call(seq, "begin" if begin else "go on", text if last else b"", chunk)
-            begin = False
+            answer = await self._call(seq, text if last else b"", chunk)
             if answer is Answer.REFUSED:
                 return False
             if answer is Answer.FORGOTTEN:
@@ -65,10 +66,12 @@ class Publisher:
         self._whole = False
         return True
 
-    async def _call(self, seq: int, mode: str, status: bytes, groups: list[Group]) -> Answer:
+    async def _call(self, seq: int, status: bytes, groups: list[Group]) -> Answer:
         flat = [part for group in groups for part in group]
-        arguments: list[Any] = [self._panes.shard, seq, self._epoch, mode, status, self._seconds, *flat]
-        return Answer(int(await self._script(keys=self._keys, args=arguments)))
+        arguments: list[Any] = [self._panes.shard, seq, self._epoch, self._calls, status, self._seconds, *flat]
+        answer = Answer(int(await self._script(keys=self._keys, args=arguments)))
+        self._calls += answer is Answer.DONE
+        return answer
 
     def _all(self) -> Iterator[Group]:
         for slices, start, pane in self._panes:
@@ -76,7 +79,7 @@ class Publisher:
 
     def _some(self, changed: Touched, gone: Sequence[tuple[str, int]]) -> Iterator[Group]:
         for name, start in gone:
-            yield [pane_key(self._group, name, self._panes.shard, start), -1]
+            yield [pane_key(self._group, self._panes.declared.slices[name], self._panes.shard, start), -1]
         for (name, start), keys in changed.items():
             yield from self._groups_of(name, start, list(keys))
 
@@ -88,7 +91,7 @@ class Publisher:
             lines = [(key, pane[key]) for key in keys[first : first + LINES] if key in pane]
             if not lines:
                 continue
-            group: Group = [pane_key(self._group, name, self._panes.shard, start), len(lines)]
+            group: Group = [pane_key(self._group, slices, self._panes.shard, start), len(lines)]
             for key, line in lines:
                 group += (encode_key(key), encode_states(slices, line.states))
             yield group

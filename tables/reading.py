@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from tables.window import Slices
+from tables.window import Declared, Slices
 from tables.wire import decode_key, decode_states, merge_states, pane_key
 
 BLOCK = 10
@@ -47,8 +47,9 @@ class _Pane(NamedTuple):
 class Panes:
     """The panes that were read last."""
 
-    def __init__(self, group: str) -> None:
-        self.group = group
+    def __init__(self, group: str, declared: Declared) -> None:
+        self._group = group
+        self._declared = declared
         self._panes: dict[Place, _Pane] = {}
         self._blocks: OrderedDict[tuple[str, int, int], tuple[tuple[Lines, ...], Lines]] = OrderedDict()
 
@@ -70,7 +71,7 @@ class Panes:
 
     def key(self, place: Place) -> str:
         """Where the pane stands in Redis."""
-        return pane_key(self.group, *place)
+        return pane_key(self._group, self._declared.slices[place.slices], place.shard, place.start)
 
     def take(self, slices: Slices, place: Place, raw: Mapping[bytes, bytes], final: bool) -> None:
         """Enter what Redis said of a pane; `final`: after it had said that nothing can change it any more."""

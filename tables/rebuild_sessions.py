@@ -29,10 +29,13 @@ class Reach(NamedTuple):
         return self._replace(since=max(0, self.since - max(1, self.wanted // 1000 - self.since)))
 
 
-def reach(session: Session, ended: Slices, at: int) -> Reach:
-    """Where to begin: `at` (seconds) is the watermark. The sessions wanted are those in memory and those summed up."""
+def reach(session: Session, ended: Slices, at: int, kept: int) -> Reach:
+    """Where to begin: `at` is the watermark, `kept` the time below which all that had ended is written; seconds.
+
+    The sessions wanted are those in memory, those summed up, and those that are to be written.
+    """
     keep = max(session.keep_ms // 1000, session.gap + ended.pane + ended.keep)
-    wanted = max(0, at - keep)
+    wanted = max(0, min(at - keep, kept))
     return Reach(max(0, wanted - 2 * session.gap), wanted * 1000)
 
 

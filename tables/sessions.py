@@ -263,6 +263,11 @@ class Sessions:
 
     # Rows of ClickHouse
 
+    def written_to(self, watermark: int) -> int:
+        """The time (ms) below which all that has ended by this watermark is written, and what is no more taken back."""
+        times = [span.last for span in self.unwritten]
+        return min([*times, *(second * 1000 for _, second in self.retracted)], default=watermark)
+
     def wrote(self, span: Span, second: int, revision: int) -> None:
         """A row of an ended session was written; it may have changed meanwhile."""
         if span.second == second:

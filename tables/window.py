@@ -14,9 +14,11 @@ that pane. A later one is counted as late, and stored in ClickHouse like any oth
 its own, an event is late `gap + lateness` seconds after itself.
 """
 
+import hashlib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from streams.errors import ConfigurationError
 from streams.events import registry
@@ -92,6 +94,11 @@ class Window:
     size: int
     slide: int
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether it is written to ClickHouse once it has closed: hopping ones follow from the tumbling ones."""
+        return self.size == self.slide
+
     def starts(self, pane: int, pane_size: int) -> Iterator[int]:
         """Starts of the windows that hold the pane beginning at this second, oldest first."""
         first = (pane + pane_size - self.size + self.slide - 1) // self.slide * self.slide
@@ -155,6 +162,10 @@ class Ended(Measures):
         """Nothing to refuse: the session has been looked at."""
 
 
+def _digest(facts: Any) -> str:
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:8]
+
+
 @dataclass(slots=True)
 class Slices:
     """All windows over the same measures."""
@@ -163,11 +174,22 @@ class Slices:
     windows: list[Window] = field(default_factory=list)
     pane: int = 0
     """Seconds of a pane."""
+    _dialect: str = ""
 
     def add(self, window: Window) -> None:
         """Put panes together to this window too."""
         self.windows.append(window)
         self.pane = math.gcd(self.pane, window.size, window.slide)
+        self._dialect = ""
+
+    @property
+    def dialect(self) -> str:
+        """Digits that are others where another version's panes and states mean something else."""
+        if not self._dialect:
+            over = self.over
+            measures = [(type(each).__name__, each.name, each.on, each.columns, each.parts) for each in over.measures]
+            self._dialect = _digest((self.pane, over.on, over.key, over.where, measures))
+        return self._dialect
 
     @property
     def name(self) -> str:
@@ -192,6 +214,11 @@ class Declared:
     slices: dict[str, Slices] = field(default_factory=dict)
     windows: dict[str, Window] = field(default_factory=dict)
     sessions: dict[str, Session] = field(default_factory=dict)
+
+    @property
+    def dialect(self) -> str:
+        """The same of everything that is declared."""
+        return _digest({name: slices.dialect for name, slices in self.slices.items()})
 
     def _claim(self, name: str) -> None:
         if name in self.windows:

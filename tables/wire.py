@@ -1,12 +1,14 @@
 """How the workers' panes stand in Redis: names of the keys, and what their values look like.
 
     {group}:live:shards                           set: numbers of all shards that have ever published
-    {group}:live:shard:{n}                        hash: `stamp` (intent seq), `epoch` (publisher), `status` (JSON)
-    {group}:live:pane:{slices}:{n}:{start}        hash: key of the window as a JSON list of texts -> JSON list of states
+    {group}:live:shard:{n}                        hash: `stamp` (intent seq), `epoch` (publisher), `calls` of it so far,
+                                                  `status` (JSON)
+    {group}:live:pane:{slices}@{d}:{n}:{start}    hash: key of the window as a JSON list of texts -> JSON list of states
     {group}:live:news                             channel: the number of a shard that has just published
 
 Values are absolute, so a repeat changes nothing. They are written by one script, which refuses a stamp below the stored
-one: a stalled former owner of a shard cannot set the numbers back. Pane keys expire by themselves.
+one: a stalled former owner of a shard cannot set the numbers back. Pane keys expire by themselves. `d` is the dialect
+of the slices (`tables.window`): what a version that counts otherwise has published is not read, and `Status` says so.
 """
 
 from collections.abc import Mapping, Sequence
@@ -49,6 +51,8 @@ class Status(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Address of the owner's pages."""
     epoch: str = ""
     """Which sending of everything these numbers go on from; another one means that any pane may have changed."""
+    dialect: str = ""
+    """Of all that its version counts; where a reader's is another one, not all of its numbers are read."""
     close_seconds: float = 60.0
     """A shard whose `as_of` is older than this has no living owner."""
 
@@ -68,9 +72,9 @@ def news_channel(group: str) -> str:
     return f"{group}:live:news"
 
 
-def pane_key(group: str, slices: str, shard: int, start: int) -> str:
+def pane_key(group: str, slices: Slices, shard: int, start: int) -> str:
     """The hash of one pane; `start` in seconds since 1970."""
-    return f"{group}:live:pane:{slices}:{shard}:{start}"
+    return f"{group}:live:pane:{slices.name}@{slices.dialect}:{shard}:{start}"
 
 
 def encode_key(key: Key) -> bytes:

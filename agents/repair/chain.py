@@ -252,6 +252,7 @@ async def _record(parts: Parts, made: Plan, last: Intent | None, chain: str) -> 
         ingested_at=now,
         # Without it events as old as can be would begin windows anew that were kept long ago.
         watermark=last.watermark if last is not None else await parts.rows.watermark(made.shard),
+        kept=last.kept if last is not None else None,
         version=VERSION,
         verdict=found.verdict,
         begins=True,

@@ -21,6 +21,7 @@ class Told:
 
     def __init__(self) -> None:
         self.state: frozenset[str] | None = frozenset()
+        self.ends_told: dict[str, int] = {}
 
     def pause(self, shard: int) -> None:
         """Nothing is fetched."""
@@ -42,6 +43,11 @@ class Told:
         """Not asked for here."""
         return {}
 
+    def told(self, shard: int, seconds: float) -> dict[str, int]:
+        """What the broker has told just now."""
+        assert shard == 3
+        return self.ends_told
+
 
 @pytest.fixture
 def told() -> Told:
@@ -53,6 +59,23 @@ def told() -> Told:
 def intake(told: Told) -> Intake:
     """Of a shard with a buffer of 1000 bytes whose topics may be an hour apart."""
     return Intake(3, told, 1000, 3600)
+
+
+def test_a_topic_is_idle_if_all_that_the_broker_told_just_now_is_done(intake: Intake, told: Told) -> None:
+    done = {"a": 5, "b": 5, "c": 5}
+    told.ends_told = {"a": 5, "b": 6}  # of c it has told nothing: it is away, or c is not fetched
+    assert intake.idle(done, ["a", "b", "c"]) == ["a"]
+    assert intake.idle(done, ["b", "c"]) == []
+    intake.filled(2000)
+    assert intake.idle(done, ["a"]) == []
+
+
+def test_a_topic_that_waits_for_others_is_not_idle(intake: Intake, told: Told) -> None:
+    """What comes to it meanwhile is not fetched, and would be late if its watermark went by the clock."""
+    told.ends_told = {"a": 5, "b": 5}
+    arrived = {"a": 100.0, "b": 100.0}
+    intake.align(T, {"a": T, "b": T + HOUR + 1}, arrived, 100)
+    assert intake.idle({"a": 5, "b": 5}, ["a", "b"]) == ["a"]
 
 
 def test_a_full_buffer_pauses_until_half_of_it_is_gone(intake: Intake, told: Told) -> None:

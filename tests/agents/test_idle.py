@@ -1,11 +1,17 @@
-"""Which topics are idle: not while their shard is paused, nor one of which the broker has more than was taken."""
+"""Which topics are idle: not while their shard is paused, nor one of which the broker has, or may have, more."""
+
+import asyncio
+from pathlib import Path
 
 import pytest
 
+from agents import flow
 from agents.shard import State
 from streams import metrics
+from streams.cli.topics import create
 from streams.settings import Settings
 from tests.support.feed import TOPICS, Pipeline, pipeline, produce, state_of
+from tests.support.stack import broker_behind
 from tests.support.waiting import eventually
 from tests.support.wire import event, mixed
 
@@ -82,3 +88,29 @@ async def test_no_topic_is_idle_while_the_shard_is_paused(ready: Settings) -> No
         await eventually("the buffer is full", paused)
         assert idle_while_paused == []
         await all_idle(worker)  # which is over once the batch is delivered
+
+
+async def test_no_topic_is_idle_while_the_broker_is_away(
+    ready: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others may reach it, and what they send meanwhile would be late once it is back."""
+    monkeypatch.setattr(flow, "TOLD_SECONDS", 1.0)
+    with broker_behind(tmp_path / "broker") as way:
+        settings = quick(ready).model_copy(update={"kafka_bootstrap_servers": f"127.0.0.1:{way.port}"})
+        await create(settings)
+        async with pipeline(settings, [0]) as worker:
+            await produce(settings, mixed(100, partitions=1))
+            await produce(settings, [(topic, 0, value) for topic, value in [event("driver.location.updated", 1)]])
+            await all_idle(worker)
+            shard = worker.shards[0]
+            way.refuse()
+
+            async def none_idle() -> bool:
+                return shard.idle_topics() == []
+
+            await eventually("no topic is idle", none_idle)
+            held = shard.windows.watermark.value
+            await asyncio.sleep(1)
+            assert shard.windows.watermark.value == held
+            way.accept()
+            await all_idle(worker)

@@ -1,7 +1,6 @@
 """Sessions of a shard over real rows: found again as they were counted, and taken back where they are no more."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -10,19 +9,12 @@ from clickhouse_connect.driver.asyncclient import AsyncClient
 from hypothesis import given
 from hypothesis import settings as sized
 
-from agents.judge import Accepted
-from agents.locate import UNKNOWN
 from agents.recount import PORTION, portions
-from agents.windows import Realtime, ShardWindows
 from clickhouse.client import connect
-from clickhouse.partials import Partials
-from clickhouse.realtime import RealtimeTable
-from clickhouse.sink import Sink
-from streams.intent import Intent
 from streams.settings import Settings
 from streams.topics import source_topics
 from tables.wire import encode_states
-from tests.support.rows import bodies
+from tests.support.owner import Owner as AnyOwner
 from tests.support.sessions import (
     BEGIN,
     DECLARED,
@@ -41,63 +33,25 @@ from tests.support.tables import migrated
 TOPICS = frozenset(topic for topic in source_topics() if topic.startswith("ticketing"))
 ALL = 1_000_000
 """A seq above all: everything counts as settled."""
-STRIDE = 1000
-"""Offsets of one batch, in each topic."""
 LATEST = (
     "SELECT key, toUnixTimestamp(starts_at), toUnixTimestamp(ends_at), values['events'], states, last_revision "
     "FROM metrics_realtime_latest WHERE window = 'visits' AND shard = {shard} ORDER BY key, starts_at"
 )
 
 
-class Owner:
-    """One worker's hold of a shard: what it takes is delivered to ClickHouse first."""
+class Owner(AnyOwner):
+    """Of the shard's visits."""
 
     def __init__(self, client: AsyncClient, settings: Settings, shard: int) -> None:
-        kept = RealtimeTable(client, settings)
-        around = Realtime(DECLARED, {}, lambda _: UNKNOWN, Partials(client), kept, None, "g", TOPICS, disorder=0)
-        self.windows: ShardWindows = around.of(shard)
-        self._sink = Sink(client, settings)
-        self._shard = shard
+        super().__init__(client, settings, shard, DECLARED, TOPICS)
 
-    @staticmethod
-    def record(seq: int, watermark: int) -> Intent:
-        """The record of batch `seq`, which begins where the last one ended."""
-        ranges = dict.fromkeys(TOPICS, (seq * STRIDE, (seq + 1) * STRIDE))
-        return Intent(
-            chain="chain",
-            seq=seq,
-            previous="",
-            nonce=f"{seq}",
-            ranges=ranges,
-            ingested_at=int(time.time() * 1000),
-            watermark=watermark,
-        )
-
-    async def deliver(self, seq: int, batch: Batch) -> None:
+    async def deliver_all(self, seq: int, batch: Batch) -> None:
         """Write the rows of a batch."""
-        rows = bodies(batch.events, self.record(seq, batch.watermark), seq * STRIDE, self._shard)
-        for table, block in rows.items():
-            await self._sink.insert_rows(table, *block, "")
+        await self.deliver(seq, batch.watermark, batch.events)
 
-    def take(self, seq: int, batch: Batch) -> None:
+    def take_all(self, seq: int, batch: Batch) -> None:
         """Count a batch."""
-        parts: dict[str, Accepted] = {}
-        for event in batch.events:
-            part = parts.setdefault(event.spec.topic, Accepted(event.spec.topic, self._shard))
-            part.events.append(event)
-            part.offsets.append(len(part.offsets))
-            part.stamps.append(0)
-        record = self.record(seq, batch.watermark)
-        self.windows.take(list(parts.values()), record, seq, record.ingested_at)
-
-    async def recover(self, seq: int, watermark: int) -> None:
-        """Count again what lies below batch `seq`, the last one."""
-        await self.windows.recover(self.record(seq, watermark))
-
-    def move(self, watermark: int, *, settled: bool = True) -> None:
-        """Let the watermark be this."""
-        self.windows.watermark.topics = dict.fromkeys(TOPICS, watermark)
-        self.windows.advance((), watermark, settled=settled)
+        self.take(seq, batch.watermark, batch.events)
 
     @property
     def found(self) -> list[Found]:
@@ -152,22 +106,20 @@ async def _rebuild(client: AsyncClient, settings: Settings, shard: int, given_ba
     first, last = Owner(client, settings, shard), len(given_batches)
     at = given_batches[-1].watermark
     for seq, batch in enumerate(given_batches, 1):
-        await first.deliver(seq, batch)
+        await first.deliver_all(seq, batch)
         if seq < last:
-            first.take(seq, batch)
+            first.take_all(seq, batch)
             first.move(batch.watermark)
     first.move(at)
     second = Owner(client, settings, shard)
     await second.recover(last, at)
-    if not at:  # before there is a watermark, rows long before the newest are not read
-        at = max((each.last for each in first.found), default=0)
     assert needed(second.found, at) == needed(first.found, at)
     assert needed(second.found, at) == needed(sessions_of(given_batches[:-1]), at)
     if given_batches[-1].watermark:
         first.windows.panes.expire(at)
         assert second.sums == first.sums
     for owner in (first, second):  # the last batch is delivered again, and counted by each
-        owner.take(last, given_batches[-1])
+        owner.take_all(last, given_batches[-1])
     assert needed(second.found, at) == needed(first.found, at) == needed(sessions_of(given_batches), at)
 
 
@@ -205,8 +157,8 @@ async def test_a_session_of_days_is_found_whole(own: AsyncClient, settings: Sett
     other = Batch(0, [visit("event.searched", slot % 5, 1, slot * SLOT * 1000) for slot in (0, 3, 7, 695)])
     first = Owner(own, settings, 1)
     for seq, batch in enumerate((days, other), 1):
-        await first.deliver(seq, batch)
-        first.take(seq, batch)
+        await first.deliver_all(seq, batch)
+        first.take_all(seq, batch)
     at = (BEGIN + 699 * SLOT) * 1000
     second = Owner(own, settings, 1)
     await second.recover(3, at)
@@ -226,14 +178,14 @@ async def test_what_a_crash_kept_from_being_taken_back_is_taken_back(own: AsyncC
     at = (BEGIN + 12 * SLOT) * 1000
     first = Owner(own, settings, 2)
     two = Batch(0, views(2, 8))
-    await first.deliver(1, two)
-    first.take(1, two)
+    await first.deliver_all(1, two)
+    first.take_all(1, two)
     first.move(at)
     await first.windows.keep(ALL)
     assert await latest() == [(2 * SLOT, 2 * SLOT, 1), (8 * SLOT, 8 * SLOT, 1)]
     joined = Batch((BEGIN + 4 * SLOT) * 1000, views(5, 1))
-    await first.deliver(2, joined)
-    first.take(2, joined)  # and here it is killed
+    await first.deliver_all(2, joined)
+    first.take_all(2, joined)  # and here it is killed
 
     second = Owner(own, settings, 2)
     await second.recover(3, at)
@@ -243,7 +195,7 @@ async def test_what_a_crash_kept_from_being_taken_back_is_taken_back(own: AsyncC
 
     third = Owner(own, settings, 2)  # the batch was delivered, but its end is not in the log
     await third.recover(2, at)
-    third.take(2, joined)
+    third.take_all(2, joined)
     third.move(at)
     await third.windows.keep(ALL)
     assert await latest() == [(SLOT, 8 * SLOT, 4)]
@@ -260,12 +212,12 @@ async def test_what_a_former_owner_writes_late_is_taken_back_before(own: AsyncCl
     at = (BEGIN + 12 * SLOT) * 1000
     first = Owner(own, settings, 5)
     two = Batch(0, views(2, 8))
-    await first.deliver(1, two)
-    first.take(1, two)
+    await first.deliver_all(1, two)
+    first.take_all(1, two)
     first.move(at)  # it has ended both, and falls asleep before it writes them
     second = Owner(own, settings, 5)
     await second.recover(2, (BEGIN + 4 * SLOT) * 1000)
-    second.take(2, Batch((BEGIN + 4 * SLOT) * 1000, views(5, 1)))
+    second.take_all(2, Batch((BEGIN + 4 * SLOT) * 1000, views(5, 1)))
     second.move(at)
     await second.windows.keep(ALL)
     await first.windows.keep(ALL)
@@ -274,11 +226,11 @@ async def test_what_a_former_owner_writes_late_is_taken_back_before(own: AsyncCl
 
 async def test_a_batch_on_its_way_still_finds_its_session(own: AsyncClient, settings: Settings) -> None:
     owner = Owner(own, settings, 6)
-    owner.take(1, Batch(0, views(0)))
+    owner.take_all(1, Batch(0, views(0)))
     for _ in range(2):  # the next record took its watermark before all this
         owner.move((BEGIN + 100 * SLOT) * 1000, settled=False)
         await owner.windows.keep(ALL)
-    owner.take(2, Batch(0, views(2)))
+    owner.take_all(2, Batch(0, views(2)))
     assert [(each.start // 1000 - BEGIN, each.last // 1000 - BEGIN) for each in owner.found] == [(0, 2 * SLOT)]
     for _ in range(2):
         owner.move((BEGIN + 100 * SLOT) * 1000)
@@ -288,8 +240,8 @@ async def test_a_batch_on_its_way_still_finds_its_session(own: AsyncClient, sett
 
 async def test_what_waits_for_its_rows_is_written_after_them(own: AsyncClient, settings: Settings) -> None:
     owner = Owner(own, settings, 7)
-    owner.take(1, Batch(0, views(2)))
-    owner.take(2, Batch(0, views(8)))
+    owner.take_all(1, Batch(0, views(2)))
+    owner.take_all(2, Batch(0, views(8)))
     owner.move((BEGIN + 12 * SLOT) * 1000)
     for settled, kept in ((0, []), (1, [2 * SLOT]), (2, [2 * SLOT, 8 * SLOT])):
         await owner.windows.keep(settled)
@@ -299,7 +251,7 @@ async def test_what_waits_for_its_rows_is_written_after_them(own: AsyncClient, s
 async def test_rows_of_events_that_are_gone_are_taken_back(own: AsyncClient, settings: Settings) -> None:
     at = (BEGIN + 12 * SLOT) * 1000
     first = Owner(own, settings, 3)
-    first.take(1, Batch(0, views(5)))  # never delivered: as if it had been erased since
+    first.take_all(1, Batch(0, views(5)))  # never delivered: as if it had been erased since
     first.move(at)
     await first.windows.keep(ALL)
     assert len((await own.query(LATEST.format(shard=3))).result_rows) == 1
@@ -313,8 +265,8 @@ async def test_the_next_owner_writes_nothing_again(own: AsyncClient, settings: S
     at = (BEGIN + 12 * SLOT) * 1000
     first = Owner(own, settings, 4)
     batch = Batch(0, views(1, 5))
-    await first.deliver(1, batch)
-    first.take(1, batch)
+    await first.deliver_all(1, batch)
+    first.take_all(1, batch)
     first.move(at)
     await first.windows.keep(ALL)
     second = Owner(own, settings, 4)

@@ -94,6 +94,27 @@ async def test_failing_payments_are_told_once_and_by_one_worker(ready: Settings,
         assert not {alert.id for alert in other.alerts if alert.status is Status.FIRING} & ids
 
 
+async def test_one_that_slept_through_its_lease_undoes_nothing(ready: Settings, redis: Redis) -> None:
+    saved, lease = (f"{ready.kafka_group}:live:alerts:{name}" for name in ("state", "lease"))
+    watch = watch_of(redis, ready, Told())
+    await watch.look()
+    assert await redis.get(saved)
+
+    sleeping = watch_of(redis, ready, Told())
+    await redis.delete(lease)
+    read = sleeping._live.read
+
+    async def slowly(*queries: Query) -> Any:
+        found = await read(*queries)
+        await redis.set(lease, "another")
+        await redis.set(saved, "what it has judged")
+        return found
+
+    sleeping._live.read = slowly  # type: ignore[method-assign]  # the moment at which it sleeps
+    await sleeping.look()
+    assert await redis.get(saved) == b"what it has judged"
+
+
 async def test_silence_counts_only_where_the_domain_is_used(ready: Settings, ask: Answers, redis: Redis) -> None:
     topic, value = event("payment.failed", 1)
     async with pipeline(quick(ready)):

@@ -16,6 +16,7 @@ from agents.shard import State
 from agents.shards import Shards
 from agents.window_pages import as_table, lines
 from streams.settings import Settings
+from tables.wire import answers
 from tests.support.feed import pipeline, produce, state_of
 from tests.support.waiting import eventually
 from tests.support.wire import event
@@ -48,7 +49,7 @@ def bookings() -> Iterator[tuple[str, int, bytes]]:
         yield topic, 0, value
 
 
-async def test_the_pages_of_a_worker(ready: Settings, tmp_path: Path) -> None:
+async def test_the_pages_of_a_worker(ready: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with pipeline(ready, [0]) as worker, pages(tmp_path, worker.running.shards) as browser:
         await state_of(worker, State.RUNNING)
         await produce(ready, bookings())
@@ -68,6 +69,18 @@ async def test_the_pages_of_a_worker(ready: Settings, tmp_path: Path) -> None:
             async with browser.get(f"{path}&format=json") as answer:
                 assert answer.content_type == "application/json"
                 return sorted(line["key"][0] for line in await answer.json())
+
+        made = 0
+
+        def counting(*given: Any) -> Any:
+            nonlocal made
+            made += 1
+            return answers(*given)
+
+        with monkeypatch.context() as patched:  # of a million lines only those that are shown are made
+            patched.setattr(window_pages, "answers", counting)
+            assert [line["key"][0] for line in lines(shards, NAME, "", 0, limit=2)] == ["SoHo", "Astoria Park"]
+        assert made == 2
 
         listed = await text("/windows")
         assert f"<a href='/windows?name={NAME}'>{NAME}</a>" in listed

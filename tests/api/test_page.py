@@ -25,6 +25,10 @@ pytestmark = pytest.mark.xdist_group("page")  # one browser for all
 OWN = sorted(path for path in STATIC.rglob("*") if path.is_file() and "vendor" not in path.parts)
 STATE = "document.getElementById('state').dataset.state"
 BANNER = "document.getElementById('banner').textContent"
+SEEN = """(box => [[box.left, box.top], [box.right, box.top], [box.left, box.bottom], [box.right, box.bottom]]
+    .map(([x, y]) => document.elementFromPoint(x + (x > 9 ? -3 : 3), y + (y > box.top ? -3 : 3))?.id === 'banner')
+)(document.getElementById('banner').getBoundingClientRect())"""
+"""Whether each corner of the banner is seen, whatever else there is."""
 
 
 @pytest.fixture
@@ -154,7 +158,7 @@ async def test_redis_away_is_announced(page: Page) -> None:
 
 
 @pytest.mark.long
-async def test_a_phone_scrolls_down_only(page: Page, web: tuple[str, FastAPI]) -> None:
+async def test_a_phone_scrolls_down_only(page: Page, web: tuple[str, FastAPI], voice: Voice) -> None:
     await page.open(web[0], width=360, height=780)
     await page.until("numbers", "document.querySelector('[data-path]')?.dataset.value")
     await page.ask("document.querySelectorAll('details').forEach(each => { each.open = true; })")
@@ -163,6 +167,20 @@ async def test_a_phone_scrolls_down_only(page: Page, web: tuple[str, FastAPI]) -
     assert await page.ask("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     await page.ask("document.querySelectorAll('details').forEach(each => { each.open = false; })")
     await shoot(page, "phone")
+    voice.ages = (0, 20)
+    await page.until("the silence to be told", f"{BANNER}.includes('shard 1')")
+    await page.ask("window.scrollTo(0, 2000)")
+    assert await page.ask("window.scrollY") > 1000
+    assert await page.ask(SEEN) == [True] * 4
+
+
+@pytest.mark.long
+async def test_a_page_enlarged_four_times_scrolls_down_only(page: Page, web: tuple[str, FastAPI]) -> None:
+    """A window of 1280 pixels is one of 320 then."""
+    await page.open(web[0], width=320, height=256)
+    await page.until("numbers", "document.querySelector('[data-path]')?.dataset.value")
+    assert await page.ask(SIDEWAYS) == []
+    assert await page.ask("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
 @pytest.mark.long
@@ -181,8 +199,8 @@ async def test_the_keyboard_reaches_everything(page: Page, web: tuple[str, FastA
             outline = await page.ask("getComputedStyle(document.activeElement).outlineStyle")
             assert outline == "solid"
             await page.press("Enter")
-            pressed = "document.getElementById('pause').getAttribute('aria-pressed') === 'true'"
-            await page.until("the pause", f"{pressed} && {STATE} === 'paused'")
+            said = "document.getElementById('pause').textContent === 'Resume'"
+            await page.until("the pause", f"{said} && {STATE} === 'paused'")
     assert reached[:5] == ["skip", "#rides", "#ticketing", "#pipeline", "/explore"]
     assert reached[5:7] == ["range", "pause"]
     assert reached.count("SUMMARY") >= 8

@@ -203,6 +203,15 @@ async def first(answer: aiohttp.ClientResponse, wanted: str) -> str:
             return data
 
 
+async def test_what_a_client_says_is_passed_over(web: tuple[str, FastAPI]) -> None:
+    async with aiohttp.ClientSession(web[0]) as http, http.ws_connect("/v1/live/ws?topic=rides.bookings.1h") as socket:
+        await socket.receive_str()
+        await socket.send_bytes(bytes(range(256)))
+        await socket.send_str("[")
+        for _ in range(3):
+            assert json.loads(await socket.receive_str())["topic"] == "rides.bookings.1h"
+
+
 async def test_a_wrong_topic_closes_the_socket_with_its_reason(web: tuple[str, FastAPI]) -> None:
     async with aiohttp.ClientSession(web[0]) as http, http.ws_connect("/v1/live/ws?topic=rides.trip.1m") as socket:
         said: Any = json.loads(await socket.receive_str())

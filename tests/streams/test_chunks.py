@@ -178,12 +178,22 @@ async def test_a_paused_shard_gets_nothing_until_it_is_resumed(source: Settings,
     async with running(source, tmp_path) as contract:
         await send(source, 0, 100)
         await contract.taken(100)
+
+        async def told() -> bool:
+            return contract.group.told(0, 60) == contract.group.told(1, 60) == {SOURCE: 50}
+
+        await eventually("fetches to tell both ends", told)
         contract.group.pause(0)
         await send(source, 100, 400)
         await contract.taken(300)
         assert sum(len(chunk.records) for chunk in contract.of(0)) < 250
         await contract.group.ask_ends()
         assert contract.group.ends(1) == {SOURCE: 250}
+
+        async def silent() -> bool:
+            return contract.group.told(0, 1) == {} and contract.group.told(1, 1) == {SOURCE: 250}
+
+        await eventually("only the end of what is fetched to be told", silent)
         contract.group.resume(0)
         await contract.taken(500)
         assert check_contiguous(contract.of(0)) == list(range(250))

@@ -1,6 +1,7 @@
 """A worker without Faust: real shards on a real broker and ClickHouse, fed by a consumer without a group."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -62,6 +63,16 @@ class Feed:
     def ends(self, shard: int) -> dict[str, int | None]:
         """As agents.flow.Flow."""
         return {topic: self._consumer.highwater(self._tps[shard, topic]) for topic in TOPICS}
+
+    def told(self, shard: int, seconds: float) -> dict[str, int]:
+        """As agents.flow.Flow."""
+        since = (time.time() - seconds) * 1000
+        tps = {topic: self._tps[shard, topic] for topic in TOPICS}
+        return {
+            topic: self._consumer.highwater(tp)
+            for topic, tp in tps.items()
+            if (self._consumer.last_poll_timestamp(tp) or 0) >= since
+        }
 
     async def positions(self, shards: Iterable[int]) -> dict[int, dict[str, int | None]]:
         """As agents.shards.Positions."""

@@ -137,7 +137,8 @@ class Published:
     def status(self, shard: int, *, age: float = 0.0, **given: Any) -> Status:
         """Let a shard speak, `age` seconds ago."""
         now = round((time.time() - age) * 1000)
-        status = Status(**{"as_of": now, "watermark": now - 2000, "state": "running", **given})
+        known: dict[str, Any] = {"as_of": now, "watermark": now - 2000, "state": "running"}
+        status = Status(**known | {"dialect": self.declared.dialect} | given)
         self.redis.sadd(shards_key(self.group), shard)
         self.redis.hset(shard_key(self.group, shard), "status", msgspec.json.encode(status))
         return status
@@ -146,7 +147,7 @@ class Published:
         """Publish the panes of all that a shard has seen, in place of what it published of them before."""
         for slices in self.declared.slices.values():
             for start, lines in panes_of(slices, counted(slices, events)).items():
-                name = pane_key(self.group, slices.name, shard, start)
+                name = pane_key(self.group, slices, shard, start)
                 values = {encode_key(key): encode_states(slices, states) for key, states in lines.items()}
                 self.redis.delete(name)
                 self.redis.hset(name, mapping=values)  # type: ignore[arg-type]  # keys and values are bytes

@@ -3,15 +3,20 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import redis.asyncio
 
 from streams.errors import LiveUnavailable, QueryRefused
+from streams.events.domains import RIDES
+from tables.aggregates import Aggregate, Count, Rate
 from tables.declared import declared
 from tables.live import Live, View
 from tables.query import Query
+from tables.rides import BOOKING_TYPES
+from tables.window import Declared, Measures
 from tests.support.live import Published, counted, cut_off, rides, ticketing, whole
 from tests.support.waiting import eventually
 
@@ -86,6 +91,45 @@ async def test_a_stopped_pipeline_keeps_its_last_windows(published: Published, l
     assert only(view)["created"] == 1
     assert view.as_of / 1000 == pytest.approx(then, abs=3)
     assert (view.complete, view.stale) == (False, (0, 1))
+
+
+async def test_what_another_version_counts_otherwise_is_left_out_and_told(
+    published: Published, live: Live, redis_url: str
+) -> None:
+    """In the middle of an upgrade: its states are others under the same name, and would be misread, or not at all."""
+    other = Declared()
+    measures = (Count("cancelled", ("booking.cancelled",)), Count("created", ("booking.created",)))
+    other.tumbling("rides.bookings.1m", Measures("rides.bookings", RIDES, BOOKING_TYPES, measures), size=60)
+    upgraded = Published(redis_url, published.group, other)
+    booking = [{"event_type": "booking.created", "at": time.time()}]
+    published.events(0, booking)
+    published.status(0)
+    upgraded.events(1, booking * 5)
+    upgraded.status(1)
+    view = await live.read(Query("rides.bookings.1h"))
+    upgraded.close()
+    assert only(view)["created"] == 1
+    assert (view.complete, view.stale) == (False, ())
+    assert [each.other_version for each in view.shards] == [False, True]
+
+
+def test_a_dialect_is_another_one_once_states_mean_something_else() -> None:
+    def dialect(*measures: Aggregate, size: int = 60, key: tuple[str, ...] = ()) -> str:
+        made = Declared()
+        made.tumbling("w", Measures("m", RIDES, BOOKING_TYPES, measures, key), size=size)
+        return made.dialect
+
+    one, two = Count("one", ("booking.created",)), Count("two", ("booking.created",))
+    assert dialect(one, two) == dialect(one, replace(two, doc="Said otherwise."))
+    others = [
+        dialect(two, one),
+        dialect(one),
+        dialect(one, Rate("two", ("booking.created",))),
+        dialect(one, Count("two", ("booking.cancelled",))),
+        dialect(one, two, size=120),
+        dialect(one, two, key=("pickup_city",)),
+    ]
+    assert len({dialect(one, two), *others}) == 7
 
 
 async def test_a_shard_that_never_spoke_is_missing(published: Published, live: Live) -> None:

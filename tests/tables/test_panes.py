@@ -15,7 +15,7 @@ from streams.events import registry
 from streams.events.domains import RIDES
 from streams.events.sample import sample
 from tables.aggregates import Count, Distinct, Max, Mean, Min, Money, Quantiles, Rate, Sum, Top
-from tables.assemble import assemble
+from tables.assemble import assemble, starts
 from tables.bins import ACCURACY
 from tables.panes import Pane, Panes, Place
 from tables.window import Declared, Measures
@@ -143,11 +143,11 @@ def shown(members: list[Any], size: int) -> dict[str, Any]:
 def as_answers(panes: Panes, name: str) -> dict[tuple[int, str], dict[str, Any]]:
     """What a person is shown of the panes."""
     window = DECLARED.windows[name]
-    lines = [(start, {key: line.states for key, line in pane.items()}) for _, start, pane in panes]
-    found = assemble(DECLARED.slices["trips"], window, lines)
+    slices, held = DECLARED.slices["trips"], {start: pane for _, start, pane in panes}
     return {
-        (start, str(key[0])): answers(DECLARED.slices["trips"], states, window.size)
-        for (start, key), states in found.items()
+        (start, str(key[0])): answers(slices, states, window.size)
+        for start in starts(slices, window, held)
+        for key, states in assemble(slices, window, start, held).items()
     }
 
 

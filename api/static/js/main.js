@@ -48,7 +48,7 @@ class Page {
   pause(wanted) {
     this.paused = wanted;
     const button = byId("pause");
-    button.setAttribute("aria-pressed", String(wanted));
+    button.classList.toggle("is-on", wanted);
     say(button, wanted ? "Resume" : "Pause");
     if (!wanted && this.newest) this.take(this.newest);
     this.tell();
@@ -67,7 +67,7 @@ class Page {
   }
 
   warn(state) {
-    const text = this.sentence(state);
+    const text = this.sentence();
     const banner = byId("banner");
     banner.dataset.state = state;
     if (banner.hidden !== !text) banner.hidden = !text;
@@ -75,7 +75,7 @@ class Page {
     say(banner, text);
   }
 
-  sentence(state) {
+  sentence() {
     const { lastAt, again, problem } = this.detail;
     if (this.connection === "away") {
       return `No live numbers: ${problem.detail} ${lastAt ? "What you see is from before." : ""}`.trim();
@@ -88,7 +88,12 @@ class Page {
     if (!this.body) return "";
     if (!this.body.as_of) return "No worker has published anything yet. Numbers appear as soon as one does.";
     const stale = this.body.shards.filter((shard) => shard.stale);
-    if (!stale.length) return state === "paused" ? "" : "";
+    const others = this.body.shards.filter((shard) => shard.other_version);
+    if (!stale.length && others.length) {
+      const names = others.map((shard) => `shard ${shard.shard}`).join(", ");
+      return `Not everything is shown: the worker of ${names} is of a version that counts otherwise. Finish the upgrade.`;
+    }
+    if (!stale.length) return "";
     if (stale.length === this.body.shards.length) {
       return `The pipeline has stalled: no shard has published since ${timeOfDay(this.body.as_of)}. These are its last numbers.`;
     }

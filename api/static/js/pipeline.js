@@ -51,7 +51,9 @@ export class Pipeline {
     this.dead = new Bars(byId("dead"), {
       title: "Dead letters by reason", unit: "since the workers began", empty: "None: every event was accepted.",
     });
-    this.shards = panel(byId("shards"), "Shards", "");
+    // It stays, with a reader's focus on it, when the table in it is another one.
+    this.shards = h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Shards, table" });
+    panel(byId("shards"), "Shards", "").body.append(this.shards);
     this.history = { times: [], freshness: [] };
   }
 
@@ -86,11 +88,10 @@ export class Pipeline {
     const headings = ["Shard", "Numbers", "State", "Age", "Lag", "Freshness p95", "Rows", "Dead letters", "Late", "Worker"];
     const text = JSON.stringify(body.shards);
     if (text === this.drawn) return;
+    // The focus on a worker's address must not be taken away each second.
+    if (this.shards.contains(document.activeElement) && document.activeElement !== this.shards) return;
     this.drawn = text;
-    // A reader's focus must not be taken away each second.
-    if (this.shards.body.contains(document.activeElement)) return;
-    this.shards.body.replaceChildren(h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Shards, table" },
-      table("Shards", headings, rows)));
+    this.shards.replaceChildren(table("Shards", headings, rows));
   }
 }
 

@@ -11,7 +11,7 @@ from agents.build import groupless, open_producer
 from agents.gate import BLIND_SECONDS, LOOK_SECONDS, Gate
 from agents.log import IntentLog
 from agents.shard import State
-from agents.shards import every, whole
+from agents.shards import all_of, every, whole
 from agents.suppress import Suppressed
 from clickhouse.holds import Holds
 from clickhouse.suppressions import Suppressions
@@ -122,6 +122,40 @@ async def test_a_cancellation_that_a_library_lets_out_does_not_end_a_watch() -> 
     watch.cancel()
     await asyncio.wait([watch])
     assert watch.cancelled()
+
+
+async def test_a_watch_goes_on_after_what_should_never_happen() -> None:
+    looks = 0
+
+    async def look() -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 1:
+            raise ZeroDivisionError("a bug")
+
+    watch = asyncio.create_task(every(0.001, look, "looks"))
+
+    async def looked() -> bool:
+        return looks > 2
+
+    await eventually("looks", looked, 5)
+    watch.cancel()
+    await asyncio.wait([watch])
+    assert watch.cancelled()
+
+
+async def test_all_of_it_is_done_before_anything_is_raised() -> None:
+    done = []
+
+    async def work(number: int) -> None:
+        await asyncio.sleep(0)
+        if number == 1:
+            raise SinkUnavailable("one part is away")
+        done.append(number)
+
+    with pytest.raises(SinkUnavailable, match="one part is away"):
+        await all_of(work(number) for number in range(4))
+    assert done == [0, 2, 3]
 
 
 async def test_r4_a_log_that_was_cut_stops_the_shard(ready: Settings, ask: Answers) -> None:
