@@ -105,13 +105,13 @@ class Draft:
             return set()
         memory, fresh = self.memory, self.fresh
         keys = memory.keys(topic, partition, events)
-        repeated = memory.repeated(keys, offsets, at)
-        if repeated.size == 0:
-            chunk = dict(zip(keys, offsets, strict=True))
-            if len(chunk) == len(keys) and fresh.keys().isdisjoint(chunk):
-                fresh.update(chunk)
-                return set()
-        marked = set(repeated.tolist())
+        marked = set(memory.repeated(keys, offsets, at).tolist())
+        chunk = dict(zip(keys, offsets, strict=True))
+        if len(chunk) == len(keys) and fresh.keys().isdisjoint(chunk):
+            for index in marked:
+                del chunk[keys[index]]
+            fresh.update(chunk)
+            return marked
         for index, key in enumerate(keys):
             if index not in marked:
                 if key in fresh:

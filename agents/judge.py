@@ -4,10 +4,13 @@
 second delivery does (the record decides, R11).
 """
 
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import compress
+from operator import attrgetter
 from typing import Any
 
 from agents import sample
@@ -21,6 +24,8 @@ from streams.events import registry
 from streams.intent import Intent, Verdict
 from streams.settings import Settings
 from tables.columns import Columns, Spotter, by_type
+
+_start, _offset = attrgetter("chunk.start"), attrgetter("offset")
 
 DUPLICATE = "duplicate"
 SAMPLED_OUT = "sampled_out"
@@ -227,15 +232,13 @@ def _split(topic: str, chunks: list[Decoded]) -> tuple[Accepted, list[DeadLetter
         records = decoded.chunk.records
         if decoded.refused:
             dead += [DeadLetter.of(decoded.chunk, records[i], decoded.events[i]) for i in decoded.refused]
-            refused = set(decoded.refused)
-            kept = [i for i in range(len(records)) if i not in refused]
-            part.events += [decoded.events[i] for i in kept]
-            part.offsets += [records[i].offset for i in kept]
-            part.stamps += [records[i].timestamp for i in kept]
+            kept = _all_but(decoded.refused, len(records))
+            part.events += compress(decoded.events, kept)
+            records = list(compress(records, kept))
         else:
             part.events += decoded.events
-            part.offsets += [record.offset for record in records]
-            part.stamps += [record.timestamp for record in records]
+        part.offsets += [record.offset for record in records]
+        part.stamps += [record.timestamp for record in records]
     return part, dead
 
 
@@ -254,14 +257,19 @@ def _skewed(part: Accepted, chunks: list[Decoded], limits: tuple[datetime, float
     verdicts = skew.verdicts(part.events, *limits)
     if not verdicts:
         return []
-    records = {record.offset: (decoded.chunk, record) for decoded in chunks for record in decoded.chunk.records}
     dead = []
     for i, reason in verdicts.items():
         event = part.events[i]
         words = skew.words(event.time, *limits)
-        dead.append(DeadLetter.of(*records[part.offsets[i]], event, reason, "time", words))
+        dead.append(DeadLetter.of(*_found(part.offsets[i], chunks), event, reason, "time", words))
     _drop(part, verdicts.keys())
     return dead
+
+
+def _found(offset: int, chunks: list[Decoded]) -> tuple[Chunk, Record]:
+    """The record at an offset; chunks and records are in order."""
+    chunk = chunks[bisect_right(chunks, offset, key=_start) - 1].chunk
+    return chunk, chunk.records[bisect_left(chunk.records, offset, key=_offset)]
 
 
 def _suppressed(
@@ -291,9 +299,17 @@ def _drop(part: Accepted, indexes: Iterable[int]) -> list[int]:
     if not out:
         return []
     offsets = [part.offsets[i] for i in out]
-    kept = [i for i in range(len(part.offsets)) if i not in out]
-    part.offsets = [part.offsets[i] for i in kept]
-    part.stamps = [part.stamps[i] for i in kept]
-    part.events = [part.events[i] for i in kept]
+    kept = _all_but(out, len(part.offsets))
+    part.offsets = list(compress(part.offsets, kept))
+    part.stamps = list(compress(part.stamps, kept))
+    part.events = list(compress(part.events, kept))
     part._kinds = None
     return offsets
+
+
+def _all_but(indexes: Iterable[int], count: int) -> bytearray:
+    """Of so many positions 1 for each that stays."""
+    kept = bytearray(b"\1") * count
+    for i in indexes:
+        kept[i] = 0
+    return kept

@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 
 import faust
 from aiokafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition
-from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import FetchError
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import ConsumerStoppedError, IllegalStateError, KafkaError
@@ -21,9 +20,9 @@ from faust.transport.drivers import aiokafka as driver
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 
+import streams.records  # its reader can take whole batches
 import streams.refresh  # noqa: F401  # a broker that is away costs no core
 from streams.batch import Chunk
-from streams.records import TolerantRecords
 
 ENDS_SECONDS = 1.0
 """Longest wait for the broker to tell the ends of the logs."""
@@ -93,25 +92,13 @@ class SourceTopics(faust.Topic):
         return ", ".join(self.topics or ())
 
 
-class LightRecords(TolerantRecords):
-    """Leaves the records of source topics as aiokafka's C parser made them: a ConsumerRecord costs a microsecond."""
-
-    def _consumer_record(self, tp: Any, record: Any) -> Any:
-        if tp.topic in ConsumerThread.source_topics:
-            return record
-        return super()._consumer_record(tp, record)
-
-
-fetcher.PartitionRecords = LightRecords
-
-
-def _unpack(result: Any, state: Any, limit: int) -> list[Any]:
-    """As FetchResult.getall: up to `limit` records, and the position moved behind them."""
+def _unpack(result: Any, state: Any, limit: int, *, light: bool) -> list[Any]:
+    """As FetchResult.getall: up to `limit` records, and the position moved behind them. `light`: by `take`."""
     if not result.check_assignment(result._topic_partition) or not result.has_more():
         return []
     unpacked = result._partition_records
-    records = list(itertools.islice(unpacked._records_iterator, limit))
-    state.consumed_to(unpacked.next_fetch_offset)
+    records = unpacked.take(limit) if light else list(itertools.islice(unpacked._records_iterator, limit))
+    state.consumed_to(unpacked.position)
     if len(records) < limit:
         result._partition_records = None
     return records
@@ -183,7 +170,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
                 result.check_raise()
             state = subscriptions.subscription.assignment.state_value(tp)
             start = state.position if state.has_valid_position else None
-            records = _unpack(result, state, limit)
+            records = _unpack(result, state, limit, light=tp.topic in self.source_topics)
             if not result.has_more():
                 del fetching._records[tp]
                 fetching._notify(fetching._wait_consume_future)

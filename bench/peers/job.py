@@ -240,7 +240,7 @@ def settle() -> None:
     arrow.without_pandas()
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(400_000, 20, 50)
 
 
 def _skewed(events: Sequence[Any]) -> dict[int, Any]:

@@ -20,6 +20,9 @@ MAX_BYTES = 1_048_576
 MAX_DEPTH = 400
 """Deepest nesting of objects and arrays: below Python's own limit, so that no verdict depends on the stack."""
 
+PARTS, ALONE = 32, 8
+"""A chunk that cannot be decoded at once is tried in so many parts; so few values are decoded one by one."""
+
 Decoded = EnvelopeStruct | Refusal
 """What becomes of one message."""
 
@@ -45,8 +48,9 @@ class Decoder:
     def values(self, values: Sequence[bytes | None], topic: str | None, limit: int) -> list[Decoded]:
         """One result for each value, in order; raises for nothing that a value holds."""
         fast = self._fast(topic)
-        found = self._chunk(fast, values, limit) if values and fast is not None else None
-        return [self.value(value, topic, limit) for value in values] if found is None else found
+        if fast is None:
+            return [self.value(value, topic, limit) for value in values]
+        return self._parts(fast, values, topic, limit)
 
     def value(self, value: bytes | None, topic: str | None, limit: int) -> Decoded:
         """The result for one value: the fast decoder's, else the models'."""
@@ -72,6 +76,21 @@ class Decoder:
 
     def _fast(self, topic: str | None) -> Fast | None:
         return self._all if topic is None else self._by_topic.get(topic)
+
+    def _parts(self, fast: Fast, values: Sequence[bytes | None], topic: str | None, limit: int) -> list[Decoded]:
+        """The chunk at once; where one value spoils it, its parts, so that only that one's neighbours pay for it."""
+        if not values:
+            return []
+        found = self._chunk(fast, values, limit)
+        if found is not None:
+            return found
+        if len(values) <= ALONE:
+            return [self.value(value, topic, limit) for value in values]
+        size = max(ALONE, -(-len(values) // PARTS))
+        found = []
+        for start in range(0, len(values), size):
+            found += self._parts(fast, values[start : start + size], topic, limit)
+        return found
 
     def _chunk(self, fast: Fast, values: Sequence[Any], limit: int) -> list[Decoded] | None:
         """All values in one call; None if one of them needs a look of its own."""

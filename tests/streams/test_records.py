@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -51,6 +52,38 @@ def test_every_record_is_read_once_from_any_offset(
     assert [(record.key, record.value, record.headers) for record in found] == wanted[offset:]
     assert [record.offset for record in found] == list(range(offset, len(wanted)))
     assert read.next_fetch_offset == len(wanted)
+
+
+@given(batches, st.data(), st.integers(1, 9))
+def test_by_the_batch_every_record_is_read_once_too(
+    made: list[tuple[list[Given], int]], data: st.DataObject, limit: int
+) -> None:
+    offset = data.draw(st.integers(0, len(made[0][0]) - 1)) if made else 0
+    read, found = reader(fetch(made), offset), []
+    while taken := read.take(limit):
+        found += taken
+        assert read.position == taken[-1].offset + 1
+        assert len(taken) <= limit
+    assert [(record.offset, record.key, record.value) for record in found] == [
+        (record.offset, record.key, record.value) for record in reader(fetch(made), offset)
+    ]
+
+
+def test_a_fetch_that_was_read_lets_go_of_its_bytes_at_once() -> None:
+    read = reader(fetch([([(b"k", b"v", [])], 0)] * 3))
+    gone = weakref.ref(read)
+    assert len(read.take(9)) == 3
+    del read
+    assert gone() is None
+
+
+def test_what_lies_before_a_broken_batch_is_not_lost() -> None:
+    whole = fetch([([(b"k", b"v", [])], 0)] * 3)
+    read = reader(whole[:-1] + b"\x01")
+    assert [record.offset for record in read.take(9)] == [0, 1]
+    assert read.position == 2
+    with pytest.raises(CorruptRecordException, match="CRC"):
+        reader(whole[:-1] + b"\x01", 2).take(9)
 
 
 def test_a_batch_that_is_broken_in_another_way_still_says_so() -> None:

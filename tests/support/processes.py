@@ -1,12 +1,16 @@
 """What is running, and what a dead process left behind."""
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 
-from tests.support.waiting import until
+from tests.support.waiting import PAUSE
+
+STAYS_SECONDS = 20.0
+"""A file that is nobody's for so long was left for good."""
 
 
 def alive(pids: list[int]) -> list[int]:
@@ -34,9 +38,14 @@ def on_tmpfs() -> set[str]:
 def nothing_abandoned(before: set[str]) -> None:
     """Fail if /dev/shm holds a file that was not there before and that no living process has: a dead one left it.
 
-    Tests run side by side, so there are always files of others that come and go.
+    Tests run side by side, so there are always files of others that come and go: what was left stays.
     """
-    until("the files of tmpfs to go", lambda: not _abandoned(before), 5)
+    left = _abandoned(before)
+    began = time.monotonic()
+    while left:
+        assert time.monotonic() < began + STAYS_SECONDS, f"left on tmpfs: {', '.join(sorted(left))}"
+        PAUSE.wait(0.2)
+        left &= _abandoned(before)
 
 
 def _abandoned(before: set[str]) -> set[str]:

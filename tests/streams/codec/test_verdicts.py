@@ -6,6 +6,8 @@ from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from streams import codec
 from streams.codec import EnvelopeStruct, Refusal, decode
@@ -360,6 +362,16 @@ def test_one_bad_value_spoils_no_other() -> None:
     values: list[bytes | None] = [value for pair in zip(good, bad * 5, strict=False) for value in pair]
     results = codec.decode_values(values)
     assert [isinstance(result, EnvelopeStruct) for result in results] == [True, False] * (len(values) // 2)
+
+
+@given(st.sets(st.integers(0, 699), max_size=5))
+@settings(max_examples=30, deadline=None)
+def test_bad_values_anywhere_in_a_long_chunk_leave_the_others_in_place(bad: set[int]) -> None:
+    values = [b'{"no": "event"}' if n in bad else WHOLE.replace(b"e-1", b"n-%d" % n) for n in range(700)]
+    found = codec.decode_values(values, "rides.booking")
+    assert [None if isinstance(each, Refusal) else each.id for each in found] == [
+        None if n in bad else f"n-{n}" for n in range(700)
+    ]
 
 
 def test_nothing_in_nothing_out() -> None:
