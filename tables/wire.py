@@ -2,7 +2,7 @@
 
     {group}:live:shards                           set: numbers of all shards that have ever published
     {group}:live:shard:{n}                        hash: `stamp` (intent seq), `epoch` (publisher), `calls` of it so far,
-                                                  `status` (JSON)
+                                                  `status` (JSON), `heard` (when that came, ms by Redis's clock)
     {group}:live:pane:{slices}@{d}:{n}:{start}    hash: key of the window as a JSON list of texts -> JSON list of states
     {group}:live:news                             channel: the number of a shard that has just published
 
