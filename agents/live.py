@@ -21,6 +21,7 @@ def lag(shard: Shard, group: Ends) -> dict[str, int]:
 
 def status_of(shard: Shard, group: Ends, now: int, worker: str) -> Status:
     """The shard's status; `now` in milliseconds since 1970."""
+    taken = shard.proposer.last.ends
     return Status(
         as_of=now,
         watermark=shard.watermark,
@@ -30,6 +31,7 @@ def status_of(shard: Shard, group: Ends, now: int, worker: str) -> Status:
         freshness_p95=shard.freshness,
         late=shard.windows.panes.late.total(),
         rows=dict(shard.rows),
+        domains=sorted({topic.partition(".")[0] for topic, end in taken.items() if end}),
         dead=dict(shard.dead),
         sessions={each.session.name: each.active for each in shard.windows.sessions},
         worker=worker,

@@ -181,7 +181,7 @@ class Shard:
                 await asyncio.wait([task])
         self._accepting = self.is_recovered = False
         self._enter(State.HELD)
-        self.windows.clear()
+        self.windows.leave()
         await self._intents.close()
 
     async def _run(self) -> None:

@@ -71,7 +71,8 @@ class Shards:
         self._audit_seconds = audit_seconds
         self._publish_seconds = publish_seconds
         self._tasks: list[asyncio.Task[None]] = []
-        self._leaving: set[asyncio.Task[None]] = set()
+        self._leaving: dict[asyncio.Task[None], int] = {}
+        """Which shard each lets go."""
         self._stopped = False
 
     def offer(self, chunk: Chunk) -> None:
@@ -126,7 +127,9 @@ class Shards:
             return
         if gate.reason is not None:
             await self._leave(LEAVE_SECONDS)
-        for number in sorted(self.assigned - self.running.keys()) if gate.reason is None else ():
+        # One that is still being let go would clear what its new life has counted; the watch looks again.
+        leaving = {number for task, number in self._leaving.items() if not task.done()}
+        for number in sorted(self.assigned - self.running.keys() - leaving) if gate.reason is None else ():
             shard = self.running[number] = Shard(number, self.around)
             shard.start()
 
@@ -171,12 +174,12 @@ class Shards:
         the connections that these still use.
         """
         shards, self.running = list(self.running.values()), {}
-        self._leaving |= {asyncio.create_task(shard.leave(seconds)) for shard in shards}
+        self._leaving |= {asyncio.create_task(shard.leave(seconds)): shard.number for shard in shards}
         if not self._leaving:
             return
         done, _ = await asyncio.wait(self._leaving, timeout=seconds + CUT_SECONDS)
-        self._leaving -= done
         for task in done:
+            self._leaving.pop(task, None)
             task.result()
 
 

@@ -100,9 +100,9 @@ class Watch:
 def observations(view: View, windows: Iterable[Window]) -> Iterator[Observation]:
     """Readings of the closed windows, oldest first; a total in which nothing happened reads 0.
 
-    A domain of which no worker has taken anything is not used here: its silence means nothing.
+    A domain of which there has never been a record is not used here: its silence means nothing.
     """
-    used = {name for shard in view.shards if shard.status for name, count in shard.status.rows.items() if count}
+    used = {name for shard in view.shards if shard.status for name in shard.status.domains}
     for window, rows in zip(windows, view.rows, strict=True):
         if window.over.domain.name in used:
             for row in rows:

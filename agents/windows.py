@@ -173,6 +173,15 @@ class ShardWindows:
         after a crash all that are still in memory are.
         """
         await self._keeper.keep(self.watermark.value, settled)
+        metrics.WINDOWS_KEPT_TO.labels(self.panes.shard).set(self.kept / 1000)
+
+    def leave(self) -> None:
+        """Let go of everything, and tell nothing of the shard any more: another worker does."""
+        self.clear()
+        shard = str(self.panes.shard)
+        for gauge in (metrics.WATERMARK, metrics.WINDOWS_LINES, metrics.WINDOWS_KEPT_TO):
+            gauge.remove_by_labels({"shard": shard})
+        metrics.SESSIONS.remove_by_labels({"shard": shard})
 
     def clear(self) -> None:
         """Let go of everything in memory; what is in Redis stays until the next owner sets it."""

@@ -46,6 +46,8 @@ from tables.live import Live
 
 STATIC = Path(__file__).with_name("static")
 REDIS_SECONDS = 2.0
+MOST_ROWS = 100_000
+"""Rows of an answer about live windows; there may be a million keys."""
 NO_REDIS = "redis://127.0.0.1:6379/0"
 """Where Redis is looked for if no setting says where."""
 HEADERS = {
@@ -72,6 +74,7 @@ def create(settings: Settings) -> FastAPI:
         declared,
         expected=settings.kafka_partitions,
         stale_seconds=settings.live_stale_seconds,
+        most_rows=MOST_ROWS,
     )
     numbers, news = Numbers(read), News(client, settings.kafka_group, read.refresh)
     feeds = Feeds(settings.live_interval_seconds, lambda: news.next)

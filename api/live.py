@@ -58,7 +58,7 @@ def routes(numbers: Numbers) -> APIRouter:
         by: parameters.By = "",
         limit: parameters.Limit = 0,
     ) -> Response:
-        """Rows of one window: the newest, or those of a time range; by key, and in any order."""
+        """Rows of one window: the newest, or those of a time range; by key, and in any order; 100,000 at most."""
         query = parameters.query(name, last, begin, to, where, by, limit)
         return Response(await numbers.window(query), media_type=JSON)
 

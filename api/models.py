@@ -121,7 +121,7 @@ class Dashboard(Realtime):
     minutes: Minutes
     """The hour, minute by minute."""
     cells: list[Cell]
-    """Demand and supply by place."""
+    """Demand and supply by place, of the last quarter of an hour; the 2,000 busiest cells."""
     zones: list[Zone]
     """The busiest pickup zones of the last quarter of an hour."""
     interactions: dict[str, int]

@@ -16,6 +16,8 @@ MINUTES = 60
 DEMAND, DRIVERS = "rides.demand.by_cell.15m", "rides.pings.by_cell.15m"
 ZONES = "rides.bookings.by_zone.5m"
 BUSIEST = 6
+MOST_CELLS = 2000
+"""Cells of the dashboard at most: it is sent several times a second, and draws each."""
 INTERACTIONS = "ticketing.interactions.1h"
 
 
@@ -216,12 +218,11 @@ def series(window: Window, rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def _cells(demand: Sequence[Row], drivers: Sequence[Row]) -> list[dict[str, Any]]:
-    """Bookings asked for and free drivers seen in each cell, the last quarter of an hour."""
+    """Bookings asked for and free drivers seen in the busiest cells, the last quarter of an hour."""
     asked = {row.key["pickup_cell"]: row.values["created"] for row in demand}
     seen = {row.key["position_cell"]: row.values["drivers_free"] for row in drivers}
-    return [
-        {"cell": cell, "bookings": asked.get(cell, 0), "drivers": seen.get(cell, 0)} for cell in sorted({*asked, *seen})
-    ]
+    busiest = sorted({*asked, *seen}, key=lambda cell: (-asked.get(cell, 0), -seen.get(cell, 0), cell))[:MOST_CELLS]
+    return [{"cell": cell, "bookings": asked.get(cell, 0), "drivers": seen.get(cell, 0)} for cell in sorted(busiest)]
 
 
 def _zones(rows: Sequence[Row]) -> list[dict[str, Any]]:

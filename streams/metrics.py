@@ -128,6 +128,12 @@ WINDOWS_LATE = Counter(
 WINDOWS_KEPT = Counter(
     "millrace_windows_kept", "Closed windows and corrections written to ClickHouse.", registry=REGISTRY
 )
+WINDOWS_KEPT_TO = Gauge(
+    "millrace_windows_kept_to_seconds",
+    "Event time, in seconds since 1970, below which all that is over is in metrics_realtime.",
+    ["shard"],
+    registry=REGISTRY,
+)
 WINDOWS_REBUILD_SECONDS = Histogram(
     "millrace_windows_rebuild_seconds",
     "Seconds to count a shard's open windows again from ClickHouse.",

@@ -195,11 +195,11 @@ class Money(_OfColumn):
         for amount, currency in zip(*columns, strict=True):
             if amount is not None:
                 sums[currency] = sums.get(currency, 0) + int(amount.scaleb(SCALE))
-        return sums or None
+        return _nonzero(sums)
 
-    def merge(self, state: dict[str, int], other: dict[str, int]) -> dict[str, int]:
-        """As Aggregate."""
-        return _added(state, other)
+    def merge(self, state: dict[str, int], other: dict[str, int]) -> dict[str, int] | None:
+        """As Aggregate; a currency whose sum is zero is left out, as ClickHouse does."""
+        return _nonzero(_added(state, other))
 
     def sql(self, condition: str) -> str:
         """Rebuilt by a sum of exact integers for each currency."""
@@ -207,31 +207,29 @@ class Money(_OfColumn):
         return f"sumMapIf([ifNull(currency, '')], [{amount}], ({condition}) AND {self.column} IS NOT NULL)"
 
     def load(self, value: Any) -> dict[str, int] | None:
-        """ClickHouse drops the currencies whose sum is zero; so does `answer`."""
+        """As Aggregate."""
         return {key: int(amount) for key, amount in zip(*value, strict=True)} or None
 
     def encode(self, state: dict[str, int]) -> dict[str, int]:
-        """Zero sums carry nothing."""
-        return {currency: amount for currency, amount in sorted(state.items()) if amount}
+        """As Aggregate."""
+        return dict(sorted(state.items()))
 
     def answer(self, state: dict[str, int] | None, seconds: int) -> dict[str, Decimal]:
         """Amount by currency."""
-        return {
-            currency: Decimal(amount).scaleb(-SCALE) for currency, amount in sorted((state or {}).items()) if amount
-        }
+        return {currency: Decimal(amount).scaleb(-SCALE) for currency, amount in sorted((state or {}).items())}
 
 
 @dataclass(frozen=True, slots=True)
 class Sum(_OfColumn):
     """Sum of numbers, kept with four digits after the point."""
 
-    def fold(self, columns: Sequence[Values], weight: int) -> int:
-        """As Aggregate."""
-        return sum(round(value * _ONE) for value in columns[0] if value is not None)
+    def fold(self, columns: Sequence[Values], weight: int) -> int | None:
+        """As Aggregate; a sum of zero is no state, as `load` has it."""
+        return sum(round(value * _ONE) for value in columns[0] if value is not None) or None
 
-    def merge(self, state: int, other: int) -> int:
+    def merge(self, state: int, other: int) -> int | None:
         """As Aggregate."""
-        return state + other
+        return state + other or None
 
     def sql(self, condition: str) -> str:
         """Rebuilt by a sum of rounded integers."""
@@ -469,6 +467,10 @@ class Top(_OfColumn):
     def answer(self, state: dict[str, int] | None, seconds: int) -> list[tuple[str, int]]:
         """The most frequent first; equals in the order of their names."""
         return sorted((state or {}).items(), key=lambda item: (-item[1], item[0]))[: self.n]
+
+
+def _nonzero(sums: Mapping[str, int]) -> dict[str, int] | None:
+    return {key: amount for key, amount in sums.items() if amount} or None
 
 
 def _added(state: Mapping[K, int], other: Mapping[K, int]) -> dict[K, int]:

@@ -7,15 +7,16 @@ instead of empty windows.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import msgspec
 import redis.asyncio as redis
 from redis.exceptions import RedisError
 
-from streams.errors import LiveUnavailable
+from streams.errors import LiveUnavailable, QueryRefused
 from tables import query as asking
 from tables.query import Query
 from tables.reading import Lines, Panes, Place
@@ -27,6 +28,7 @@ CACHE_SECONDS = 0.5
 MOST_ANSWERS = 256
 """Questions whose answers are kept at the same time."""
 MOST_TOLD = 4096
+HEARD = ("status", "heard")
 Told = list[tuple[dict[str, str], dict[str, Any]]]
 """Keys and values of one window. Never changed once made."""
 
@@ -94,9 +96,10 @@ class Live:
         expected: int = 0,
         stale_seconds: float = STALE_SECONDS,
         cache_seconds: float = CACHE_SECONDS,
+        most_rows: int | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`expected`: how many shards there must be; more may be found."""
+        """`expected`: how many shards there must be; more may be found. `most_rows`: a longer answer is refused."""
         self.declared = declared
         self.reads = 0
         """Round trips so far."""
@@ -106,10 +109,15 @@ class Live:
         self._group = group
         self._expected = expected
         self._stale_seconds = stale_seconds
+        self._most_rows = most_rows
         self._clock = clock
         self._panes = Panes(group, declared)
         self._dialect = declared.dialect
         self._known: dict[int, Status | None] = dict.fromkeys(range(expected))
+        self._heard: dict[int, int] = {}
+        """When Redis heard of each shard last, by its clock: nobody else's need agree. Milliseconds since 1970."""
+        self._ahead = 0.0
+        """Of our monotonic clock that of Redis, in seconds."""
         self._answers: dict[tuple[Query, ...], tuple[float, asyncio.Task[View]]] = {}
         self._told: dict[tuple[Query, int], tuple[Lines, Told]] = {}
         """What was made of a window's lines, by question and start."""
@@ -165,20 +173,22 @@ class Live:
         places = self._plan(queries, self._milliseconds() if self._all_fresh() else self._now())
         wanted = [place for place in places if not self._is_sure(place)]
         async with self._client.pipeline(transaction=False) as pipe:
+            pipe.time()
             pipe.smembers(shards_key(self._group))
             for shard in asked:
-                pipe.hget(shard_key(self._group, shard), "status")
+                pipe.hmget(shard_key(self._group, shard), HEARD)
             for place in wanted:
                 pipe.hgetall(self._panes.key(place))
             self.reads += 1
-            members, *found = await pipe.execute()
+            (seconds, micros), members, *found = await pipe.execute()
+        self._ahead = seconds + micros / 1e6 - time.monotonic()
         # The shards were asked first, so a pane is at least as new as what they say of it.
         self._enter(asked, found[: len(asked)])
         self._take(wanted, found[len(asked) :])
         if new := sorted({int(member) for member in members} - set(asked)):
             async with self._client.pipeline(transaction=False) as pipe:
                 for shard in new:
-                    pipe.hget(shard_key(self._group, shard), "status")
+                    pipe.hmget(shard_key(self._group, shard), HEARD)
                 self.reads += 1
                 self._enter(new, await pipe.execute())
         return {*wanted, *filter(self._is_sure, places)}
@@ -190,8 +200,9 @@ class Live:
             self.reads += 1
             self._take(places, await pipe.execute())
 
-    def _enter(self, shards: Iterable[int], texts: Iterable[bytes | None]) -> None:
-        for shard, text in zip(shards, texts, strict=True):
+    def _enter(self, shards: Iterable[int], said: Iterable[tuple[bytes | None, bytes | None]]) -> None:
+        for shard, (text, heard) in zip(shards, said, strict=True):
+            self._heard[shard] = int(heard or 0)
             before, status = self._known.get(shard), msgspec.json.decode(text, type=Status) if text else None
             self._known[shard] = status
             if before is not None and (status is None or status.epoch != before.epoch):
@@ -224,13 +235,13 @@ class Live:
         return status is not None and end * 1000 <= status.watermark
 
     def _shards(self) -> tuple[ShardView, ...]:
-        now = self._milliseconds()
+        now = time.monotonic() + self._ahead
         views = []
         for shard, status in sorted(self._known.items()):
             if status is None:
                 views.append(ShardView(shard, None, None, stale=True, alive=False))
                 continue
-            age = max(0.0, (now - status.as_of) / 1000)
+            age = max(0.0, now - self._heard[shard] / 1000)
             stale, alive = age > self._stale_seconds, age <= status.close_seconds
             views.append(ShardView(shard, status, age, stale, alive, status.dialect != self._dialect))
         return tuple(views)
@@ -242,12 +253,24 @@ class Live:
         living = [status.watermark for alive, status in spoken if alive and status.watermark]
         watermark = min(living or [status.watermark for _, status in spoken], default=0)
         now = self._now()
-        rows = tuple(tuple(self._rows(query, now, watermark)) for query in queries)
+        rows = tuple(self._rows(query, now, watermark) for query in queries)
         lacking = any(view.stale or view.other_version for view in shards)
         complete = len(shards) >= max(1, self._expected) and not lacking
         return View(min(self._as_of(), now), watermark, shards, complete, rows)
 
-    def _rows(self, query: Query, now: int, watermark: int) -> Iterable[Row]:
+    def _rows(self, query: Query, now: int, watermark: int) -> tuple[Row, ...]:
+        most = self._most_rows
+        rows = tuple(islice(self._each(query, now, watermark), None if most is None else most + 1))
+        if most is not None and len(rows) > most:
+            raise QueryRefused(
+                f"The answer has more than {most:,} rows.",
+                code="too_much",
+                value=query.window,
+                hint="Ask for fewer windows, for some keys with `where`, or for the largest with `by` and `limit`.",
+            )
+        return rows
+
+    def _each(self, query: Query, now: int, watermark: int) -> Iterator[Row]:
         window, slices = asking.find(self.declared, query.window)
         shards = sorted(self._known)
         for start in asking.starts(query, window, now // 1000):

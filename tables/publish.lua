@@ -38,7 +38,8 @@ while at <= #ARGV do
 end
 redis.call('EXPIRE', KEYS[3], ARGV[6])
 if ARGV[5] ~= '' then
-  redis.call('HSET', KEYS[1], 'status', ARGV[5])
+  local time = redis.call('TIME')
+  redis.call('HSET', KEYS[1], 'status', ARGV[5], 'heard', time[1] * 1000 + math.floor(time[2] / 1000))
   redis.call('PUBLISH', KEYS[4], ARGV[1])
 end
 return 1

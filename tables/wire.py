@@ -2,7 +2,7 @@
 
     {group}:live:shards                           set: numbers of all shards that have ever published
     {group}:live:shard:{n}                        hash: `stamp` (intent seq), `epoch` (publisher), `calls` of it so far,
-                                                  `status` (JSON)
+                                                  `status` (JSON), `heard` (when that came, ms by Redis's clock)
     {group}:live:pane:{slices}@{d}:{n}:{start}    hash: key of the window as a JSON list of texts -> JSON list of states
     {group}:live:news                             channel: the number of a shard that has just published
 
@@ -43,6 +43,8 @@ class Status(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Events counted as late since this owner began."""
     rows: dict[str, int] = {}
     """Rows delivered since this owner began, by domain."""
+    domains: list[str] = []
+    """Domains of whose topics there has ever been a record; silence says something of these alone."""
     dead: dict[str, int] = {}
     """Dead letters since this owner began, by reason."""
     sessions: dict[str, int] = {}

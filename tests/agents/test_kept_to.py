@@ -14,7 +14,7 @@ from clickhouse_connect.driver.asyncclient import AsyncClient
 
 from clickhouse.client import connect
 from clickhouse.realtime import RealtimeTable, WindowRow
-from streams import codec
+from streams import codec, metrics
 from streams.events import registry
 from streams.events.domains import RIDES
 from streams.events.sample import sample
@@ -185,6 +185,29 @@ async def test_a_watermark_ahead_of_the_clock_is_not_taken_over(own: AsyncClient
     second.move((this_minute + 60) * 1000)
     await second.windows.keep(ALL)
     assert await latest(own, 7) == [("60", this_minute, 3)]
+
+
+def told(name: str, shard: int, **labels: str) -> float | None:
+    """What a metric says of a shard."""
+    return metrics.REGISTRY.get_sample_value(name, {"shard": str(shard), **labels})
+
+
+async def test_metrics_tell_how_far_windows_are_kept_and_nothing_of_a_shard_that_has_left(
+    own: AsyncClient, settings: Settings
+) -> None:
+    first = owner(own, settings, 10)
+    await counted(first, 1, LONG_AGO - 60, trips(LONG_AGO))
+    first.move(NOW * 1000)
+    await first.windows.keep(0)  # the rows are not there yet
+    names = ("millrace_watermark_seconds", "millrace_windows_lines", "millrace_windows_kept_to_seconds")
+    assert [told(name, 10) for name in names] == [NOW, 1, LONG_AGO]
+    await first.windows.keep(ALL)
+    assert told(names[2], 10) == NOW
+    assert told("millrace_sessions", 10, state="active") == 0
+    first.windows.leave()
+    assert [told(name, 10) for name in names] == [None] * 3
+    assert told("millrace_sessions", 10, state="active") is None
+    first.windows.leave()
 
 
 async def test_of_one_revision_the_later_row_counts(own: AsyncClient, settings: Settings) -> None:

@@ -114,6 +114,24 @@ async def test_sessions_are_told_over_all_shards(published: Published, http: aio
     assert listed["session"]["key"] == ["session_id", "user_id"]
 
 
+async def test_of_a_hundred_thousand_cells_the_dashboard_tells_the_busiest(
+    published: Published, http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.render.MOST_CELLS", 2)
+    now = time.time()
+    booked = [{"event_type": "booking.created", "at": now, "pickup_cell": cell} for cell in (1, 2, 2, 3)]
+    free = [
+        {"event_type": "driver.location.updated", "at": now, "position_cell": cell, "driver_id": "one"}
+        for cell in (3, 4)
+    ]
+    published.events(0, [*booked, *free])
+    published.status(0)
+    assert (await get(http, "/v1/live/dashboard"))["cells"] == [
+        {"cell": "2", "bookings": 2, "drivers": 0},
+        {"cell": "3", "bookings": 1, "drivers": 1},
+    ]
+
+
 @pytest.mark.parametrize(
     ("path", "status", "code", "says"),
     [

@@ -140,7 +140,8 @@ class Published:
         known: dict[str, Any] = {"as_of": now, "watermark": now - 2000, "state": "running"}
         status = Status(**known | {"dialect": self.declared.dialect} | given)
         self.redis.sadd(shards_key(self.group), shard)
-        self.redis.hset(shard_key(self.group, shard), "status", msgspec.json.encode(status))
+        heard = {"status": msgspec.json.encode(status), "heard": now}
+        self.redis.hset(shard_key(self.group, shard), mapping=heard)  # type: ignore[arg-type]  # a value is bytes
         return status
 
     def events(self, shard: int, events: Sequence[Event]) -> None:

@@ -34,6 +34,16 @@ def test_beyond_the_bound_no_value_is_short_by_more_than_a_thousandth(batches: i
     assert {value for value, _ in TOP.answer(state, 60)} <= {f"/often/{number}" for number in range(heavy)}
 
 
+def test_who_comes_late_takes_the_place_of_those_who_come_no_more() -> None:
+    """Dropping the rare ones alone would drop it each time, for each time it is rarer than what was there before."""
+    state, total = {f"/once often/{number}": 10 for number in range(KEPT)}, 10 * KEPT
+    for batch in range(1, 31):
+        values = ["/new"] * 9 + [f"/once/{batch}/{number}" for number in range(MOST - 1)]
+        state, total = TOP.merge(state, TOP.fold([values], 1) or {}), total + len(values)
+        assert state.get("/new", 0) >= 9 * batch - total / (KEPT + 1)
+    assert TOP.answer(state, 60)[0][0] == "/new"
+
+
 def test_what_nobody_has_twice_takes_no_memory() -> None:
     state: dict[str, int] = {}
     for batch in range(20):

@@ -82,6 +82,25 @@ async def test_a_silent_shard_is_shown_and_still_counted(published: Published, l
     assert (dead.stale, dead.alive) == (True, False)
 
 
+@pytest.mark.parametrize("wrong", [-300, 300])
+async def test_no_clock_but_that_of_redis_tells_how_old_a_shard_is(
+    published: Published, redis_url: str, wrong: int
+) -> None:
+    """That of ClickHouse, which is in `as_of`, and the reader's may be minutes apart."""
+    published.status(0, as_of=round((time.time() - 120) * 1000))
+    published.status(1, age=20)
+    async with redis.asyncio.Redis.from_url(redis_url) as client:
+
+        def clock() -> float:
+            return time.time() + wrong
+
+        live = Live(client, published.group, declared, expected=2, cache_seconds=0, clock=clock)
+        fresh, silent = (await live.read(Query("rides.bookings.1h"))).shards
+    assert fresh.age_seconds == pytest.approx(0, abs=3)
+    assert silent.age_seconds == pytest.approx(20, abs=3)
+    assert (fresh.stale, silent.stale) == (False, True)
+
+
 async def test_a_stopped_pipeline_keeps_its_last_windows(published: Published, live: Live) -> None:
     then = time.time() - 1800
     published.events(0, [{"event_type": "booking.created", "at": then}])
@@ -224,6 +243,20 @@ async def test_what_cannot_be_answered_is_refused_with_a_way_out(
     assert refused.value.code == code
     assert says in f"{refused.value.hint} {refused.value.near}"
     assert live.reads == 0
+
+
+async def test_an_answer_of_too_many_rows_is_refused_with_a_way_out(published: Published, redis_url: str) -> None:
+    now = time.time()
+    events = [{"event_type": "booking.created", "at": now, "pickup_zone": f"zone {number}"} for number in range(4)]
+    published.events(0, events)
+    published.status(0)
+    name = "rides.bookings.by_zone.5m"
+    async with redis.asyncio.Redis.from_url(redis_url) as client:
+        live = Live(client, published.group, declared, most_rows=3, cache_seconds=0)
+        with pytest.raises(QueryRefused, match="more than 3 rows") as refused:
+            await live.read(Query(name))
+        assert (refused.value.code, refused.value.value) == ("too_much", name)
+        assert len((await live.read(Query(name, by="created", limit=3))).rows[0]) == 3
 
 
 async def test_many_viewers_cost_one_round_trip(published: Published, redis_url: str) -> None:

@@ -180,6 +180,16 @@ def test_order_and_cuts_change_nothing(members: list[Any], dice: random.Random, 
         assert encode_states(slices, decode_states(slices, text)) == text
 
 
+def test_what_adds_up_to_nothing_is_no_state_as_where_it_is_counted_again() -> None:
+    money, total = Money("fares", column="fare"), Sum("km", column="distance_km")
+    five, less = Decimal(5), Decimal(-5)
+    assert money.fold([[five, less, five], ["USD", "USD", "EUR"]], 1) == {"EUR": 50_000}
+    assert money.merge({"USD": 1, "EUR": 2}, {"USD": -1}) == {"EUR": 2}
+    assert money.merge({"USD": 1}, {"USD": -1}) is money.fold([[five, less], ["USD"] * 2], 1) is None
+    assert money.load(([], [])) is None
+    assert total.merge(5, -5) is total.fold([[0.0, None]], 1) is total.load(0) is None
+
+
 def test_late_events_are_counted_as_late() -> None:
     late = msgspec.structs.replace(POOL["trip.completed"][0], time=START)
     panes = counted([(60 + LATENESS - 1, [late]), (60 + LATENESS, [late, late])], DECLARED)

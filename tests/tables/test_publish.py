@@ -95,9 +95,9 @@ async def test_the_script_refuses_an_older_stamp_and_takes_the_same_again(client
 
 
 def numbers(stored: dict[bytes, Any]) -> dict[bytes, Any]:
-    """The same, but for what counts calls."""
+    """The same, but for what counts calls and tells the time."""
     return {
-        name: {field: text for field, text in values.items() if field != b"calls"}
+        name: {field: text for field, text in values.items() if field not in (b"calls", b"heard")}
         if isinstance(values, dict)
         else values
         for name, values in stored.items()
@@ -120,6 +120,13 @@ async def test_all_is_sent_again_to_a_redis_that_has_lost_the_newest(client: Red
     after = numbers(await stored(client, group))
     name = pane_key(group, declared.slices[CELLS], 0, START).encode()
     assert (len(after[name]), after[name]) == (3, before[name])
+
+
+async def test_it_is_told_when_a_shard_was_heard_of_by_the_clock_of_redis(client: Redis, group: str) -> None:
+    assert await Publisher(client, group, Panes(0, declared, {})).publish(1, Status(as_of=1), {}, ())
+    heard = int(await client.hget(shard_key(group, 0), "heard") or 0)
+    seconds, micros = await client.time()
+    assert 0 <= seconds + micros / 1e6 - heard / 1000 < 60
 
 
 async def test_a_repeat_changes_nothing(client: Redis, group: str) -> None:

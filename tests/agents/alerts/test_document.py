@@ -93,7 +93,7 @@ def test_the_rule_with_a_key_fires_for_each_currency_by_itself(names: dict[str, 
     rule = names["by_currency"]
     window = declared.windows[rule.window]
     rows = tuple(given_back(window, city) for city in ("New York", "Boston"))
-    view = View(0, 0, (ShardView(0, Status(as_of=0, rows={"rides": 1}), 0.0, False, True),), True, (rows,))
+    view = View(0, 0, (ShardView(0, Status(as_of=0, domains=["rides"]), 0.0, False, True),), True, (rows,))
     _, told = look([rule], {}, observations(view, [window]), datetime.fromtimestamp(rows[0].end, UTC))
     assert [(alert.key, alert.value) for alert in told] == [
         ((("currency", "USD"), ("pickup_city", "New York")), 10_001)

@@ -1,6 +1,7 @@
 """The rules of the delivery, each with the failure that it closes."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -156,6 +157,35 @@ async def test_all_of_it_is_done_before_anything_is_raised() -> None:
     with pytest.raises(SinkUnavailable, match="one part is away"):
         await all_of(work(number) for number in range(4))
     assert done == [0, 2, 3]
+
+
+async def test_a_shard_that_is_still_being_let_go_is_not_started(ready: Settings) -> None:
+    """Cut off, it may take its time; what it clears at the end would be its next life's."""
+    ends = asyncio.Event()
+
+    async def stubborn() -> None:
+        while not ends.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await ends.wait()
+
+    async with pipeline(ready, [0]) as worker:
+        await state_of(worker, State.RUNNING)
+        shards, shard = worker.running.shards, worker.shards[0]
+        task, shard._task = shard._task, asyncio.create_task(stubborn())
+        assert task is not None
+        task.cancel()
+        try:
+            await shards.revoke(0)
+            await shards.assign((topic, 0) for topic in TOPICS)
+            assert worker.shards == {}
+        finally:
+            ends.set()
+
+        async def started() -> bool:
+            return 0 in worker.shards and worker.shards[0] is not shard
+
+        await eventually("the shard to be started", started)
+        await state_of(worker, State.RUNNING)
 
 
 async def test_r4_a_log_that_was_cut_stops_the_shard(ready: Settings, ask: Answers) -> None:
