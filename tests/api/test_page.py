@@ -121,6 +121,8 @@ async def test_numbers_are_those_of_rest(page: Page, web: tuple[str, FastAPI]) -
     await page.until("the map", "document.querySelectorAll('#cells path').length > 50")
     assert "bookings" in await page.ask("document.getElementById('summary').textContent")
     assert await page.ask("document.querySelector('#ticketing-tiles .figure').textContent") == "807"
+    span = "(x => x.max - x.min)(window.millrace.sections[0].freshness.u.scales.x)"
+    assert await page.ask(span) >= 60  # of one value alone there would be no axis of time
     await shoot(page, "rides", "rides")
     await shoot(page, "ticketing", "ticketing")
     assert page.errors == []

@@ -12,11 +12,11 @@ export class Chart {
    * `title`, `unit`; `format(value, name)` for legend and table; `label(at)` names a moment. `floor`: the scale reaches
    * so far at least. `axis`: changes to that of time; `tick`: a value at the other; `edge`: pixels that the last moment's
    * name may stand out. `zone`: where days begin, else this device's. `table`: whether one stands behind it. `dots`:
-   * mark each value where there are no more.
+   * mark each value where there are no more. `span`: seconds that are shown at least.
    */
   constructor(host, { title, unit = "", format = count, label = minuteOfDay, floor = 4, axis = {}, zone = null,
-    tick = (value) => compact.format(value), table: behind = true, dots = 0, edge = 18 }) {
-    Object.assign(this, { title, format, label, floor, axis, zone, tick, dots, edge, names: [], data: [[]], at: null });
+    tick = (value) => compact.format(value), table: behind = true, dots = 0, edge = 18, span = 0 }) {
+    Object.assign(this, { title, format, label, floor, axis, zone, tick, dots, edge, span, names: [], data: [[]], at: null });
     const { root, body, note } = panel(host, title, unit);
     this.legend = h("ul", { class: "legend", "aria-hidden": "true" });
     this.plot = h("div", { class: "plot", role: "img" });
@@ -58,7 +58,7 @@ export class Chart {
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
       ...(this.zone ? { tzDate: (at) => window.uPlot.tzDate(new Date(at * 1000), this.zone) } : {}),
-      scales: { y: { range: (_, low, high) => [Math.min(0, (low ?? 0) * 1.08), Math.max(this.floor, (high ?? 0) * 1.08)] } },
+      scales: { x: { range: (_, low, high) => [low === null ? low : Math.min(low, high - this.span), high] }, y: { range: (_, low, high) => [Math.min(0, (low ?? 0) * 1.08), Math.max(this.floor, (high ?? 0) * 1.08)] } },
       axes: [
         { ...axis, grid: { show: false }, space: 62, size: 26, gap: 6,
           values: (_, splits) => splits.map((at) => this.label(at)), ...this.axis },

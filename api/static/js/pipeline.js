@@ -45,7 +45,7 @@ export class Pipeline {
     ]);
     this.rates = new Chart(byId("chart-rates"), { title: "Events", unit: "a second", format: rate });
     this.freshness = new Chart(byId("chart-freshness"), {
-      title: "Freshness p95", unit: "since this page was opened", label: timeOfDay, floor: 1,
+      title: "Freshness p95", unit: "since this page was opened", label: timeOfDay, floor: 1, span: 60,
       format: seconds,
     });
     this.dead = new Bars(byId("dead"), {
