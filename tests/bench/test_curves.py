@@ -19,6 +19,7 @@ from clickhouse.metrics import catalogue
 from streams import codec
 from streams.codec import Refusal
 from streams.errors import ConfigurationError
+from tests.support.tools import need
 
 HERE = {"cores": 2, "memory_gigabytes": 8.0, "processor": "some", "python": "3.11.7"}
 COSTS = Costs(
@@ -232,3 +233,16 @@ def test_a_plan_grows_with_the_rate_and_is_cut_into_cells() -> None:
     assert (plan(cell, COSTS).partitions, plan(cell, COSTS).batch_seconds) == (100, 1.25)
     assert plan(cell, COSTS).batch_rows == pytest.approx(25_000)
     assert plan(1_000_000.0, COSTS).brokers == 13
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("each", declared.CURVES, ids=lambda each: each.name)
+def test_point_gives_every_figure_that_is_drawn(each: Curve, monkeypatch: pytest.MonkeyPatch) -> None:
+    need("kafka")
+    monkeypatch.setitem(workers.EVENTS, "small", 20_000)
+    monkeypatch.setitem(workers.STEADY, "small", 5)
+    monkeypatch.setitem(viewers.SECONDS, "small", 10)
+    found = each.measure(min(each.points["small"][-1], 50_000), "small")
+    wanted = [name for plot in each.plots for name in plot.figures] + [each.measured] * bool(each.measured)
+    assert [name for name in wanted if figure(found, name) is None] == []
