@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 SIZE ?=
 
-.PHONY: help up test test-long test-faults coverage check bench docs tools lock clean
+.PHONY: help up test test-long test-faults coverage check bench bench-curves docs tools lock clean
 
 help: ## list the targets
 	@echo 'make <target> [ARGS="..."]'; echo
@@ -45,8 +45,12 @@ check: $(VENV)/.dev ## format, lint, types, architecture and documents; no parts
 	@$(BIN)/mypy --strict
 	@$(BIN)/pytest -q -r fE tests/test_architecture.py tests/test_docs.py
 
-bench: $(VENV)/.dev tools ## measure the whole job beside its peers; SIZE=small|full, or ARGS name another benchmark and its options
+bench: $(VENV)/.dev tools ## measure the whole job beside its peers, and note how it stands against a fixed loop; SIZE=small|full, or ARGS name another benchmark
 	@$(BIN)/python -m bench $(or $(ARGS),peers --size $(or $(SIZE),full))
+	@$(if $(ARGS),,$(BIN)/python -m bench guard --record)
+
+bench-curves: $(VENV)/.dev tools ## measure how figures change with batch, partitions, load, rows ...; goes on where it stopped; SIZE=small|full
+	@$(BIN)/python -m bench curves --size $(or $(SIZE),full) $(ARGS)
 
 docs: $(VENV)/.run ## write the generated documents again
 	@$(BIN)/millrace docs

@@ -5,6 +5,8 @@ import sys
 
 BENCHMARKS = {
     "peers": "the whole job by the product and by six others, in turn, on the same events",
+    "guard": "whether the main job has become slower: its speed against a fixed loop, beside the history",
+    "curves": "how figures change with batch, partitions, keys, load, rows ...: point by point, drawn",
     "ingest": "the whole job of one worker: events per CPU second and by the clock, freshness, memory",
     "decode": "decoding, validating and rendering alone",
     "windows": "counting into all declared windows alone",
@@ -21,7 +23,7 @@ BENCHMARKS = {
     "metrics": "how long the metrics of the catalogue take over such a store",
     "analytics": "how long funnels, retention, cohorts and paths take over such a store",
     "states": "what the states of rollups cost: percentiles kept in five ways, people counted in two",
-    "readme": "write the newest figures into the README, docs/store.md and docs/http-ingestion.md",
+    "readme": "write the newest figures into the README and the pages of docs",
 }
 
 

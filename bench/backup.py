@@ -54,7 +54,7 @@ def deliver(settings: Settings, worker: Part, count: int, run: str) -> None:
     console.print(f"{count:,} events")
     messages = clones(originals(min(count, WORLD)), count, run)
     asyncio.run(send(settings.kafka_bootstrap_servers or "", messages))
-    drain(worker, Usage(worker.pid), count)
+    drain([worker], Usage(worker.pid), count)
 
 
 def taken(what: str, facts: dict[str, Any]) -> dict[str, Any]:

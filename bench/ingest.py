@@ -17,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from bench.world import Message, clones, originals, records, send, send_steadily
 from clickhouse import migrate
 from deploy.local import tools
 from deploy.local.kafka import Kafka
-from deploy.local.part import Part
+from deploy.local.part import Part, start_all
 from deploy.local.stack import Stack
 from deploy.local.worker import families, worker_part
 from streams import codec
@@ -44,32 +45,54 @@ PATIENCE = 600.0
 console = Console(stderr=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is measured."""
+
+    events: int = 1_000_000
+    """The backlog."""
+    rate: int = 10_000
+    """Events a second of the steady part."""
+    seconds: int = 30
+    """Length of the steady part; 0: none."""
+    rounds: int = 3
+    windows: bool = True
+    broker: str = "kafka"
+    workers: int = 1
+
+
 @dataclass
 class Usage:
-    """CPU seconds and the most memory of one process and its children."""
+    """CPU seconds and the most memory of one process, or of several together, and their children."""
 
     pid: int
     peak: int = 0
+    others: tuple[int, ...] = ()
 
     def cpu(self) -> float:
         """User and system seconds so far."""
-        process = psutil.Process(self.pid)
-        times = [process.cpu_times(), *(child.cpu_times() for child in process.children(recursive=True))]
+        times = []
+        for pid in (self.pid, *self.others):
+            process = psutil.Process(pid)
+            times += [process.cpu_times(), *(child.cpu_times() for child in process.children(recursive=True))]
         return float(sum(each.user + each.system for each in times))
 
     def look(self) -> None:
         """Take the memory as it is now."""
-        self.peak = max(self.peak, psutil.Process(self.pid).memory_info().rss)
+        now = sum(psutil.Process(pid).memory_info().rss for pid in (self.pid, *self.others))
+        self.peak = max(self.peak, now)
 
 
 @dataclass
 class Samples:
-    """What the worker says of itself, over time."""
+    """What the workers say of themselves, over time."""
 
     points: list[tuple[float, float, float]] = field(default_factory=list)
-    """(clock, events taken, worker CPU seconds)."""
+    """(clock, events taken, CPU seconds of the workers)."""
     freshness: list[float] = field(default_factory=list)
     stages: dict[str, float] = field(default_factory=dict)
+    keys: int = 0
+    """Keys of windows and sessions in memory, at most."""
 
     def slope(self) -> tuple[float, float]:
         """Events a second by the clock and per CPU second, between the first and the last tenth of the drain."""
@@ -82,29 +105,33 @@ class Samples:
         return events / (last - first), events / (cpu_after - cpu_before)
 
 
-def read(worker: Part, usage: Usage, samples: Samples) -> float:
+def read(workers: Sequence[Part], usage: Usage, samples: Samples) -> float:
     """Take one sample; returns the events taken so far."""
-    taken = 0.0
-    for family in families(worker.url):
-        for sample in family.samples:
-            if sample.name == "millrace_events_total":
-                taken += sample.value
-            elif sample.name == "millrace_stage_seconds_total":
-                samples.stages[sample.labels["stage"]] = sample.value
-            elif sample.name == "millrace_batch_freshness_p95_seconds":
-                samples.freshness.append(sample.value)
+    taken, keys = 0.0, 0.0
+    stages: dict[str, float] = {}
+    for sample in (sample for worker in workers for family in families(worker.url) for sample in family.samples):
+        if sample.name == "millrace_events_total":
+            taken += sample.value
+        elif sample.name in ("millrace_windows_lines", "millrace_sessions"):
+            keys += sample.value
+        elif sample.name == "millrace_stage_seconds_total":
+            stages[sample.labels["stage"]] = stages.get(sample.labels["stage"], 0.0) + sample.value
+        elif sample.name == "millrace_batch_freshness_p95_seconds":
+            samples.freshness.append(sample.value)
+    samples.stages |= stages
+    samples.keys = max(samples.keys, int(keys))
     usage.look()
     samples.points.append((time.monotonic(), taken, usage.cpu()))
     return taken
 
 
-def drain(worker: Part, usage: Usage, count: int) -> Samples:
-    """Sample until the worker has taken `count` events more than now."""
+def drain(workers: Sequence[Part], usage: Usage, count: int) -> Samples:
+    """Sample until the workers have taken `count` events more than now."""
     samples = Samples()
     pause = threading.Event()
-    wanted = read(worker, usage, samples) + count
+    wanted = read(workers, usage, samples) + count
     deadline = time.monotonic() + PATIENCE
-    while read(worker, usage, samples) < wanted:
+    while read(workers, usage, samples) < wanted:
         if time.monotonic() > deadline:
             raise TimeoutError(f"{samples.points[-1][1]:,.0f} of {wanted:,.0f} events after {PATIENCE:.0f} s")
         pause.wait(0.25)
@@ -128,79 +155,104 @@ async def fetch_and_decode(servers: str, count: int, partitions: int) -> float:
 
 
 def measure(
-    settings: Settings, messages: list[Message], arguments: argparse.Namespace, home: Path, beside: dict[str, Usage]
+    settings: Settings, messages: list[Message], asked: Asked, home: Path, beside: dict[str, Usage]
 ) -> dict[str, Any]:
-    """One round on running parts; the worker is started and stopped in it."""
+    """One round on running parts; the workers are started and stopped in it."""
     servers = settings.kafka_bootstrap_servers or ""
     asyncio.run(create(settings))
     migrate.run(settings)
-    console.print(f"sending {arguments.events:,} events")
-    asyncio.run(send(servers, clones(messages, arguments.events, "drain")))
-    reference = [asyncio.run(fetch_and_decode(servers, arguments.events, settings.kafka_partitions))]
-    worker = worker_part(settings, 1, home)
-    worker.start()
-    usage = Usage(worker.pid)
-    console.print("draining")
-    started = {name: each.cpu() for name, each in beside.items()}
-    drained = drain(worker, usage, arguments.events)
-    spent_beside = {name: (each.cpu() - started[name]) / arguments.events for name, each in beside.items()}
-    drain_peak = usage.peak
-    usage.peak = 0
-    console.print(f"steady: {arguments.rate:,} events/s for {arguments.seconds} s")
-    count = arguments.rate * arguments.seconds
-    before = usage.cpu()
-    sending = send_steadily(servers, records(clones(messages, count, "steady")), arguments.rate)
-    sender = threading.Thread(target=lambda: asyncio.run(sending), daemon=True)
-    sender.start()
-    steady = drain(worker, usage, count)
-    sender.join()
-    cpu = (usage.cpu() - before) / (steady.points[-1][0] - steady.points[0][0])
-    worker.stop()
-    reference.append(asyncio.run(fetch_and_decode(servers, arguments.events, settings.kafka_partitions)))
-    wall, per_core = drained.slope()
+    console.print(f"sending {asked.events:,} events")
+    asyncio.run(send(servers, clones(messages, asked.events, "drain")))
+    reference = [asyncio.run(fetch_and_decode(servers, asked.events, settings.kafka_partitions))]
+    workers = [worker_part(settings, number + 1, home) for number in range(asked.workers)]
+    start_all(workers)
+    try:
+        usage = Usage(workers[0].pid, others=tuple(worker.pid for worker in workers[1:]))
+        drained, found = _drained(workers, usage, asked.events, beside)
+        if asked.seconds:
+            found |= _steady(workers, usage, clones(messages, asked.rate * asked.seconds, "steady"), asked, servers)
+    finally:
+        for worker in workers:
+            worker.stop()
+    reference.append(asyncio.run(fetch_and_decode(servers, asked.events, settings.kafka_partitions)))
     loop = statistics.mean(reference)
-    late = sorted(steady.freshness[len(steady.freshness) // 5 :])
     spent = sum(drained.stages.values())
-    return {
-        "worker_events_per_core_second": round(per_core),
-        "wall_events_per_second": round(wall),
+    return found | {
         "reference_events_per_core_second": round(loop),
-        "ratio_to_fetch_and_decode": round(per_core / loop, 3),
-        **{f"{name}_cpu_microseconds_per_event": round(each * 1e6, 1) for name, each in spent_beside.items()},
-        "freshness_p95_seconds": round(percentile(late, 0.95), 3),
-        "freshness_median_seconds": round(statistics.median(late), 3),
-        "steady_cpu_share": round(cpu, 3),
-        "peak_megabytes_draining": round(drain_peak / 2**20),
-        "peak_megabytes_steady": round(usage.peak / 2**20),
+        "ratio_to_fetch_and_decode": round(found["worker_events_per_core_second"] / loop, 3),
         "stage_shares": {name: round(seconds / spent, 3) for name, seconds in sorted(drained.stages.items())},
     }
 
 
-def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Start the parts, measure every round, and describe the machine."""
-    messages = originals(min(arguments.events, 100_000))
+def _drained(
+    workers: Sequence[Part], usage: Usage, events: int, beside: dict[str, Usage]
+) -> tuple[Samples, dict[str, Any]]:
+    """Let the workers take the backlog."""
+    console.print("draining")
+    started = {name: each.cpu() for name, each in beside.items()}
+    drained = drain(workers, usage, events)
+    wall, per_core = drained.slope()
+    return drained, {
+        "worker_events_per_core_second": round(per_core),
+        "wall_events_per_second": round(wall),
+        **{
+            f"{name}_cpu_microseconds_per_event": round((each.cpu() - started[name]) / events * 1e6, 1)
+            for name, each in beside.items()
+        },
+        "window_keys": drained.keys,
+        "peak_megabytes_draining": round(usage.peak / 2**20),
+    }
+
+
+def _steady(
+    workers: Sequence[Part], usage: Usage, messages: Iterator[Message], asked: Asked, servers: str
+) -> dict[str, Any]:
+    """Send so many a second, and let the workers keep up."""
+    console.print(f"steady: {asked.rate:,} events/s for {asked.seconds} s")
+    usage.peak = 0
+    before = usage.cpu()
+    sending = send_steadily(servers, records(messages), asked.rate)
+    sender = threading.Thread(target=lambda: asyncio.run(sending), daemon=True)
+    sender.start()
+    steady = drain(workers, usage, asked.rate * asked.seconds)
+    sender.join()
+    elapsed = steady.points[-1][0] - steady.points[0][0]
+    late = sorted(steady.freshness[len(steady.freshness) // 5 :])
+    return {
+        "freshness_p99_seconds": round(percentile(late, 0.99), 3),
+        "freshness_p95_seconds": round(percentile(late, 0.95), 3),
+        "freshness_median_seconds": round(statistics.median(late), 3),
+        "steady_events_per_second": round(asked.rate * asked.seconds / elapsed),
+        "steady_cpu_share": round((usage.cpu() - before) / elapsed, 3),
+        "peak_megabytes_steady": round(usage.peak / 2**20),
+    }
+
+
+def run(asked: Asked, messages: list[Message] | None = None) -> dict[str, Any]:
+    """Start the parts, measure every round, and describe the machine. `messages`: others than the world's own."""
+    messages = messages or originals(min(asked.events, 100_000))
     rounds = []
-    for number in range(arguments.rounds):
-        console.print(f"round {number + 1} of {arguments.rounds}")
+    for number in range(asked.rounds):
+        console.print(f"round {number + 1} of {asked.rounds}")
         with tempfile.TemporaryDirectory() as folder:
-            rounds.append(_round(arguments, messages, Path(folder)))
+            rounds.append(_round(asked, messages, Path(folder)))
     figures = {name: statistics.median(each[name] for each in rounds) for name in rounds[0] if name != "stage_shares"}
     return {
         **figures,
         "stage_shares": rounds[0]["stage_shares"],
         "rounds": rounds,
-        "events": arguments.events,
+        "events": asked.events,
         "bytes_per_event": round(sum(len(value) for *_, value in messages) / len(messages)),
-        "steady_rate": arguments.rate,
-        "broker": arguments.broker,
+        "steady_rate": asked.rate,
+        "broker": asked.broker,
         "cores": os.cpu_count(),
         "python": platform.python_version(),
     }
 
 
-def _round(arguments: argparse.Namespace, messages: list[Message], home: Path) -> dict[str, Any]:
-    settings = Settings(millrace_home=home, log_level="warning", windows_enabled=arguments.windows)
-    node = Kafka(home / "kafka") if arguments.broker == "kafka" else None
+def _round(asked: Asked, messages: list[Message], home: Path) -> dict[str, Any]:
+    settings = Settings(millrace_home=home, log_level="warning", windows_enabled=asked.windows)
+    node = Kafka(home / "kafka") if asked.broker == "kafka" else None
     if node is not None:
         node.start()
         settings = settings.model_copy(update={"kafka_bootstrap_servers": node.url})
@@ -211,7 +263,7 @@ def _round(arguments: argparse.Namespace, messages: list[Message], home: Path) -
                 "clickhouse": Usage(stack.part("clickhouse").pid),
                 "broker": Usage(node.pid if node is not None else stack.part("broker").pid),
             }
-            return measure(running, messages, arguments, home, beside)
+            return measure(running, messages, asked, home, beside)
     finally:
         if node is not None:
             node.stop()
@@ -240,16 +292,19 @@ def show(result: dict[str, Any]) -> Table:
 def main() -> None:
     """Measure, print, and write the result."""
     parser = argparse.ArgumentParser(prog="python -m bench.ingest", description=__doc__)
-    parser.add_argument("--events", type=int, default=1_000_000, help="backlog to drain")
-    parser.add_argument("--rate", type=int, default=10_000, help="events a second of the steady part")
-    parser.add_argument("--seconds", type=int, default=30, help="length of the steady part")
-    parser.add_argument("--rounds", type=int, default=3)
+    usual = Asked()
+    parser.add_argument("--events", type=int, default=usual.events, help="backlog to drain")
+    parser.add_argument("--rate", type=int, default=usual.rate, help="events a second of the steady part")
+    parser.add_argument("--seconds", type=int, default=usual.seconds, help="length of the steady part")
+    parser.add_argument("--rounds", type=int, default=usual.rounds)
     parser.add_argument("--windows", action=argparse.BooleanOptionalAction, default=True, help="count the windows")
     parser.add_argument("--broker", choices=("kafka", "embedded"), default="kafka" if tools.kafka() else "embedded")
-    arguments = parser.parse_args()
-    result = run(arguments)
+    asked = Asked(**vars(parser.parse_args()))
+    if asked.seconds < 1:
+        parser.error("--seconds: at least 1, for the table tells what the steady part was like")
+    result = run(asked)
     RESULTS.mkdir(exist_ok=True)
-    name = "ingest.json" if arguments.windows else "delivery.json"
+    name = "ingest.json" if asked.windows else "delivery.json"
     (RESULTS / name).write_text(json.dumps(result, indent=2) + "\n")
     Console(file=sys.stdout, width=110).print(show(result))
 

@@ -112,6 +112,14 @@ def show(result: dict[str, Any]) -> Table:
     return table
 
 
+def run(home: Path, rounds: int, given: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
+    """Ask the store in a folder. `given`: further settings of ClickHouse."""
+    with Stack(Settings(millrace_home=home, log_level="warning"), home) as settings:
+        client = connect_sync(settings)
+        rows = client.query(kept.RAW_ROWS).result_rows[0][0]
+        return {"rows": rows, "rounds": rounds, "questions": measure(client, rounds, random.Random(7), given)}
+
+
 def main() -> None:
     """Ask, print, and write the result."""
     parser = argparse.ArgumentParser(prog="python -m bench query", description=__doc__)
@@ -127,11 +135,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     kept.must_be_kept(arguments.home)
-    with Stack(Settings(millrace_home=arguments.home, log_level="warning"), arguments.home) as settings:
-        client = connect_sync(settings)
-        rows = client.query(kept.RAW_ROWS).result_rows[0][0]
-        result = {"rows": rows, "rounds": arguments.rounds}
-        result["questions"] = measure(client, arguments.rounds, random.Random(7), dict(arguments.setting))
+    result = run(arguments.home, arguments.rounds, dict(arguments.setting))
     if not arguments.setting:
         RESULTS.mkdir(exist_ok=True)
         (RESULTS / "query.json").write_text(json.dumps(result, indent=2) + "\n")

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench import store_page
+from bench import performance_page, sizing, sizing_page, store_page, trend
+from bench.curves import pictures
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "bench/results"
@@ -84,9 +85,24 @@ def _rollups(text: str) -> str:
     return filled(text, tables)
 
 
+def _performance(text: str) -> str:
+    def costs() -> sizing.Costs:
+        return sizing.costs(_result("ingest"), _result("inserts"), _result("volume"))
+
+    tables = {
+        "figures of curves": lambda: performance_page.curves(pictures.read()),
+        "figures of sizing": lambda: sizing_page.sizing(costs()),
+        "figures of plan": lambda: sizing_page.worked(costs()),
+        "figures of limits": lambda: sizing_page.limits(_result("ingest"), costs()),
+        "figures of runs": lambda: performance_page.guard(trend.read(RESULTS / "history.jsonl")),
+    }
+    return filled(text, tables)
+
+
 PAGES = {
     ROOT / "README.md": _readme,
     ROOT / "docs/store.md": _store,
+    ROOT / "docs/performance.md": _performance,
     ROOT / "docs/http-ingestion.md": _http,
     ROOT / "docs/decisions/0022-rollups.md": _rollups,
 }

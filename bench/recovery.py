@@ -73,7 +73,8 @@ def _told(what: str) -> None:
     sys.stderr.write(f"{what}\n")
 
 
-def _measured(cells: int) -> dict[str, float]:
+def measured(cells: int) -> dict[str, float]:
+    """The same on a stack of its own."""
     with tempfile.TemporaryDirectory() as home, Stack(Settings(), Path(home), _told) as settings:
         migrate.run(settings)
         return asyncio.run(measure(settings, cells, 2 * cells))
@@ -83,7 +84,7 @@ def main() -> None:
     """Start a stack of its own for each number of cells, measure, write and print."""
     parser = argparse.ArgumentParser(prog="python -m bench recovery", description=__doc__)
     parser.add_argument("--cells", type=int, nargs="+", default=CELLS, help="cells (default: %(default)s)")
-    figures = {"runs": [_measured(cells) for cells in parser.parse_args().cells]}
+    figures = {"runs": [measured(cells) for cells in parser.parse_args().cells]}
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "recovery.json").write_text(json.dumps(figures, indent=2) + "\n")
     sys.stdout.write(json.dumps(figures) + "\n")

@@ -12,10 +12,21 @@ SLOWEST = 12
 """Metrics that are shown."""
 
 
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+def markdown(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """A Markdown table; numbers stand in every column but the first."""
     lines = [head, ("---", *(["---:"] * (len(head) - 1))), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def number(value: float) -> str:
+    """A number with as many digits as it bears.
+
+    >>> [number(value) for value in (0.0, 0.0123456, 1.25, 12.34, 123.4, 123456.0)]
+    ['0', '0.0123', '1.25', '12.3', '123', '123,456']
+    """
+    if value == 0 or abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{float(f'{value:.3g}'):g}"
 
 
 def tables(volume: Result) -> str:
@@ -37,7 +48,7 @@ def tables(volume: Result) -> str:
     head = ("table", "rows", "MB", "bytes a row", "JSON / disk", "parts a minute", "rows a part")
     return (
         f"{volume['events']:,} events over {volume['days']:g} days;"
-        f" at most {volume['parts_in_the_fullest_partition']} parts in a partition.\n\n{_table(head, rows)}"
+        f" at most {volume['parts_in_the_fullest_partition']} parts in a partition.\n\n{markdown(head, rows)}"
     )
 
 
@@ -49,7 +60,7 @@ def columns(volume: Result) -> str:
         rest = sum(sizes.values()) - sum(size for _, size in largest)
         rows = [(f"`{column}`", f"{size:.2f}") for column, size in largest]
         rows.append((f"the other {len(sizes) - len(largest)}", f"{rest:.2f}"))
-        told.append(_table((f"column of `{name}`", "bytes a row"), rows))
+        told.append(markdown((f"column of `{name}`", "bytes a row"), rows))
     return "\n\n".join(told)
 
 
@@ -65,7 +76,7 @@ def queries(query: Result) -> str:
         )
         for name, each in query["questions"].items()
     ]
-    return _table(("question", "p50 ms", "p95 ms", "rows read", "MB read"), rows)
+    return markdown(("question", "p50 ms", "p95 ms", "rows read", "MB read"), rows)
 
 
 def keys(found: Result) -> str:
@@ -87,7 +98,7 @@ def keys(found: Result) -> str:
                 )
             )
     head = ("table and its key", "question", "p50 ms", "other key", "rows read", "other key", "other key's bytes / own")
-    return _table(head, rows)
+    return markdown(head, rows)
 
 
 def metrics(result: Result) -> str:
@@ -104,7 +115,7 @@ def metrics(result: Result) -> str:
         for name, each in ordered[:SLOWEST]
     ]
     quick = sum(each["p95_ms"] < 100 for each in found.values())
-    table = _table(("metric", "p50 ms", "p95 ms", "longest ms", "rows read", "MB read"), rows)
+    table = markdown(("metric", "p50 ms", "p95 ms", "longest ms", "rows read", "MB read"), rows)
     told = f"Over {result['rows']:,} raw rows {quick} of {len(found)} metrics have a p95 under 100 ms. The slowest:"
     return f"{told}\n\n{table}"
 
@@ -122,7 +133,7 @@ def indexes(result: Result) -> str:
     ]
     size = ", ".join(f"`{name}` {size / 1e6:.2f} MB" for name, size in result["index_bytes"].items())
     head = (f"asked of {result['rows']:,} rows", "p50 ms", "without", "p95 ms", "without", "rows read", "without")
-    return f"On disk: {size}.\n\n{_table(head, rows)}"
+    return f"On disk: {size}.\n\n{markdown(head, rows)}"
 
 
 def projection(result: Result) -> str:
@@ -135,7 +146,7 @@ def projection(result: Result) -> str:
         ("p95 ms", *(f"{each['p95_ms']:.0f}" for each in found)),
         ("rows read", *(f"{each['read_rows']:,}" for each in found)),
     ]
-    return _table((f"`events_raw`, {result['rows']:,} rows", "as it is", "with the projection"), rows)
+    return markdown((f"`events_raw`, {result['rows']:,} rows", "as it is", "with the projection"), rows)
 
 
 def views(inserts: Result) -> str:
@@ -148,7 +159,7 @@ def views(inserts: Result) -> str:
             ("families and rollups", "with_rollups"),
         )
     ]
-    table = _table(("microseconds of the server's CPU a row", "blocks of 20,000 events", "blocks of 2,000"), rows)
+    table = markdown(("microseconds of the server's CPU a row", "blocks of 20,000 events", "blocks of 2,000"), rows)
     large, small = (_of_a_view(inserts, word, size) for word, size in (("", 20_000), ("small_", 2_000)))
     return (
         f"{table}\n\nThe view of a rollup costs {small:.0f} ms of CPU an insert of 2,000 events and {large:.0f} ms one "
@@ -175,7 +186,7 @@ def states(result: Result) -> str:
         for name, each in result["ways"].items()
     ]
     head = (f"{result['rides']:,} rides over thirty days", "states", "MB", "us of CPU a ride written", "ms to read all")
-    return _table(head, rows)
+    return markdown(head, rows)
 
 
 def http(result: Result) -> str:
@@ -199,5 +210,5 @@ def http(result: Result) -> str:
     return (
         f"Events of {result['event_bytes']:,} bytes on {result['cores']} cores, {result['seconds']:g} s each way. The "
         f"product's own producer, before and after: {producer['mean']:,} events a second ({low:,} to {high:,})."
-        f"\n\n{_table(('', *heads), rows)}"
+        f"\n\n{markdown(('', *heads), rows)}"
     )

@@ -54,21 +54,21 @@ GROUP BY table ORDER BY made DESC
 console = Console(stderr=True)
 
 
-def fill(settings: Settings, home: Path, arguments: argparse.Namespace, client: Client) -> tuple[dict[str, Any], Any]:
+def fill(settings: Settings, home: Path, events: int, days: float, client: Client) -> tuple[dict[str, Any], Any]:
     """Send and drain; what was seen meanwhile, and the JSON bytes by type."""
     context = multiprocessing.get_context("spawn")
     told: Queue[dict[str, int]] = context.Queue()
     servers = settings.kafka_bootstrap_servers or ""
-    producer = context.Process(target=produce, args=(servers, arguments.events, arguments.days, told))
+    producer = context.Process(target=produce, args=(servers, events, days, told))
     worker = worker_part(settings, 1, home)
     worker.start()
     usage, samples, fullest, pause = Usage(worker.pid), Samples(), 0, Event()
     producer.start()
     try:
-        while (taken := read(worker, usage, samples)) < arguments.events:
+        while (taken := read([worker], usage, samples)) < events:
             fullest = max(fullest, int(client.query(parts.MOST).result_rows[0][0]))
             if len(samples.points) % 12 == 0:
-                console.print(f"{taken:,.0f} of {arguments.events:,} events, {fullest} parts in the fullest partition")
+                console.print(f"{taken:,.0f} of {events:,} events, {fullest} parts in the fullest partition")
             if producer.exitcode not in (None, 0):
                 raise RuntimeError("the producer failed")
             pause.wait(LOOK_SECONDS)
@@ -124,8 +124,8 @@ def made_parts(client: Client) -> dict[str, dict[str, float]]:
     }
 
 
-def run(arguments: argparse.Namespace, home: Path) -> dict[str, Any]:
-    """Start the parts, fill, and weigh."""
+def run(events: int, days: float, home: Path) -> dict[str, Any]:
+    """Start the parts, fill, and weigh. LOCATION_SAMPLE_RATE=1 lets every event become a row."""
     settings = Settings(millrace_home=home, log_level="warning")
     with contextlib.ExitStack() as open_parts:
         node = Kafka(Path(open_parts.enter_context(tempfile.TemporaryDirectory())))
@@ -136,11 +136,11 @@ def run(arguments: argparse.Namespace, home: Path) -> dict[str, Any]:
         asyncio.run(create(running))
         migrate.run(running)
         client = connect_sync(running)
-        console.print(f"sending {arguments.events:,} events over {arguments.days:g} days")
-        seen, weights = fill(running, home, arguments, client)
+        console.print(f"sending {events:,} events over {days:g} days")
+        seen, weights = fill(running, home, events, days, client)
         settle(client)
         sizes = weighed(client, sent_to(weights))
-        return {"events": arguments.events, "days": arguments.days, **seen, **sizes, "parts": made_parts(client)}
+        return {"events": events, "days": days, **seen, **sizes, "parts": made_parts(client)}
 
 
 def weigh(home: Path, known: dict[str, Any]) -> dict[str, Any]:
@@ -197,7 +197,7 @@ def _anew(arguments: argparse.Namespace) -> dict[str, Any]:
     # The worker inherits it: every event that is weighed becomes a row.
     os.environ["LOCATION_SAMPLE_RATE"] = "1"
     with tempfile.TemporaryDirectory() as folder:
-        return run(arguments, arguments.keep or Path(folder))
+        return run(arguments.events, arguments.days, arguments.keep or Path(folder))
 
 
 def main() -> None:

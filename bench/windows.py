@@ -6,6 +6,7 @@ Prints one line of JSON and writes bench/results/windows.json.
 import json
 import sys
 import time
+from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
@@ -17,7 +18,7 @@ from streams.world import zones
 from streams.world.clock import live
 from streams.world.dice import Dice
 from streams.world.traffic import events
-from tables.columns import by_type
+from tables.columns import Columns, by_type
 from tables.declared import declared
 from tables.panes import Panes
 from tables.sessions import Sessions
@@ -27,6 +28,24 @@ BATCH = 25_000
 RATE = 10_000.0
 ROUNDS = 3
 START = 1_767_268_800.0
+
+
+class Counting:
+    """All windows of one shard, empty at first, without a store."""
+
+    def __init__(self) -> None:
+        self.panes = Panes(0, declared, {})
+        self.sessions = [Sessions(session, self.panes) for session in declared.sessions.values()]
+
+    def panes_of(self, columns: Sequence[Columns], seq: int) -> None:
+        """Count a batch into the panes of all windows but sessions."""
+        self.panes.apply(columns, seq=seq, watermark=0, rate=0.2)
+        self.panes.take_changes()
+
+    def sessions_of(self, columns: Sequence[Columns], seq: int) -> None:
+        """Count the same batch into the sessions."""
+        for each in self.sessions:
+            each.apply(columns, seq=seq, watermark=0, now=int(START * 1000))
 
 
 def main() -> None:
@@ -53,18 +72,15 @@ def main() -> None:
 
 def _round(batches: list[list[Any]], spot: Any) -> tuple[float, float, int, int]:
     """Seconds for all windows, those of them for sessions, and how many lines and sessions there are then."""
-    panes = Panes(0, declared, {})
-    sessions = [Sessions(session, panes) for session in declared.sessions.values()]
+    counting = Counting()
     begun, of_sessions = time.thread_time(), 0.0
     for seq, batch in enumerate(batches):
         columns = [columns for columns, _ in by_type(batch, spot)]
-        panes.apply(columns, seq=seq, watermark=0, rate=0.2)
-        panes.take_changes()
+        counting.panes_of(columns, seq)
         before = time.thread_time()
-        for each in sessions:
-            each.apply(columns, seq=seq, watermark=0, now=int(START * 1000))
+        counting.sessions_of(columns, seq)
         of_sessions += time.thread_time() - before
-    return time.thread_time() - begun, of_sessions, len(panes), sum(map(len, sessions))
+    return time.thread_time() - begun, of_sessions, len(counting.panes), sum(map(len, counting.sessions))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,20 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-TARGETS = ("help", "up", "test", "check", "test-long", "test-faults", "coverage", "bench", "docs", "tools", "lock")
+TARGETS = (
+    "help",
+    "up",
+    "test",
+    "check",
+    "test-long",
+    "test-faults",
+    "coverage",
+    "bench",
+    "bench-curves",
+    "docs",
+    "tools",
+    "lock",
+)
 
 
 def make(*words: str) -> str:
@@ -62,11 +75,20 @@ def test_faults_have_a_size() -> None:
 def test_benchmark_is_the_race_unless_another_is_named() -> None:
     assert "-m bench peers --size full" in make("-n", "bench")
     assert "-m bench peers --size small" in make("-n", "bench", "SIZE=small")
-    assert "-m bench decode" in make("-n", "bench", "ARGS=decode")
+    assert "-m bench guard --record" in make("-n", "bench")
+    alone = make("-n", "bench", "ARGS=decode")
+    assert "-m bench decode" in alone
+    assert "-m bench guard" not in alone
+
+
+def test_curves_have_a_size_and_can_be_chosen() -> None:
+    assert "-m bench curves --size full" in make("-n", "bench-curves")
+    assert "-m bench curves --size small --only load" in make("-n", "bench-curves", "SIZE=small", "ARGS=--only load")
 
 
 def test_submission_runs_what_a_developer_runs() -> None:
     script = ROOT / ".ci/run"
     assert os.access(script, os.X_OK)
     assert "make check test" in script.read_text()
+    assert "make bench ARGS=guard" in script.read_text()
     assert ".ci/run" in (ROOT / ".github/workflows/ci.yml").read_text()
