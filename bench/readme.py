@@ -77,6 +77,10 @@ def _http(text: str) -> str:
     return filled(text, {"figures of http": lambda: store_page.http(_result("http"))})
 
 
+def _analytics(text: str) -> str:
+    return filled(text, {"figures of analytics": lambda: store_page.analytics(_result("analytics"))})
+
+
 def _rollups(text: str) -> str:
     tables = {
         "figures of views": lambda: store_page.views(_result("inserts")),
@@ -104,6 +108,7 @@ PAGES = {
     ROOT / "docs/store.md": _store,
     ROOT / "docs/performance.md": _performance,
     ROOT / "docs/http-ingestion.md": _http,
+    ROOT / "docs/analytics.md": _analytics,
     ROOT / "docs/decisions/0022-rollups.md": _rollups,
 }
 

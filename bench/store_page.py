@@ -1,4 +1,4 @@
-"""Tables of docs/store.md and docs/http-ingestion.md: bytes on disk, how long people wait, what requests bring."""
+"""Tables of pages of docs: bytes on disk, how long people wait, what questions cost, what requests bring."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -118,6 +118,22 @@ def metrics(result: Result) -> str:
     table = markdown(("metric", "p50 ms", "p95 ms", "longest ms", "rows read", "MB read"), rows)
     told = f"Over {result['rows']:,} raw rows {quick} of {len(found)} metrics have a p95 under 100 ms. The slowest:"
     return f"{told}\n\n{table}"
+
+
+def analytics(result: Result) -> str:
+    """Each question of product analytics: its path, its times, and what it costs over the longest range."""
+    rows = [
+        (
+            name,
+            ", ".join(each["paths"]),
+            *(f"{each[figure]:,.0f}" for figure in ("median_ms", "p95_ms", "cpu_ms")),
+            f"{each['memory_bytes'] / 1e6:,.0f}",
+            f"{each['read_rows']:,}",
+            f"{each['read_bytes'] / 1e6:,.0f}",
+        )
+        for name, each in result.items()
+    ]
+    return _table(("question", "path", "p50 ms", "p95 ms", "CPU ms", "MB of memory", "rows read", "MB read"), rows)
 
 
 def indexes(result: Result) -> str:

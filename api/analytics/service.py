@@ -15,7 +15,7 @@ from api.ingest import guard
 from api.metrics.cache import Content
 from api.metrics.service import LATE, Metrics, told
 from api.problems import Problem
-from clickhouse.analytics import funnel, funnel_answer, words
+from clickhouse.analytics import funnel, funnel_answer, run, words
 from clickhouse.analytics.kinds import Kind, Question
 from clickhouse.analytics.words import PeopleWords
 from metadata.audit import Action
@@ -54,7 +54,7 @@ class Analytics:
             question.span.domain.name,
             asked,
             seconds,
-            lambda: self._made(kind.name, lambda client: kind.answer(client, question)),
+            lambda: self._made(kind.name, lambda client: kind.answer(client, question, run.LIMITS)),
         )
         return _respond(content)
 

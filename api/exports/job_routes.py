@@ -38,7 +38,8 @@ def _add_all(router: APIRouter, jobs: ExportJobs) -> None:
     @router.post(
         PATH,
         status_code=202,
-        description="Have a large export made: one that `/v1/export/` is too small for, with the same words as JSON. "
+        description="Have a large export made: one that `/v1/export/` is too small for, with the same words as JSON, "
+        "or the answer to a question that costs more than `/v1/analytics/` allows. "
         f"The scheduler makes it; `Location` says where to look. {_HOW}; the key needs the scopes of it.",
         responses={
             202: models.told(ExportJob, JOB, "It will be made."),

@@ -153,7 +153,7 @@ async def _words(request: Request) -> Any:
     try:
         return msgspec.json.decode(body)  # it refuses half a character, which no store takes
     except (ValueError, RecursionError):
-        hint = "Send a JSON object with `table` or `metrics`, and the parameters of that export."
+        hint = "Send a JSON object with `table`, `metrics` or `analytics`, and what belongs to it."
         raise QueryRefused("The body is no JSON.", code="bad_order", value=str(body[:40]), hint=hint) from None
 
 

@@ -12,12 +12,16 @@ class _Model(BaseModel):
 
 
 class ExportOrder(_Model):
-    """What shall be exported: `table` or `metrics`, and the parameters of that export, repeatable ones as lists."""
+    """What shall be exported: `table`, `metrics` or `analytics`, and what belongs to it, repeatable words as lists."""
 
     table: str | None = None
     """A table, with `column` and `zone`."""
     metrics: str | None = None
     """A group of metrics, with `metric`, `granularity`, `zone`, `by`, `where`, `compare` and `exact`."""
+    analytics: Literal["funnels", "retention", "cohorts", "paths"] | None = None
+    """A kind of question of product analytics, with `question`, which has its own times."""
+    question: dict[str, Any] | None = None
+    """The question, as `/v1/analytics/` takes it."""
     format: Literal["csv", "xlsx", "json", "ndjson", "parquet"] = "csv"
     """Format of the file."""
     begin: str = Field("", alias="from")

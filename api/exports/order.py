@@ -6,12 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+import msgspec
 from starlette.datastructures import QueryParams
 
 from api.metrics import parameters
 from api.metrics.service import tells_people
+from clickhouse.analytics import journey
+from clickhouse.analytics import words as analytics
+from clickhouse.analytics.kinds import KINDS
 from clickhouse.export import metrics as metric_rows
 from clickhouse.export import table as tables
+from clickhouse.export.analytics import AnalyticsSource
 from clickhouse.export.make import Source
 from clickhouse.export.metrics import MetricSource
 from clickhouse.export.table import TableSource
@@ -24,6 +29,7 @@ from streams.errors import QueryRefused
 from streams.settings import Settings
 
 _TABLE_ONCE: Final = ("format", "from", "to", "zone")
+_ANALYTICS: Final = "analytics"
 _PAGES: Final = ("limit", "cursor")
 
 
@@ -43,7 +49,7 @@ class Order:
     """One export that can be made."""
 
     subject: str
-    """The table, or the group of metrics."""
+    """The table, the group of metrics, or the kind of question."""
     format: Format
     domains: tuple[str, ...]
     is_rows: bool
@@ -128,10 +134,43 @@ def of_metrics(group: str, given: QueryParams) -> Order:
     )
 
 
+def of_analytics(name: str, question: bytes, form: str) -> Order:
+    """The answer to a question of product analytics, as JSON that its address takes. Raises QueryRefused."""
+    kind = KINDS[journey.choice(_ANALYTICS, name, KINDS)]
+    given = analytics.read(kind.words, question)
+    asked, chosen = kind.ask(given), format_of(form)
+    span = asked.span
+    times = {**_times(span.begin, span.end), "zone": span.zone.key}
+    return Order(
+        name,
+        chosen,
+        (span.domain.name,),
+        is_rows=False,
+        tells_people=False,
+        facts={_ANALYTICS: name, "domain": span.domain.name, **times, "format": chosen.value},
+        asked={
+            _ANALYTICS: name,
+            "question": given.model_dump(mode="json", by_alias=True) | times,
+            "format": chosen.value,
+        },
+        begin=span.begin,
+        end=span.end,
+        open=lambda reach: AnalyticsSource(reach.settings, name, asked, reach.limits),
+    )
+
+
 def of_words(words: Any, *, people: bool) -> Order:
-    """The order that JSON gives: `table` or `metrics`, and its parameters as text or lists. Raises QueryRefused."""
-    if not isinstance(words, Mapping) or ("table" in words) == ("metrics" in words):
-        raise _no_order("the body", "Send a JSON object with `table` or `metrics`, and the parameters of that export.")
+    """The order that JSON gives: one of `table`, `metrics` and `analytics`, and what belongs to it.
+
+    Parameters are text or lists of it, the `question` of product analytics is an object. Raises QueryRefused.
+    """
+    if not isinstance(words, Mapping) or len(words.keys() & {"table", "metrics", _ANALYTICS}) != 1:
+        raise _no_order(
+            "the body",
+            "Send a JSON object with `table`, `metrics` or `analytics`, and the parameters of that export.",
+        )
+    if _ANALYTICS in words:
+        return _of_question(words)
     given: list[tuple[str, str]] = []
     for name, value in words.items():
         for each in value if isinstance(value, list) else [value]:
@@ -141,6 +180,17 @@ def of_words(words: Any, *, people: bool) -> Order:
     params = QueryParams([(name, value) for name, value in given if name not in ("table", "metrics")])
     what = next((value for name, value in given if name in ("table", "metrics")), "")
     return of_table(what, params, people=people) if "table" in words else of_metrics(group_of(what), params)
+
+
+def _of_question(words: Mapping[str, Any]) -> Order:
+    known = (_ANALYTICS, "question", "format")
+    unknown = next((name for name in words if name not in known), None)
+    if unknown is not None:
+        raise _no_order(str(unknown)[:80], f"Send {', '.join(known)}; all other words belong into `question`.")
+    name, form = words[_ANALYTICS], words.get("format", "")
+    if not isinstance(name, str) or not isinstance(form, str):
+        raise _no_order(_ANALYTICS, "Give `analytics` and `format` as text.")
+    return of_analytics(name, msgspec.json.encode(words.get("question")), form)
 
 
 def group_of(name: str) -> str:

@@ -1,62 +1,82 @@
-"""The exact path of a funnel in any order: a fold over one person's events, written as SQL.
+"""The exact path of a funnel in any order: passes over one person's events.
 
 A person has done n steps if n different events, each of another step, lie within the window, the earliest of them in
-the time of the funnel. For each step the fold keeps the latest event of its class (of a step that is repeated, the
-second latest for the second one, and so on), and the same of the events in the time of the funnel (`early`). Then at
-each event, for each early one, it counts the steps whose latest event is not older.
+the time of the funnel. For each step the passes keep, at each event, the latest event of its class so far (of a step
+that is repeated, the second latest for the second one, and so on), and the same of the events in the time of the funnel
+(`early`). Then at each event, for each early one, they count the steps whose latest event is not older.
 
-The state is a tuple of Int64: the moment, how many excluded events it had, `latest` and `early` of each step (-1 for
-none), and the shortest time for each number of steps, which is reckoned when the next event comes.
+Between events of one moment they see a part of it only, and that is one of the choices that there are.
 """
 
-from clickhouse.analytics.fold import NEVER, NONE, Fold, build
+from collections.abc import Iterator
+
 from clickhouse.analytics.funnel import Funnel
-from clickhouse.analytics.step import EXCLUDED
+from clickhouse.analytics.passes import (
+    AT,
+    KIND,
+    NONE,
+    UNPACKED,
+    Layer,
+    Passes,
+    before,
+    bounds,
+    goes_on,
+    greatest,
+    latest,
+    lost,
+    mapped,
+)
 
 
-def any_order(funnel: Funnel) -> Fold:
-    """The fold of a funnel in any order."""
-    return _AnyOrder(funnel).fold()
+def any_order(funnel: Funnel) -> Passes:
+    """The passes of a funnel in any order."""
+    return _AnyOrder(funnel).passes()
 
 
 class _AnyOrder:
-    """Writes the expressions of one funnel; steps count from 1."""
+    """Writes the passes of one funnel; steps count from 1."""
 
     def __init__(self, funnel: Funnel) -> None:
         self._funnel = funnel
         self._steps = range(1, len(funnel.steps) + 1)
-        self._latest, self._early, self._took = (2 + part * len(funnel.steps) for part in range(3))
 
-    def fold(self) -> Fold:
-        """The fold."""
-        following = ["e.1", f"if(e.1 = s.1, s.2, toInt64(0)) + (e.2 = {EXCLUDED})"]
-        following += [self._event(self._latest, step, "") for step in self._steps]
-        in_time = f" AND e.1 < {self._funnel.span.end_ms}"
-        following += [self._event(self._early, step, in_time) for step in self._steps]
-        following += [self._shortest(number) for number in self._steps]
-        count = len(self._steps)
-        return build([-1, 0, *[-1] * (2 * count), *[NEVER] * count], following, self._took + 1)
+    def passes(self) -> Passes:
+        """The passes."""
+        layers = (UNPACKED, *lost(self._funnel), *self._events(), *self._ways())
+        return Passes(layers, tuple(f"came_{number}" for number in self._steps))
 
-    def _event(self, place: int, step: int, condition: str) -> str:
-        """The event of a step after this one: this one or, of a step that is repeated, that of the one before."""
+    def _events(self) -> Iterator[Layer]:
+        """The latest event of each step, and the latest that may be the earliest of a way."""
+        for step in self._steps:
+            yield {f"latest_{step}": self._latest(step)}
+        end = self._funnel.span.end_ms
+        yield {
+            f"early_{step}": f"arrayFill((v, a) -> a < {end}, "
+            f"{mapped(f'if(a < {end}, v, {NONE})', {'v': f'latest_{step}', 'a': AT})}, {AT})"
+            for step in self._steps
+        }
+
+    def _latest(self, step: int) -> str:
+        """The latest event of a step; of one that is repeated, that of the one before until this event came."""
         number = self._funnel.class_of[step - 1]
-        before = [each for each in self._steps[: step - 1] if self._funnel.class_of[each - 1] == number]
-        new = self._known(place + before[-1]) if before else "e.1"
-        return f"if(e.2 = {number}{condition}, {new}, {self._known(place + step)})"
+        same = [each for each in self._steps[: step - 1] if self._funnel.class_of[each - 1] == number]
+        new = before(f"latest_{same[-1]}") if same else AT
+        return latest(mapped(f"if(k = {number}, v, {NONE})", {"k": KIND, "v": new}))
 
-    def _known(self, field: int) -> str:
-        """The event in a field; none if an excluded one has come after it, at another moment than both."""
-        if not self._funnel.exclude:
-            return f"s.{field}"
-        return f"if(s.2 > 0 AND e.1 != s.1 AND s.{field} < s.1, {NONE}, s.{field})"
-
-    def _shortest(self, number: int) -> str:
-        """The shortest time in which so many steps were done."""
-        known, start = f"s.{self._took + number}", f"greatest({', '.join(self._begun(s, number) for s in self._steps)})"
-        return f"if({start} >= 0, least({known}, s.1 - {start}), {known})"
-
-    def _begun(self, step: int, number: int) -> str:
-        """The early event of a step, if so many steps were done since, within the window."""
-        early = f"s.{self._early + step}"
-        done = " + ".join(f"(s.{self._latest + each} >= {early})" for each in self._steps)
-        return f"if({early} >= s.1 - {self._funnel.window} AND {done} >= {number}, {early}, {NONE})"
+    def _ways(self) -> Iterator[Layer]:
+        """At each event how many steps were done since each early one, and the latest with as many as asked for."""
+        others = {f"v_{step}": f"latest_{step}" for step in self._steps}
+        done = " + ".join(f"({name} >= s)" for name in others)
+        count = f"if({goes_on(self._funnel, 's')}, {done}, 0)"
+        yield {
+            f"done_{step}": mapped(count, {"s": f"early_{step}", **others, **bounds(self._funnel)})
+            for step in self._steps
+        }
+        words = {f"e_{step}": f"early_{step}" for step in self._steps}
+        words |= {f"d_{step}": f"done_{step}" for step in self._steps}
+        yield {
+            f"came_{number}": mapped(
+                greatest([f"if(d_{step} >= {number}, e_{step}, {NONE})" for step in self._steps]), words
+            )
+            for number in self._steps
+        }

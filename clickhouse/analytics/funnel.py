@@ -32,7 +32,7 @@ class Path(StrEnum):
     FAST = "fast"
     """By a function of ClickHouse that is made for it."""
     EXACT = "exact"
-    """By a fold over each person's events, which knows ties, repeated steps, exclusions and times."""
+    """By passes over each person's events, which know ties, repeated steps, exclusions and times."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from clickhouse.analytics import funnel_sql, journey, run
 from clickhouse.analytics.funnel import Funnel, Path
 from clickhouse.analytics.journey import Span
 from clickhouse.analytics.words import PeopleWords
+from clickhouse.metrics.route import Limits
 from clickhouse.metrics.shown import moment
 
 MOST_PEOPLE = 10_000
@@ -16,12 +17,19 @@ MOST_PEOPLE = 10_000
 _TIMES = ("mean", "p50", "p90")
 
 
-async def answer(client: AsyncClient, funnel: Funnel, path: Path | None = None) -> dict[str, Any]:
+async def within(client: AsyncClient, funnel: Funnel, limits: Limits) -> dict[str, Any]:
+    """The answer, by the path that the funnel takes. Raises as `run.rows` does."""
+    return await answer(client, funnel, limits=limits)
+
+
+async def answer(
+    client: AsyncClient, funnel: Funnel, path: Path | None = None, limits: Limits = run.LIMITS
+) -> dict[str, Any]:
     """The answer, by the path that the funnel takes, or by a given one. Raises as `run.rows` does."""
     taken = path or funnel.path
     at = await run.as_of(client, funnel.span.domain)  # before the numbers, which may hold more and never less
     sql, values = funnel_sql.groups(funnel, taken)
-    lines = await run.rows(client, sql, values)
+    lines = await run.rows(client, sql, values, limits)
     if not lines and not funnel.by:
         lines = [["", *[0] * (len(funnel.steps) * (4 if funnel.times else 1))]]
     return {

@@ -16,6 +16,8 @@ from streams.sampling import SAMPLED_TYPE
 
 LONGEST: Final = timedelta(days=366)
 """Longest window."""
+IN_RANGE: Final = "occurred_at >= {since:DateTime64(3, 'UTC')} AND occurred_at < {until:DateTime64(3, 'UTC')}"
+"""The part of the condition of `rows` that says when."""
 _DURATION: Final = re.compile(r"(\d{1,6})([smhdw])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -80,11 +82,7 @@ def rows(span: Span, begin: datetime, until: datetime) -> tuple[str, dict[str, A
     Positions are no part of a journey: they are sampled.
     """
     values: dict[str, Any] = {"since": moment(begin), "until": moment(until), "sampled": SAMPLED_TYPE}
-    return (
-        "occurred_at >= {since:DateTime64(3, 'UTC')} AND occurred_at < {until:DateTime64(3, 'UTC')} "
-        f"AND {span.actor.expression} != '' AND event_type != {{sampled:String}}",
-        values,
-    )
+    return f"{IN_RANGE} AND {span.actor.expression} != '' AND event_type != {{sampled:String}}", values
 
 
 def moment(at: datetime) -> str:

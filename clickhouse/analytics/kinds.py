@@ -10,6 +10,7 @@ from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse.analytics import funnel, funnel_answer, paths, returning, returning_answer
 from clickhouse.analytics.journey import Span
 from clickhouse.analytics.words import CohortWords, FunnelWords, PathWords, RetentionWords, SpanWords
+from clickhouse.metrics.route import Limits
 
 
 class Question(Protocol):
@@ -32,8 +33,8 @@ class Kind:
     words: type[SpanWords]
     ask: Callable[[Any], Question]
     """The question that words ask; raises QueryRefused."""
-    answer: Callable[[AsyncClient, Any], Awaitable[dict[str, Any]]]
-    """The answer; raises as `run.rows` does."""
+    answer: Callable[[AsyncClient, Any, Limits], Awaitable[dict[str, Any]]]
+    """The answer, within what it may cost; raises as `run.rows` does."""
     sentence: str
 
 
@@ -44,7 +45,7 @@ KINDS: Final = {
             "funnels",
             FunnelWords,
             funnel.ask,
-            funnel_answer.answer,
+            funnel_answer.within,
             "How many people went through some steps, how far they came, and how fast.",
         ),
         Kind(

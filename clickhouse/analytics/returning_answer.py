@@ -11,6 +11,7 @@ from clickhouse.analytics import calendar, returning_sql, run
 from clickhouse.analytics.funnel import Path
 from clickhouse.analytics.funnel_answer import head
 from clickhouse.analytics.returning import Cohorts, Retention, Returning
+from clickhouse.metrics.route import Limits
 from clickhouse.metrics.shown import moment
 
 _Line = Sequence[Any]
@@ -19,18 +20,18 @@ _ALL = -1
 """The offset under which everybody of a cohort is counted."""
 
 
-async def retention(client: AsyncClient, asked: Retention) -> dict[str, Any]:
+async def retention(client: AsyncClient, asked: Retention, limits: Limits = run.LIMITS) -> dict[str, Any]:
     """The answer. Raises as `run.rows` does."""
     at = await run.as_of(client, asked.span.domain)  # before the numbers, which may hold more and never less
-    lines = await run.rows(client, *returning_sql.retention(asked))
+    lines = await run.rows(client, *returning_sql.retention(asked), limits)
     kind = {"kind": "recurring" if asked.is_recurring else "first", "rolling": asked.is_rolling}
     return _answer(asked.asked, lines, at, _returned) | kind
 
 
-async def cohorts(client: AsyncClient, asked: Cohorts) -> dict[str, Any]:
+async def cohorts(client: AsyncClient, asked: Cohorts, limits: Limits = run.LIMITS) -> dict[str, Any]:
     """The answer. Raises as `run.rows` does."""
     at = await run.as_of(client, asked.span.domain)
-    lines = await run.rows(client, *returning_sql.cohorts(asked))
+    lines = await run.rows(client, *returning_sql.cohorts(asked), limits)
     return _answer(asked.asked, lines, at, _did) | {"sum": asked.sum or None}
 
 

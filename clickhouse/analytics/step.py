@@ -15,10 +15,14 @@ from streams.events import EventSpec, registry
 from streams.events.domains import Domain
 from streams.sampling import SAMPLED_TYPE
 
+ROOM: Final = 16
+"""Numbers that an event can have within its millisecond: those of steps, and the two below."""
 OTHER: Final = 0
 """Number of an event that is no step."""
-EXCLUDED: Final = -1
-"""Number of one that ends a journey."""
+EXCLUDED: Final = ROOM - 1
+"""Number of one that ends a journey: the last of its millisecond."""
+_DIGITS: Final = 10_000_000_000_000
+"""Added to milliseconds of the years 1970 to 2286, it gives them fourteen digits."""
 _WORD: Final = re.compile(r"[a-z_]+")
 _AGENT: Final = "user_agent"
 """The field that derived columns come from."""
@@ -78,6 +82,14 @@ def dimension(span: Span, name: str, steps: Sequence[Step]) -> str:
 def value_of(domain: Domain, name: str) -> str:
     """The expression of a dimension in the raw table, as text."""
     return f"toString({_dimensions(domain)[name]})"
+
+
+def first_value(is_entry: str) -> str:
+    """The aggregate of a person's `split` at the first event that is an entry; of several at that moment the least.
+
+    Moment and value are compared as one text, moments with as many digits each: pairs are compared ten times as slowly.
+    """
+    return f"substring(minIf(concat(toString(ms + {_DIGITS}), split), {is_entry}), {len(str(_DIGITS)) + 1})"
 
 
 def condition(domain: Domain, step: Step, name: str, values: dict[str, Any]) -> str:

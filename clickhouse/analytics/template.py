@@ -6,6 +6,8 @@ from string import Template
 from typing import Final
 
 FOLDER: Final = Path(__file__).with_name("sql")
+IN_PARTS: Final = "SETTINGS group_by_two_level_threshold = 1"
+"""Persons are grouped in 256 parts, which are put together and gone over side by side, and never all at once."""
 
 
 def fill(name: str, folder: Path = FOLDER, /, **expressions: str) -> str:

@@ -28,7 +28,10 @@ class Source(Protocol):
         """Rows that will come at least; None: nobody knows."""
 
     def batches(self, most: int) -> AsyncIterator[Any]:
-        """The rows, so many at most, as pyarrow.RecordBatch; the first may be empty, and tells the columns."""
+        """The rows, so many at most, as pyarrow.RecordBatch; the first may be empty, and tells the columns.
+
+        Later ones may be empty too: while rows are awaited, they let the export be ended.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,8 @@ async def _write(
         rows += batch.num_rows
         if rows > size.rows:
             raise _too_large(f"more than {size.rows:,} rows", size, f"{size.rows_setting}={size.rows:,} rows")
-        await apart(writer.write, batch)
+        if batch.num_rows:
+            await apart(writer.write, batch)
         await tell(rows)
     return rows
 

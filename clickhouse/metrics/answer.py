@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 from clickhouse_connect.driver.asyncclient import AsyncClient
@@ -104,9 +105,13 @@ async def run(
     values: dict[str, Any],
     limits: Limits,
     hint: str = "Ask for a shorter range, or by fewer dimensions, so that an aggregate answers.",
+    more: Mapping[str, Any] = MappingProxyType({}),
 ) -> Sequence[Sequence[Any]]:
-    """The rows of a statement that may cost so much; beyond it QueryRefused with the hint. Else as `classify` says."""
-    settings = {"max_rows_to_read": limits.rows, "max_execution_time": limits.seconds}
+    """The rows of a statement that may cost so much; beyond it QueryRefused with the hint. Else as `classify` says.
+
+    `more`: settings of ClickHouse beside those.
+    """
+    settings = {"max_rows_to_read": limits.rows, "max_execution_time": limits.seconds, **more}
     try:
         rows: Sequence[Sequence[Any]] = (await client.query(sql, parameters=values, settings=settings)).result_rows
     except Error as error:

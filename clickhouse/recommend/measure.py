@@ -8,6 +8,7 @@ that the person had not taken. Those to whom nothing can be recommended are coun
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -18,7 +19,7 @@ from clickhouse.analytics.template import fill
 from clickhouse.metrics.question import number, span
 from clickhouse.metrics.shown import moment
 from clickhouse.recommend import routes
-from clickhouse.recommend.routes import FOLDER, LEAST_OWN, SIDES, TOO_LITTLE, Question, Route, Who
+from clickhouse.recommend.routes import FOLDER, LEAST_OWN, SIDES, TOO_LITTLE, Own, Question, Route, Who
 from streams.errors import QueryRefused
 from streams.events.domains import RIDES
 
@@ -114,20 +115,18 @@ async def measure(client: AsyncClient, asked: Split) -> Measured:
     values: dict[str, Any] = routes.times(asked.begin, asked.end)
     held: dict[str, Any] = {"cut": parameter(asked.cut), "least": LEAST_OWN, "most": asked.people}
     people = await routes.rows(client, fill("held_out", FOLDER, lines=lines), values | held)
-    deepest = asked.k + max((len(known) for _, known, _ in people), default=0)
-    seen: dict[str, Any] = routes.times(asked.begin, asked.cut)
-    ranked = await routes.rows(client, fill("popular", FOLDER, lines=lines), seen | {"most": deepest})
-    popular = [Route(origin, target) for origin, target in ranked]
+    ranked = await routes.rows(client, fill("popular", FOLDER, lines=lines), routes.times(asked.begin, asked.cut))
+    # What is known of every route is asked once, so that a person costs one question.
+    popular = {Route(origin, target): Own(*known) for origin, target, *known in ranked}
     answered = hits = popular_hits = 0
     for person, known, new in people:
-        found = await _recommended(client, asked, person)
+        own, wanted = ({Route(*each) for each in taken} for taken in (known, new))
+        found = await _recommended(client, asked, person, [popular[each] for each in own & popular.keys()])
         if found is None:
             continue
-        wanted = {Route(*each) for each in new}
-        own = {Route(*each) for each in known}
         answered += 1
         hits += _hits(found, wanted)
-        popular_hits += _hits([each for each in popular if each not in own][: asked.k], wanted)
+        popular_hits += _hits([*islice((each for each in popular if each not in own), asked.k)], wanted)
     if answered < LEAST_PEOPLE:
         raise QueryRefused(
             f"Of {len(people)} people with new routes after the cut, routes can be recommended to {answered}.",
@@ -138,11 +137,11 @@ async def measure(client: AsyncClient, asked: Split) -> Measured:
     return Measured(len(people), answered, hits, popular_hits)
 
 
-async def _recommended(client: AsyncClient, asked: Split, person: str) -> list[Route] | None:
+async def _recommended(client: AsyncClient, asked: Split, person: str, own: Sequence[Own]) -> list[Route] | None:
     """The routes; None where there is too little data. Raises as `recommend` does otherwise."""
     question = Question(asked.who, person, asked.begin, asked.cut, asked.zone, asked.k)
     try:
-        _, near = await routes.recommend(client, question)
+        near = await routes.near(client, question, own)
     except QueryRefused as error:
         if error.code != TOO_LITTLE:
             raise

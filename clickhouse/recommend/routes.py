@@ -74,6 +74,15 @@ class Route(NamedTuple):
     target: str
 
 
+class Own(NamedTuple):
+    """A route that a person took."""
+
+    hash: int
+    """Of where it begins and ends."""
+    people: int
+    """People who took it, the person among them."""
+
+
 class Near(NamedTuple):
     """A route, and why it is recommended."""
 
@@ -133,23 +142,28 @@ async def recommend(client: AsyncClient, question: Question) -> tuple[int, Seque
     Raises QueryRefused, with the code `too_little_data` where the rows do not say enough, and as
     `clickhouse.client.classify`.
     """
-    side = SIDES[question.who]
+    lines = SIDES[question.who].lines
     values: dict[str, Any] = times(question.begin, question.end) | {"person": question.person}
-    own = await rows(client, fill("own", FOLDER, lines=side.lines), values)
+    own = [Own(*line) for line in await rows(client, fill("own", FOLDER, lines=lines), values)]
+    return len(own), await near(client, question, own)
+
+
+async def near(client: AsyncClient, question: Question, own: Sequence[Own]) -> Sequence[Near]:
+    """The routes recommended to a person who took these, the nearest first. Raises as `recommend` does."""
     if len(own) < LEAST_OWN:
         raise _too_little(question, f"{len(own)} of the {LEAST_OWN} routes that are needed at least are known of them")
-    # Each route of the person brings its cosine: what all take says little about anybody.
-    values |= {
-        "own": [line[0] for line in own],
-        "weights": [1 / math.sqrt(line[3]) for line in own],
+    values: dict[str, Any] = times(question.begin, question.end) | {
+        "person": question.person,
+        "own": [each.hash for each in own],
+        # Each route of the person brings its cosine: what all take says little about anybody.
+        "weights": [1 / math.sqrt(each.people) for each in own],
         "support": LEAST_SUPPORT,
         "most": question.limit,
     }
-    found = await rows(client, fill("near", FOLDER, lines=side.lines), values)
+    found = await rows(client, fill("near", FOLDER, lines=SIDES[question.who].lines), values)
     if not found:
         raise _too_little(question, f"no other route was taken by {LEAST_SUPPORT} people who share one with them")
-    near = [Near(Route(origin, target), score, support, people) for origin, target, people, support, score in found]
-    return len(own), near
+    return [Near(Route(origin, target), score, support, people) for origin, target, people, support, score in found]
 
 
 def _too_little(question: Question, why: str) -> QueryRefused:

@@ -3,23 +3,22 @@
 import asyncio
 import os
 import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from clickhouse.analytics import journey, words
+from clickhouse.analytics import journey, run, words
 from clickhouse.analytics.kinds import KINDS, Kind, Question
 from clickhouse.client import connect
 from streams.cli import terminal
 from streams.cli.load import Domains, load
+from streams.cli.terminal.given import STDIN, given
 from streams.errors import ConfigurationError, QueryRefused
 from streams.settings import load as load_settings
 
 app = typer.Typer(
     no_args_is_help=True, help="Run the worker, try it with generated traffic, and ask for funnels and the like."
 )
-STDIN = "-"
 
 
 @app.callback()
@@ -57,25 +56,16 @@ def ask(
     """Ask for funnels, retention, cohorts or paths; the answer is JSON, as that of the API."""
     try:
         kind = KINDS[journey.choice("kind", what, KINDS)]
-        asked = kind.ask(words.read(kind.words, _text(question)))
+        asked = kind.ask(words.read(kind.words, given(question, "the question")))
         terminal.json(asyncio.run(_answer(kind, asked)))
     except QueryRefused as error:
         near = f" Did you mean {' or '.join(error.near)}?" if error.near else ""
         raise ConfigurationError(f"{error}{near} {error.hint}") from None
 
 
-def _text(place: str) -> bytes:
-    if place == STDIN:
-        return sys.stdin.buffer.read()
-    try:
-        return Path(place).read_bytes()
-    except OSError as error:
-        raise ConfigurationError(f"the question cannot be read from {place}: {error.strerror}") from error
-
-
 async def _answer(kind: Kind, question: Question) -> dict[str, Any]:
     client = await connect(load_settings(), reading=True)
     try:
-        return await kind.answer(client, question)
+        return await kind.answer(client, question, run.LIMITS)
     finally:
         await client.close()

@@ -14,12 +14,14 @@ from api.exports import order as ordering
 from api.exports.large import made_into
 from api.exports.maker import Maker
 from api.exports.order import Order
+from clickhouse.analytics.kinds import KINDS
 from clickhouse.export.make import Made
 from clickhouse.export.writers import Format
 from clickhouse.metrics.periods import Granularity
 from metadata.audit import Action, Audit, Entry
 from metadata.session import connect as connect_metadata
 from streams.cli import terminal
+from streams.cli.terminal.given import STDIN, given
 from streams.cli.terminal.refusing import refusing
 from streams.settings import Settings, load
 
@@ -90,6 +92,24 @@ def metrics(
     once |= {"compare": "previous" if compare else "", "exact": "true" if exact else ""}
     words = _words(once, metric=metric or (), by=by or (), where=where or ())
     _export(refusing(lambda: ordering.of_metrics(ordering.group_of(group), words)), out, as_json)
+
+
+@app.command()
+def analytics(
+    what: Annotated[str, typer.Argument(metavar="KIND", help=f"Kind of question: {', '.join(KINDS)}.")],
+    question: Annotated[
+        str, typer.Argument(metavar="FILE", help="The question as JSON, as docs/analytics.md says; -: standard input.")
+    ] = STDIN,
+    form: Form = Format.CSV,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Export the answer to a question of product analytics, which may cost what a job may.
+
+    The audit log has it; while PostgreSQL is away, it is refused.
+    """
+    text = given(question, "the question")
+    _export(refusing(lambda: ordering.of_analytics(what, text, form.value)), out, as_json)
 
 
 @app.command()

@@ -1,12 +1,7 @@
--- Grain: a person who came to the first step, how far, and in `state` what the fold knows of each step.
-SELECT person, value, arrayFold((s, e) -> $next, arrayPushBack(journey, $last), $begin) AS state, $level AS level
+-- Grain: a person who came to the first step, how far, and how fast.
+SELECT person, value, $level AS level$times
 FROM
 (
-    $events
-    SELECT person, $value AS value, arraySort(groupArray((ms, step))) AS journey
-    FROM $table
-    WHERE $condition
-    GROUP BY person
-    HAVING countIf($entered) > 0
+    $passes
 )
 WHERE level > 0

@@ -1,9 +1,11 @@
--- The same for questions about returning: also in which period, and what else is asked of the event.
+-- What questions about returning read of an event: whose, when, in which period, which step, and what else is asked.
+-- A stamp is one number, milliseconds and then the period, for numbers are compared and gathered several times as fast
+-- as pairs.
 WITH
     $person AS person,
     toUnixTimestamp64Milli(occurred_at) AS ms,
-    $period AS period,
     $step AS step,
     $split AS split,
+    ms * $room + $period AS stamp,
     $amount AS amount_of,
     $currency AS currency_of

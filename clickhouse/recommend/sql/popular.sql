@@ -1,6 +1,5 @@
 -- Grain: a route, those first that most people took.
-SELECT origin, target
+SELECT origin, target, cityHash64(origin, target) AS hash, uniqExact(person) AS people
 FROM ($lines)
 GROUP BY origin, target
-ORDER BY uniqExact(person) DESC, origin, target
-LIMIT {most:UInt32}
+ORDER BY people DESC, origin, target

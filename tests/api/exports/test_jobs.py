@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import io
+import json
 import os
 import signal
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from api.exports.models import ExportJobs
+from clickhouse.analytics.kinds import KINDS
 from deploy.local.worker import environment
 from metadata.exports import GIVEN_UP, Exports
 from metadata.keys import Scope
@@ -62,6 +64,83 @@ async def test_metrics_are_ordered_with_the_words_of_their_address(ordering: Ord
     )
     assert await ordering.fetch(f"/v1/exports/{ordered['id']}/file") == at_once
     assert at_once[0] == 200
+
+
+QUESTIONS: dict[str, dict[str, Any]] = {
+    "funnels": {"steps": ["event.viewed", "checkout.started"], "by": "device_type", "times": True},
+    "retention": {"start": "page.viewed", "periods": 2, "zone": "America/New_York"},
+    "cohorts": {"start": "page.viewed", "doing": "ticket.purchased", "sum": "amount", "periods": 2},
+    "paths": {"anchor": "event.searched"},
+}
+
+
+def answered(name: str, answer: dict[str, Any]) -> list[list[Any]]:
+    """What an answer at once says, as the rows of a file say it."""
+    if name == "paths":
+        return [[" > ".join(path["events"]), path["people"]] for path in answer["paths"]]
+    if name == "funnels":
+        steps = [(group, step) for group in answer["groups"] for step in group["steps"]]
+        return [[each["key"]["device_type"], s["step"], s["people"], s["seconds"]["p50"]] for each, s in steps]
+    periods = [(cohort, period) for cohort in answer["cohorts"] for period in cohort["periods"]]
+    return [[c["start"], c["people"], p["end"], p["people"], json.dumps(p.get("sums"))] for c, p in periods]
+
+
+def shown(name: str, row: dict[str, Any]) -> list[Any]:
+    """The same of a row of the file."""
+    if name == "paths":
+        return [row["path"], row["people"]]
+    if name == "funnels":
+        return [row[each] for each in ("device_type", "step", "people", "seconds_p50")]
+    sums = json.dumps(json.loads(row["sums"]) if "sums" in row else None)
+    moments = [datetime.fromisoformat(row[each]) for each in ("cohort_start", "end")]
+    return [moments[0], row["cohort_people"], moments[1], row["people"], sums]
+
+
+@pytest.mark.parametrize("name", [*KINDS])
+async def test_a_question_of_product_analytics_is_answered_as_a_job(name: str, ordering: Ordering) -> None:
+    asked = {"domain": "ticketing", **ordering.order_of, **QUESTIONS[name]}
+    at_once = (await ordering.asking.post(f"/v1/analytics/{name}", asked)).content
+    found = await ordering.asking.post("/v1/exports", {"analytics": name, "question": asked, "format": "ndjson"})
+    assert found.status == 202, found.content
+    assert "1 made" in await ordering.make()
+
+    done = await ordering.state(found.content["id"])
+    status, body = await ordering.fetch(done["file"])
+    wanted = answered(name, at_once)
+    if name in ("retention", "cohorts"):
+        wanted = [[datetime.fromisoformat(s), n, datetime.fromisoformat(e), *rest] for s, n, e, *rest in wanted]
+    rows = [json.loads(line) for line in body.splitlines()]
+    assert (status, done["rows"]) == (200, len(rows))
+    assert wanted
+    assert [shown(name, row) for row in rows] == wanted
+    # What is kept of the order asks the same again: its times do not move.
+    assert done["asked"]["question"]["from"] == datetime.fromisoformat(asked["from"]).astimezone(UTC).isoformat()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ({"analytics": "funnel", "question": {}}, "funnels"),
+        ({"analytics": "funnels"}, "JSON"),
+        ({"analytics": "funnels", "question": {"domain": "ticketing", "steps": ["event.viewd"]}}, "event.viewed"),
+        ({"analytics": "funnels", "question": {}, "from": "7d"}, "question"),
+        ({"analytics": "funnels", "question": {}, "table": "events"}, "analytics"),
+        ({"analytics": ["funnels"], "question": {}}, "text"),
+    ],
+)
+async def test_a_question_that_does_not_fit_is_not_ordered(words: Any, told: str, ordering: Ordering) -> None:
+    found = await ordering.asking.post("/v1/exports", words)
+
+    assert found.status == 400, found.content
+    assert told in str(found.content)
+
+
+async def test_a_key_orders_answers_of_its_domains(ordering: Ordering) -> None:
+    rides = await new_key(ordering.settings, [Scope.METRICS_READ], ["rides"])
+    asked = {"domain": "ticketing", **ordering.order_of, **QUESTIONS["paths"]}
+
+    found = await ordering.asking.post("/v1/exports", {"analytics": "paths", "question": asked}, rides)
+    assert found.status == 403
 
 
 async def test_what_is_cancelled_is_not_made_or_goes(ordering: Ordering) -> None:

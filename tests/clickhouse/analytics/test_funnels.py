@@ -205,3 +205,20 @@ async def test_of_many_values_those_with_most_people_come(journey_store: Client,
 
     assert [found(each) for each in answers] == [{"mobile": [[6], [0]]}, {"mobile": [[6], [0]], "desktop": [[3], [0]]}]
     assert [each["has_more"] for each in answers] == [True, False]
+
+
+@pytest.mark.parametrize("exact", [False, True])
+async def test_the_first_event_tells_the_value_and_of_one_moment_the_least(
+    exact: bool, journey_store: Client, journey_reader: AsyncClient
+) -> None:
+    desktop, mobile = DEVICES
+    later = BASE + timedelta(milliseconds=1)
+    done = [Done("ann", BASE, V, mobile), Done("ann", later, V, desktop)]
+    done += [Done("bob", BASE, V, mobile), Done("bob", BASE, V, desktop), Done("bob", BASE, P, mobile)]
+    world.load(journey_store, done)
+    end = (BASE + timedelta(days=2)).isoformat()
+    asked = {"domain": "ticketing", "from": BASE.isoformat(), "to": end, "steps": [V, P], "by": "device_type"}
+    words = FunnelWords.model_validate(asked | {"exact": exact})
+
+    answer = await funnel_answer.answer(journey_reader, funnel.ask(words))
+    assert found(answer) == {mobile: [[1], [0]], desktop: [[1], [1]]}

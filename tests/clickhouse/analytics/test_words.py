@@ -155,7 +155,7 @@ def test_nothing_that_a_reader_sends_stands_in_the_statement() -> None:
         funnel_sql.at_step(made, Path.FAST, 1, True, evil, 10),
         returning_sql.retention(back),
         returning_sql.cohorts(did),
-        paths.compose(way),
+        paths.compose(way, ["event.searched", "ticket.purchased"]),
     ]
     for sql, values in statements:
         assert evil not in sql

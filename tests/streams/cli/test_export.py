@@ -46,9 +46,26 @@ def test_tables_and_metrics_are_written_and_recorded(tmp_path: Path, metric_worl
     assert (metrics["subject"], metrics["parameters"]["metrics"]) == ("payments", ["rides.net_revenue"])
 
 
+def test_an_answer_of_product_analytics_is_written(tmp_path: Path, metric_world: World) -> None:
+    asked = {"domain": "ticketing", "from": metric_world.begin.isoformat(), "to": metric_world.end.isoformat()}
+    (tmp_path / "asked.json").write_text(json.dumps(asked | {"steps": ["page.viewed", "ticket.purchased"]}))
+
+    made = answer("export", "analytics", "funnels", "asked.json", "--out", "funnel.csv")
+    rows = list(csv.DictReader((tmp_path / "funnel.csv").read_text().splitlines()))
+    (group,) = json.loads(call("analytics", "ask", "funnels", "asked.json").stdout)["groups"]
+    assert made["rows"] == len(rows) == 2
+    assert [(row["event"], int(row["people"])) for row in rows] == [
+        (step["event"], step["people"]) for step in group["steps"]
+    ]
+    told = answer("audit", "list")[0]
+    assert (told["subject"], told["outcome"], told["parameters"]["domain"]) == ("funnels", "done", "ticketing")
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
+        (("analytics", "funnel"), "Choose of funnels"),
+        (("analytics", "funnels", "nowhere.json"), "nowhere.json: No such file"),
         (("table", "user_event"), "Did you mean user_events"),
         (("table", "user_events", "--column", "fare"), "It has event_type"),
         (("metrics", "payment"), "Did you mean payments"),
