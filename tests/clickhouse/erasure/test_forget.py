@@ -23,7 +23,7 @@ from streams.errors import ConfigurationError
 from streams.events.domains import RIDES, TICKETING
 from streams.persons import PERSON_FIELDS, Pseudonyms
 from streams.settings import Settings
-from tests.support.aged import aged, archiving, count, day, put
+from tests.support.aged import aged, archiving, count, day, keep_all, put
 
 SOMEONE = "person-7"
 OTHER = "person-77"
@@ -114,8 +114,7 @@ def forgotten(work: Archive, what: Request) -> Receipt:
 @pytest.fixture
 def kept(store: Settings, client: Client) -> Settings:
     """A store whose tables drop nothing by themselves: old rows stay until the test has looked at them."""
-    for table in persons.columns(client, store.clickhouse_database):
-        client.command(f"ALTER TABLE {table} REMOVE TTL")
+    keep_all(client, store)
     return store
 
 
