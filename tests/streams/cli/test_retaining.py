@@ -28,8 +28,8 @@ def place(
 ) -> Iterator[tuple[Settings, Client]]:
     """Settings that commands find in the environment, and a client: tables without the rollups, an own audit log."""
     with databases.lent(rollups=False) as lent:
-        own = {"archive_url": str(tmp_path / "archive"), "database_url": SecretStr(metadata_url)}
-        settings = lent.model_copy(update=own)
+        own = {"archive_url": str(tmp_path / "archive"), "backup_folder": str(tmp_path / "backups")}
+        settings = lent.model_copy(update=own | {"database_url": SecretStr(metadata_url)})
         monkeypatch.chdir(tmp_path)
         for name, value in environment(settings).items():
             monkeypatch.setenv(name, value)
@@ -170,6 +170,35 @@ def test_a_person_is_forgotten_under_a_hold_that_was_waited_for(kept: Client) ->
     assert kept.query("SELECT name FROM holds FINAL WHERE held = 1").result_rows == [("mine",)]
     assert "there are no rows of this person" in call("forget", SOMEONE).output
     assert count(kept, "events_raw") == 38
+
+
+@pytest.mark.long
+def test_who_is_listed_and_has_rows_again_is_forgotten_again(kept: Client, place: tuple[Settings, Client]) -> None:
+    """As after a restore by other means than ours: nobody gives an id, and others are left alone."""
+    kept.command(
+        "INSERT INTO holds (name, reason, held, at) SELECT 'mine', 'maintenance', 1, now() - INTERVAL 1 HOUR",
+        settings={"async_insert": 0},
+    )
+    first = answer("forget", SOMEONE)
+    assert "nobody who is listed as erased has rows" in call("forget", "--listed").output
+    kept.command("TRUNCATE TABLE suppressions")
+    put(kept, place[0], aged(38, 1, user_id=SOMEONE, driver_id=SOMEONE), "back", first=5000)
+    theirs = f"user_id = '{SOMEONE}' OR driver_id = '{SOMEONE}'"
+    rows = count(kept, "events_raw", theirs)
+
+    [told] = answer("forget", "--listed", "--dry-run")
+    assert (count(kept, "events_raw", theirs), count(kept, "suppressions")) == (rows, 0)
+    [receipt] = answer("forget", "--listed")
+
+    assert (told["pseudonym"], told["state"]) == (first["pseudonym"], "dry run")
+    assert (receipt["state"], receipt["places"]) == ("erased", told["places"])
+    assert {place["where"]: place["rows"] for place in receipt["places"]}["events_raw"] == rows > 0
+    assert (count(kept, "events_raw", theirs), count(kept, "events_raw")) == (0, 38)
+    assert [each["subject"] for each in answer("audit", "list")] == [first["pseudonym"]] * 2
+    with pytest.raises(ConfigurationError, match="leave USER_ID and --domain out"):
+        call("forget", SOMEONE, "--listed")
+    with pytest.raises(ConfigurationError, match="USER_ID is missing"):
+        call("forget")
 
 
 def test_a_person_under_a_hold_of_their_own_is_not_forgotten(client: Client) -> None:
