@@ -33,6 +33,7 @@ _AT_END = re.compile(r"(?:RENAME\s+TABLE|EXCHANGE\s+TABLES)\s", re.IGNORECASE)
 _CREATE_TABLE = re.compile(r"CREATE\s+(?:OR\s+REPLACE\s+)?TABLE\s", re.IGNORECASE)
 _CREATED = re.compile(r"CREATE (?P<kind>TABLE|VIEW|MATERIALIZED VIEW) \w+\.(?P<name>\w+)")
 _ENGINE = re.compile(r"\bENGINE\s*=\s*(\w+)(\s*\()?", re.IGNORECASE)
+_REPLICATED = re.compile(r"\bENGINE = Replicated(\w*MergeTree)\('[^']*', '[^']*'(?:, )?")
 _REFRESHED = re.compile(r"\bREFRESH\s+(?:EVERY|AFTER)\b", re.IGNORECASE)
 _SHARD = re.compile(r"[(,]\s*`?shard`?\s+UInt16\b")
 _WINDOW = "deduplication_window = "
@@ -65,6 +66,17 @@ def form(sql: str, cluster: str) -> str:
     raise _unfit(
         sql, "it is no CREATE, ALTER, DROP, TRUNCATE, OPTIMIZE, RENAME or EXCHANGE; teach clickhouse/cluster.py"
     )
+
+
+def beside(create: str, name: str) -> str:
+    """The statement that makes a table like another one of its database, which keeps its rows on this node alone.
+
+    `create` is what `system.tables` says of the other one. Parts of such a table may take the place of its parts.
+
+    >>> beside("CREATE TABLE m.t (`x` UInt8) ENGINE = ReplicatedReplacingMergeTree('/p', '{replica}', x)", "u")
+    'CREATE TABLE m.u (`x` UInt8) ENGINE = ReplacingMergeTree(x)'
+    """
+    return _REPLICATED.sub(r"ENGINE = \1(", re.sub(r"(?<=^CREATE TABLE )(\w+)\.[\w`]+", rf"\1.{name}", create), count=1)
 
 
 def is_sharded(create: str) -> bool:

@@ -59,6 +59,8 @@ class Target:
     feeds: tuple[Feed, ...]
     kept_days: int = 0
     """Age in days at which its rows go; 0: never."""
+    create: str = ""
+    """Its CREATE statement, as ClickHouse shows it."""
 
     def keeps(self, day: date) -> bool:
         """Whether the table still holds this day: its rows may go sooner than the raw ones."""
@@ -114,9 +116,10 @@ async def targets(client: AsyncClient) -> dict[str, Target]:
             given = tuple(name for name, _ in columns[view])
             feeds.setdefault(target, []).append(Feed(view, select, source, given))
     return {
-        name: Target(name, tuple(columns[name]), tables[name][0], tuple(feeds[name]), _kept(tables[name][1]))
+        name: Target(name, tuple(columns[name]), key, tuple(feeds[name]), _kept(create), create)
         for name in names
         if name in feeds
+        for key, create in [tables[name]]
     }
 
 

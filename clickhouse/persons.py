@@ -12,6 +12,8 @@ BYTES: Mapping[str, Sequence[str]] = {
     "dead_letter_actions": ("value", "note"),
 }
 """Tables that hold whole messages, in which an id may stand anywhere, and the columns that it may stand in."""
+VISIT = "session_id"
+"""The column that names a visit: of a browser or an app, before and after somebody has logged in."""
 WINDOWS_TABLE = "metrics_realtime"
 """Holds keys of windows, of which some name a person or a visit."""
 
@@ -42,6 +44,15 @@ def conditions(found: Mapping[str, Sequence[str]], windows: Sequence[str]) -> di
         names = ", ".join(f"'{name}'" for name in windows)
         known[WINDOWS_TABLE] = f"window IN ({names}) AND hasAny(key, {{keys:Array(String)}})"
     return known
+
+
+def of_visits(names: Sequence[str]) -> str:
+    """The condition that a row is of one of the visits of the parameter `visits`, and names nobody.
+
+    `names`: the columns that hold ids of persons.
+    """
+    nobody = " AND ".join(f"ifNull(`{name}`, '') = ''" for name in names)
+    return f"ifNull(`{VISIT}`, '') IN {{visits:Array(String)}} AND {nobody}"
 
 
 def in_domain(condition: str, columns: Sequence[str], domain: str) -> str:

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from clickhouse_connect.driver.asyncclient import AsyncClient
 
+from clickhouse.cluster import whole
 from clickhouse.feeds import rows
 from clickhouse.holds import Holds
 from streams.errors import ConfigurationError
@@ -29,19 +30,25 @@ class Patience:
 
 @asynccontextmanager
 async def quiet(
-    client: AsyncClient, name: str, reason: str, patience: Patience, on_wait: Callable[[str], None]
+    client: AsyncClient,
+    name: str,
+    reason: str,
+    patience: Patience,
+    on_wait: Callable[[str], None],
+    cluster: str | None = None,
 ) -> AsyncIterator[None]:
     """Hold all shards for the time of the block; the hold is released at its end, also by an error or a cancellation.
 
-    A hold that a person has placed before counts. Raises ConfigurationError if a hold of this name is in force.
+    A hold that a person has placed before counts. `cluster`: whose shards these are, if there is one; the client is one
+    of any node. Raises ConfigurationError if a hold of this name is in force.
     """
-    holds = Holds(client)
+    holds = Holds(client, cluster)
     if any(hold.name == name for hold in await holds.active()):
         raise ConfigurationError(
             f"a hold named {name} is in force: another one works on the tables, or was killed while it did. "
             f"If none does, let the shards go on with `millrace hold release {name}`, then try again"
         )
-    await _resumed(client, patience.resumed)
+    await _resumed(client, whole("delivered", cluster), patience.resumed)
     try:
         await holds.place(name, reason)
         await _wait(client, holds, patience, on_wait)
@@ -50,11 +57,11 @@ async def quiet(
         await holds.release(name)
 
 
-async def _resumed(client: AsyncClient, seconds: float) -> None:
+async def _resumed(client: AsyncClient, delivered: str, seconds: float) -> None:
     """After another hold was released a moment ago, let the shards go on: only then can they say that they close."""
     sql = (
         "SELECT (SELECT max(at) FROM holds WHERE held = 0) AS released, now64(3) - released > {seconds:Float64} "
-        "OR (SELECT min(newest) > released FROM (SELECT max(at) AS newest FROM delivered GROUP BY shard))"
+        f"OR (SELECT min(newest) > released FROM (SELECT max(at) AS newest FROM {delivered} GROUP BY shard))"
     )
     while not (await rows(client, sql, {"seconds": seconds}))[0][1]:  # noqa: ASYNC110  (others write the table)
         await asyncio.sleep(POLL_SECONDS)

@@ -6,6 +6,10 @@
 4. Add the rows from the snapshot on; copy what else stands in the same partitions; check the days that this touched.
 5. Swap, partition by partition: REPLACE PARTITION keeps the tokens of what was delivered, so a late retry adds nothing.
 6. See that nobody wrote meanwhile; if somebody did, do it all again. Log. Release the hold.
+
+In a cluster every ClickHouse shard makes its own, of its own raw rows, on one replica that has caught up; the others
+fetch what was swapped in. What is staged lies on that replica alone. All do it under one hold, and the patience given
+has to be the age: on a replicated table REPLACE PARTITION forgets the tokens, so a late retry has to be refused.
 """
 
 import secrets
@@ -13,14 +17,17 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import NamedTuple
 
 from clickhouse_connect.driver.asyncclient import AsyncClient
 
 from clickhouse.client import classify
+from clickhouse.cluster import beside
 from clickhouse.compare import differences, on_days
 from clickhouse.feeds import Target, days_of, rows
 from clickhouse.quiet import Patience, quiet
-from clickhouse.snapshot import Snapshot, below, take, touched
+from clickhouse.replica import Replica
+from clickhouse.snapshot import Snapshot, below, caught_up, take, touched
 from streams.errors import ConfigurationError, RebuildFailed
 
 HOLD = "rebuild"
@@ -34,7 +41,8 @@ _INSERT = {
     "max_partitions_per_insert_block": 0,
     "max_execution_time": 0,
 }
-_SWAP = {"allow_replace_partition_from_empty_source": 1, "alter_sync": 2}
+# 1: other replicas follow when they can; one that is away must not keep the swap from being done.
+_SWAP = {"allow_replace_partition_from_empty_source": 1, "alter_sync": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,13 @@ class Plan:
     def partitions(self) -> list[str]:
         """The partitions that will be swapped, as SQL literals."""
         return sorted({self.target.partition_of(day) for day in self.days})
+
+
+class Share(NamedTuple):
+    """What is to be made again on one ClickHouse shard."""
+
+    replica: Replica
+    plans: Sequence[Plan]
 
 
 Told = Callable[[str, int, int], None]
@@ -82,15 +97,22 @@ async def _held(client: AsyncClient, target: Target, days: set[date]) -> set[dat
     return {each for (each,) in found}
 
 
-async def rebuild(client: AsyncClient, plans: Sequence[Plan], patience: Patience, told: Told) -> None:
+def alone(client: AsyncClient, plans: Sequence[Plan]) -> list[Share]:
+    """The one share of a single server."""
+    return [Share(Replica(client), plans)]
+
+
+async def rebuild(shares: Sequence[Share], patience: Patience, told: Told, since: datetime | None = None) -> None:
     """Make the planned days again; afterwards each table is what its raw rows give, whatever the stream did meanwhile.
 
-    All tables are swapped under one hold. Raises ConfigurationError if another rebuild runs, RebuildFailed if a check
-    fails (nothing was swapped then), or if somebody wrote under the hold in every attempt.
+    All tables are swapped under one hold. `since`: before the days were looked for, by ClickHouse's clock, where not
+    every shard makes all of them: then only what was noted as open before that is closed. Raises ConfigurationError if
+    another rebuild runs, RebuildFailed if a check fails (nothing was swapped then), or if somebody wrote under the hold
+    in every attempt.
     """
-    plans = [each for each in plans if each.days]
+    shares = [Share(one.replica, planned) for one in shares if (planned := [each for each in one.plans if each.days])]
     for _ in range(ATTEMPTS):
-        if not plans or await _attempt(client, plans, patience, told):
+        if not shares or await _attempt(shares, patience, told, since):
             return
     raise RebuildFailed(
         f"a worker delivered rows although the shards were held, {ATTEMPTS} times; see `millrace hold list`, then run "
@@ -98,60 +120,90 @@ async def rebuild(client: AsyncClient, plans: Sequence[Plan], patience: Patience
     )
 
 
-async def _attempt(client: AsyncClient, plans: Sequence[Plan], patience: Patience, told: Told) -> bool:
+async def moment(replicas: Sequence[Replica]) -> datetime:
+    """Now, by the clock that is the furthest behind. Raises as `classify` does."""
+    found: list[datetime] = [(await rows(each.client, "SELECT now64(3, 'UTC')"))[0][0] for each in replicas]
+    return min(found)
+
+
+async def _attempt(shares: Sequence[Share], patience: Patience, told: Told, since: datetime | None) -> bool:
     """Whether nobody wrote under the hold."""
-    [(began,)] = await rows(client, "SELECT now64(3, 'UTC')")
-    snapshot = await take(client)
+    replicas = [share.replica for share in shares]
+    began = since or await moment(replicas)
     async with AsyncExitStack() as stack:
         stagings = []
-        for each in plans:
-            staging = _Staging(client, each, told)
-            stack.push_async_callback(staging.drop)
-            await staging.fill(snapshot)
-            stagings.append(staging)
+        for share in shares:
+            snapshot = await caught_up(share.replica)
+            for each in share.plans:
+                staging = _Staging(share.replica.client, each, snapshot, told)
+                stack.push_async_callback(staging.drop)
+                await staging.fill()
+                stagings.append(staging)
 
         def on_wait(text: str) -> None:
             told(text, 0, 0)
 
-        names = ", ".join(each.target.name for each in plans)
-        async with quiet(client, HOLD, f"rebuild of {names}", patience, on_wait):
-            final = await take(client)
+        names = ", ".join(sorted({each.target.name for share in shares for each in share.plans}))
+        client, cluster = replicas[0].client, replicas[0].cluster
+        async with quiet(client, HOLD, f"rebuild of {names}", patience, on_wait, cluster):
+            final = [await _seen(each) for each in replicas]
             for staging in stagings:
-                await staging.complete(snapshot)
+                await staging.complete()
             for staging in stagings:
                 await staging.swap()
-            if await take(client) != final:
+            if [await _seen(each) for each in replicas] != final:
                 return False
-            for staging in stagings:
-                await staging.log(began)
+            await _log(client, shares, began)
     return True
+
+
+async def _seen(replica: Replica) -> Snapshot:
+    """The witness under a hold, once this replica has all that any has taken."""
+    await replica.catch_up()
+    return await take(replica.client)
+
+
+async def _log(client: AsyncClient, shares: Sequence[Share], began: datetime) -> None:
+    """6: the days, as of when the rows were read; for every node."""
+    at = f"toDateTime64('{began:%Y-%m-%d %H:%M:%S.%f}', 3, 'UTC')"
+    made = sorted({(each.target.name, day) for share in shares for each in share.plans for day in each.days})
+    values = ", ".join(f"('{name}', '{day}', {at})" for name, day in made)
+    await _run(client, f"INSERT INTO rebuilds (target, day, began_at) VALUES {values}", {"async_insert": 0})
+
+
+async def _run(client: AsyncClient, sql: str, settings: dict[str, int] | None = None) -> None:
+    try:
+        await client.command(sql, settings=dict(settings or {}))
+    except Exception as error:
+        raise classify(error) from error
 
 
 class _Staging:
     """A table that takes what is made again of one target, until it takes its place."""
 
-    def __init__(self, client: AsyncClient, what: Plan, told: Told) -> None:
+    def __init__(self, client: AsyncClient, what: Plan, snapshot: Snapshot, told: Told) -> None:
         self._client = client
         self._plan = what
+        self._snapshot = snapshot
         self._target = what.target
         self._told = told
         self._name = f"{STAGING}{what.target.name}_{secrets.token_hex(4)}"
 
-    async def fill(self, snapshot: Snapshot) -> None:
+    async def fill(self) -> None:
         """1 and 2: the batches below the snapshot, a day at a time."""
-        await self._run(f"CREATE TABLE {self._name} AS {self._target.name}")
+        await self._run(beside(self._target.create, self._name))
         days = sorted(self._plan.days)
         for number, day in enumerate(days):
             self._told(f"{self._target.name}: {day}", number, len(days))
-            final = below(snapshot)
+            final = below(self._snapshot)
             await self._add(f"{on_days([day], 'occurred_at')} AND {final}")
             await self._check([day], final)
 
-    async def complete(self, snapshot: Snapshot) -> None:
+    async def complete(self) -> None:
         """4: what was delivered since, and the other days of the same partitions as they stand."""
-        days = await touched(self._client, self._target, self._plan.days, snapshot)
+        days = await touched(self._client, self._target, self._plan.days, self._snapshot)
         if days:
-            await self._add(f"{on_days(days, 'occurred_at')} AND NOT ({below(snapshot)})")
+            await self._add(f"{on_days(days, 'occurred_at')} AND NOT ({below(self._snapshot)})")
         if self._target.is_monthly:
             months = ", ".join(self._plan.partitions)
             names = ", ".join(name for name, _ in self._target.columns)
@@ -169,12 +221,6 @@ class _Staging:
         for number, partition in enumerate(partitions):
             self._told(f"{self._target.name}: swap of {partition}", number, len(partitions))
             await self._run(f"ALTER TABLE {self._target.name} REPLACE PARTITION {partition} FROM {self._name}", _SWAP)
-
-    async def log(self, began: datetime) -> None:
-        """6: the days, as of when the rows were read."""
-        at = f"toDateTime64('{began:%Y-%m-%d %H:%M:%S.%f}', 3, 'UTC')"
-        values = ", ".join(f"('{self._target.name}', '{day}', {at})" for day in sorted(self._plan.days))
-        await self._run(f"INSERT INTO rebuilds (target, day, began_at) VALUES {values}", {"async_insert": 0})
 
     async def drop(self) -> None:
         """Leave nothing behind."""
@@ -194,7 +240,4 @@ class _Staging:
             )
 
     async def _run(self, sql: str, settings: dict[str, int] | None = None) -> None:
-        try:
-            await self._client.command(sql, settings=dict(settings or {}))
-        except Exception as error:
-            raise classify(error) from error
+        await _run(self._client, sql, settings)

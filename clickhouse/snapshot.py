@@ -7,6 +7,7 @@ from clickhouse_connect.driver.asyncclient import AsyncClient
 
 from clickhouse.compare import on_days
 from clickhouse.feeds import Target, rows
+from clickhouse.replica import Replica
 
 Snapshot = Mapping[int, int]
 """Per shard the newest intent that ClickHouse knows of."""
@@ -16,6 +17,16 @@ async def take(client: AsyncClient) -> Snapshot:
     """The witness as it is now. Raises as `classify` says."""
     found = await rows(client, "SELECT shard, max(intent) FROM delivered GROUP BY shard")
     return {int(shard): int(intent) for shard, intent in found}
+
+
+async def caught_up(replica: Replica, *tables: str) -> Snapshot:
+    """The witness, and then (in a cluster) wait until all rows below it are here; of all tables, or of those named.
+
+    Whatever the witness knows of was committed before it was asked, on some replica. Raises as `classify` says.
+    """
+    snapshot = await take(replica.client)
+    await replica.catch_up(*tables)
+    return snapshot
 
 
 def below(snapshot: Snapshot) -> str:

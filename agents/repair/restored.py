@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import structlog
 
 from agents.gate import seconds_to_wait
-from agents.repair import chain
+from agents.repair import chain, erased
 from agents.repair.parts import Parts, members, opened
 from clickhouse.backup.folder import Told
 from clickhouse.backup.manifest import Manifest
@@ -15,6 +15,7 @@ from clickhouse.backup.restore import refuse_used, release, restore
 from clickhouse.backup.take import Place
 from clickhouse.client import connect
 from clickhouse.cluster import refuse
+from clickhouse.erasure.receipt import Receipt
 from streams.errors import ConfigurationError
 from streams.settings import Settings
 
@@ -37,15 +38,27 @@ class Asked:
     actor: str
 
 
+@dataclass(frozen=True, slots=True)
+class Back:
+    """What there is to tell of a restore."""
+
+    clickhouse_seconds: float
+    erased_again: list[Receipt]
+    """Of persons whom somebody had erased since the backup, and who had rows."""
+    shards: dict[str, int | None]
+    """The record that each goes on with; None where it needs none of its own."""
+
+
 def patient(settings: Settings) -> Settings:
     """The same for statements that take long."""
     return settings.model_copy(update={"clickhouse_timeout_seconds": LONG_SECONDS})
 
 
-async def bring_back(settings: Settings, backup: Manifest, place: Place, asked: Asked, told: Told) -> dict[str, object]:
-    """Steps 2 to 4; returns what there is to tell. The files have been looked at.
+async def bring_back(settings: Settings, backup: Manifest, place: Place, asked: Asked, told: Told) -> Back:
+    """Steps 2 to 5. The files have been looked at.
 
-    Raises ConfigurationError while workers run, or if the database is used and not to be replaced; BackupFailed;
+    Raises ConfigurationError while workers run, if the database is used and not to be replaced, or if somebody was
+    erased since and ERASURE_KEY is not the one of then; BackupFailed; what `erased.erase` raises, with the shards held;
     SourceCut if the topics have lost records, with the shards still held; and as `clickhouse.client.classify` does.
     """
     refuse(settings.clickhouse_cluster, "backup restore")
@@ -54,6 +67,7 @@ async def bring_back(settings: Settings, backup: Manifest, place: Place, asked: 
             f"{len(alive)} member(s) in group {settings.kafka_group}: {', '.join(alive[:5])}. Stop the workers and "
             "wait for KAFKA_SESSION_TIMEOUT_SECONDS; if they are dead for good, add --workers-gone"
         )
+    erased.check(settings, place.folder, backup)
     client = await connect(patient(settings), database=False)
     try:
         await refuse_used(client, settings.clickhouse_database, asked.replace)
@@ -67,7 +81,21 @@ async def bring_back(settings: Settings, backup: Manifest, place: Place, asked: 
         told("waiting until no batch of a stalled worker can arrive any more")
         age = seconds_to_wait(settings.batch_age_seconds, settings.batch_settle_seconds)
         await asyncio.sleep(max(0.0, began + age - time.monotonic()))
-    return {"clickhouse_seconds": round(seconds, 2), "shards": await _go_on(settings, backup, hold, asked, told)}
+    receipts = await _erase_again(settings, place, hold, asked, told)
+    return Back(round(seconds, 2), receipts, await _go_on(settings, backup, hold, asked, told))
+
+
+async def _erase_again(settings: Settings, place: Place, hold: str, asked: Asked, told: Told) -> list[Receipt]:
+    """Erase who was erased since the backup; their receipts."""
+    try:
+        return await asyncio.to_thread(erased.erase, settings, place.folder, asked.actor, told)
+    except BaseException:
+        log.error(
+            "the rows are back, those of persons who were erased since the backup too, and the shards stay held; when "
+            "the cause is mended, run `millrace forget --listed`, then `millrace intents repair --yes`, then "
+            f"`millrace hold release {hold}`"
+        )
+        raise
 
 
 async def _go_on(settings: Settings, backup: Manifest, hold: str, asked: Asked, told: Told) -> dict[str, int | None]:

@@ -9,6 +9,7 @@ restore  1 look     the target must be empty; the files of the backup and of all
          2 holds    first comes the table of holds, which has the hold of step 1 of the backup still in force: a
                     worker that is up too early waits
          3 rest     all other tables and views; no view is fed
-         4 chains   `agents.repair`: each shard begins a new chain where the restored rows end, so that Kafka gives
+         4 erased   `agents.repair.erased`: who was erased since the backup is listed and erased again
+         5 chains   `agents.repair`: each shard begins a new chain where the restored rows end, so that Kafka gives
                     what is missing a second time; then the hold is released
 """

@@ -1,8 +1,15 @@
-"""Take a person's rows out of the archive: a run is read back, and written again without them as a new run."""
+"""Take a person's rows out of the archive: a run is read back, and written again without them as a new run.
 
-from collections.abc import Iterator, Sequence
+As in the tables, rows of the person's visits that name nobody go first, from all runs (see `tables`).
+"""
+
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date
+from enum import Enum
+from functools import reduce
+from typing import Any
 
+import pyarrow
 from pyarrow import compute, parquet
 
 from clickhouse import legal, persons
@@ -13,13 +20,21 @@ from clickhouse.archive.manifest import Manifest
 from clickhouse.archive.passing import made, staging
 from clickhouse.archive.rowhash import content
 from clickhouse.archive.store import Store
-from clickhouse.erasure.receipt import Place
+from clickhouse.erasure.receipt import Place, summed
 from clickhouse.erasure.tables import Person
 from clickhouse.legal import LegalHold
+from clickhouse.persons import VISIT
 from clickhouse.policy import create_queries
 from clickhouse.retention import ttl
 from clickhouse.retention.ledger import Action
 from streams.persons import PERSON_FIELDS
+
+
+class Which(Enum):
+    """Which rows of a person."""
+
+    ALONE = "of visits in which nobody else is named, those that name nobody"
+    NAMED = "those that name the person"
 
 
 def erase(archive: Archive, who: Person, dry_run: bool) -> list[Place]:
@@ -30,35 +45,59 @@ def erase(archive: Archive, who: Person, dry_run: bool) -> list[Place]:
     holds = legal.active(archive.work.client, archive.work.database)
     if not dry_run:
         manifest.clean(archive.store, archive.ledger.archived())
-    totals: dict[str, tuple[int, int, set[str]]] = {}
-    for each, rows in found(archive.store, who):
-        covering = [hold for hold in holds if _covers(hold, each, who)]
-        if not covering and not dry_run:
-            rewrite(archive, each, who)
-        erased, kept, names = totals.get(each.table, (0, 0, set()))
-        names |= {hold.name for hold in covering}
-        totals[each.table] = (erased, kept + rows, names) if covering else (erased + rows, kept, names)
-    return [
-        Place(where=f"archive of {table}", rows=erased, kept=kept, holds=sorted(names))
-        for table, (erased, kept, names) in totals.items()
-    ]
+    places = []
+    for which in Which if who.visits else (Which.NAMED,):
+        for each, rows in found(archive.store, who, which):
+            covering = sorted(hold.name for hold in holds if _covers(hold, each, who))
+            if not covering and not dry_run:
+                rewrite(archive, each, who, which)
+            where, kept = f"archive of {each.table}", rows if covering else 0
+            places.append(Place(where=where, rows=rows - kept, kept=kept, holds=covering))
+    return summed(places)
 
 
-def found(store: Store, who: Person) -> Iterator[tuple[Manifest, int]]:
-    """The runs that have rows of the person, and how many; only the columns that name persons are read."""
+def found(store: Store, who: Person, which: Which = Which.NAMED) -> Iterator[tuple[Manifest, int]]:
+    """The runs that have rows of the person, and how many; only the columns that name persons and visits are read."""
     for each in manifest.manifests(store):
-        rows = sum(_rows(store, each, file.name, who) for file in each.files)
+        rows = sum(_rows(store, each, file.name, who, which) for file in each.files)
         if rows:
             yield each, rows
 
 
-def rewrite(archive: Archive, old: Manifest, who: Person) -> Manifest:
-    """Write a run again without the person's rows; the old one goes when the new one was read back.
+def visits(store: Store, identity: str) -> set[str]:
+    """The visits that archived rows of a person name."""
+    found: set[str] = set()
+    for table, names in _with_visits(store):
+        theirs = _any([_is(table, name, [identity]) for name in names])
+        found |= set(table.filter(theirs)[VISIT].to_pylist())
+    return {visit for visit in found if visit}
+
+
+def shared(store: Store, identity: str, visits: Collection[str]) -> set[str]:
+    """Those of the visits in which archived rows name somebody else."""
+    found: set[str] = set()
+    for table, names in _with_visits(store) if visits else ():
+        others = [compute.invert(compute.or_(_is_nobody(table, name), _is(table, name, [identity]))) for name in names]
+        theirs = compute.and_(_is(table, VISIT, sorted(visits)), _any(others))
+        found |= set(table.filter(theirs)[VISIT].to_pylist())
+    return found
+
+
+def _with_visits(store: Store) -> Iterator[tuple[pyarrow.Table, list[str]]]:
+    """Of each file that names both persons and visits these columns, and which of them name persons."""
+    for each in manifest.manifests(store):
+        names: list[str] = [name for name in PERSON_FIELDS if name in each.columns]
+        for file in each.files if names and VISIT in each.columns else ():
+            yield _read(store, each, file.name, [*names, VISIT]), names
+
+
+def rewrite(archive: Archive, old: Manifest, who: Person, which: Which = Which.NAMED) -> Manifest:
+    """Write a run again without these rows of the person; the old one goes when the new one was read back.
 
     The hash of what is left must be that of all without that of the person's rows: nothing else has gone.
     """
     work, store = archive.work, archive.store
-    where = persons.in_domain(_condition(old), old.columns, who.domain)
+    where = persons.in_domain(_condition(old, which), old.columns, who.domain)
     run = manifest.next_run(store, old.table, old.day)
     live = next(table for table in ttl.tables(create_queries(work.client, work.database)) if table.name == old.table)
     with made(work, old.table, staging(old.table)) as back:
@@ -92,29 +131,45 @@ def rewrite(archive: Archive, old: Manifest, who: Person) -> Manifest:
     return new
 
 
-def _condition(each: Manifest) -> str:
+def _condition(each: Manifest, which: Which) -> str:
     names = [name for name in PERSON_FIELDS if name in each.columns]
+    if which is Which.ALONE:
+        return persons.of_visits(names)
     return " OR ".join(f"ifNull(`{name}`, '') = {{person:String}}" for name in names)
 
 
-def _rows(store: Store, each: Manifest, name: str, who: Person) -> int:
+def _rows(store: Store, each: Manifest, name: str, who: Person, which: Which) -> int:
     columns = [column for column in PERSON_FIELDS if column in each.columns]
-    if not columns:
+    if not columns or (which is Which.ALONE and VISIT not in each.columns):
         return 0
-    topic = ["topic"] if who.domain else []
-    with store.input(f"{each.folder}/{name}") as file:
-        table = parquet.read_table(file, columns=[*columns, *topic])
-    is_theirs = _any([compute.fill_null(compute.equal(table[column], who.id), False) for column in columns])
-    if topic:
+    more = [*([VISIT] if which is Which.ALONE else []), *(["topic"] if who.domain else [])]
+    table = _read(store, each, name, [*columns, *more])
+    if which is Which.ALONE:
+        nobody = [_is_nobody(table, column) for column in columns]
+        is_theirs = reduce(compute.and_, nobody, _is(table, VISIT, who.visits))
+    else:
+        is_theirs = _any([_is(table, column, [who.id]) for column in columns])
+    if who.domain:
         is_theirs = compute.and_(is_theirs, compute.starts_with(table["topic"], f"{who.domain}."))
     return int(compute.sum(is_theirs).as_py() or 0)
 
 
-def _any(masks: Sequence[object]) -> object:
-    result = masks[0]
-    for mask in masks[1:]:
-        result = compute.or_(result, mask)
-    return result
+def _read(store: Store, each: Manifest, name: str, columns: Sequence[str]) -> pyarrow.Table:
+    with store.input(f"{each.folder}/{name}") as file:
+        return parquet.read_table(file, columns=list(columns))
+
+
+def _is(table: pyarrow.Table, name: str, values: Sequence[str]) -> Any:
+    """Whether a column has one of the values; never unknown."""
+    return compute.is_in(table[name], value_set=pyarrow.array(values, table.schema.field(name).type))
+
+
+def _is_nobody(table: pyarrow.Table, name: str) -> Any:
+    return compute.equal(compute.fill_null(table[name], ""), "")
+
+
+def _any(masks: Sequence[Any]) -> Any:
+    return reduce(compute.or_, masks)
 
 
 def _covers(hold: LegalHold, each: Manifest, who: Person) -> bool:

@@ -1,5 +1,6 @@
 """The receipt of an erasure: what went, what a legal hold kept, and what cannot be rewritten."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
@@ -18,6 +19,16 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     kept: int = 0
     """Left, since legal holds cover them."""
     holds: list[str] = []
+
+
+def summed(places: Iterable[Place]) -> list[Place]:
+    """One for each table or archive, with all that was done there; in the order in which they come first."""
+    found: dict[str, Place] = {}
+    for each in places:
+        was = found.get(each.where, Place(where=each.where, rows=0))
+        names = sorted({*was.holds, *each.holds})
+        found[each.where] = Place(where=each.where, rows=was.rows + each.rows, kept=was.kept + each.kept, holds=names)
+    return list(found.values())
 
 
 class Remainder(msgspec.Struct, frozen=True):
@@ -63,12 +74,12 @@ REMAINS = (
         "twice the longest CACHE_TTL_ has passed: an hour",
     ),
     Remainder(
-        "rows with a session_id alone, such as page views of a visit before the login",
+        "rows with a session_id alone of a visit in which others are named too, or that arrive after this",
         "their class of data ends; no row links them to the person any more",
     ),
     Remainder(
         "backups by `millrace backup`",
-        "`millrace backup create --keep` removes them; after a restore of an older one, forget has to be called again",
+        "`millrace backup create --keep` removes them; a restore of an older one erases the person again",
     ),
     Remainder(
         "files of exports that were ordered, in EXPORT_DIR",

@@ -1,13 +1,18 @@
-"""Erase a person's rows from the tables, but for those that a legal hold covers."""
+"""Erase a person's rows from the tables, but for those that a legal hold covers.
+
+Theirs are the rows that name them, and, of visits in which nobody else is named, those that name nobody: such as page
+views before the login. The latter go first, and from everywhere: as long as a row names both person and visit, a call
+after one that was killed finds the visit again.
+"""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from clickhouse import legal, persons
 from clickhouse.archive.passing import Work
-from clickhouse.erasure.receipt import Place
+from clickhouse.erasure.receipt import Place, summed
 from clickhouse.legal import LegalHold
 from clickhouse.policy import create_queries
 from clickhouse.retention import ttl
@@ -26,25 +31,46 @@ class Person:
     """Empty: everywhere."""
     keys: tuple[str, ...] = field(default=())
     """Keys of windows that are the person's: the id, and the ids of visits."""
+    visits: tuple[str, ...] = field(default=())
+    """The visits in which nobody else is named."""
 
     @property
     def given(self) -> dict[str, Any]:
         """Parameters of the conditions."""
-        return {"person": self.id, "keys": list(self.keys)}
+        return {"person": self.id, "keys": list(self.keys), "visits": list(self.visits)}
 
 
-def person(work: Work, identity: str, domain: str) -> Person:
-    """A person with the visits that rows of theirs name."""
-    visits: set[str] = set()
-    for table, names in persons.columns(work.client, work.database).items():
-        if "session_id" in work.columns(table):
-            where = " OR ".join(f"`{name}` = {{person:String}}" for name in names)
-            rows = work.client.query(
-                f"SELECT DISTINCT session_id FROM {work.table(table)} WHERE ({where}) AND session_id IS NOT NULL",
-                parameters={"person": identity},
-            ).result_rows
-            visits |= {str(visit) for (visit,) in rows if visit}
-    return Person(identity, domain, (identity, *sorted(visits)))
+def visits(work: Work, identity: str) -> set[str]:
+    """The visits that rows of a person name."""
+    found: set[str] = set()
+    for table, names in _with_visits(work).items():
+        theirs = " OR ".join(f"`{name}` = {{person:String}}" for name in names)
+        rows = work.client.query(
+            f"SELECT DISTINCT ifNull({persons.VISIT}, '') FROM {work.table(table)} WHERE {theirs}",
+            parameters={"person": identity},
+        ).result_rows
+        found |= {str(visit) for (visit,) in rows if visit}
+    return found
+
+
+def shared(work: Work, identity: str, visits: Collection[str]) -> set[str]:
+    """Those of the visits in which somebody else is named."""
+    found: set[str] = set()
+    for table, names in _with_visits(work).items() if visits else ():
+        others = " OR ".join(f"ifNull(`{name}`, '') NOT IN ('', {{person:String}})" for name in names)
+        rows = work.client.query(
+            f"SELECT DISTINCT {persons.VISIT} FROM {work.table(table)} "
+            f"WHERE ifNull({persons.VISIT}, '') IN {{visits:Array(String)}} AND ({others})",
+            parameters={"person": identity, "visits": sorted(visits)},
+        ).result_rows
+        found |= {str(visit) for (visit,) in rows}
+    return found
+
+
+def _with_visits(work: Work) -> dict[str, tuple[str, ...]]:
+    """The tables that name both persons and visits, with the columns of the former."""
+    found = persons.columns(work.client, work.database)
+    return {table: names for table, names in found.items() if persons.VISIT in work.columns(table)}
 
 
 def conditions(work: Work, who: Person, windows: Sequence[str]) -> dict[str, str]:
@@ -82,18 +108,25 @@ def erase(work: Work, who: Person, windows: Sequence[str], dry_run: bool) -> lis
 
     Raises InvariantBroken if a row is left that no hold covers; ClickHouse's errors.
     """
-    found = [part for part in _parts(work, who, windows) if part.total]
+    anonymous = {
+        table: persons.in_domain(persons.of_visits(names), list(work.columns(table)), who.domain)
+        for table, names in _with_visits(work).items()
+        if who.visits
+    }
+    alone = [part for part in _parts(work, who, anonymous) if part.total]
+    named = [part for part in _parts(work, who, conditions(work, who, windows)) if part.total]
     if not dry_run:
-        # Windows first: a second call finds the keys of visits by the rows of the other tables.
-        _delete(work, who, [part for part in found if part.rows and part.table == persons.WINDOWS_TABLE])
-        _delete(work, who, [part for part in found if part.rows and part.table != persons.WINDOWS_TABLE])
-    return [part.place for part in found]
+        # Windows with the visits: a second call finds the keys by the rows of the other tables.
+        first = [part for part in named if part.table == persons.WINDOWS_TABLE]
+        _delete(work, who, [part for part in [*alone, *first] if part.rows])
+        _delete(work, who, [part for part in named if part.rows and part not in first])
+    return summed(part.place for part in [*alone, *named])
 
 
-def _parts(work: Work, who: Person, windows: Sequence[str]) -> Iterator[_Part]:
+def _parts(work: Work, who: Person, conditions: Mapping[str, str]) -> Iterator[_Part]:
     holds = legal.active(work.client, work.database)
     live = {table.name: table for table in ttl.tables(create_queries(work.client, work.database))}
-    for table, condition in sorted(conditions(work, who, windows).items()):
+    for table, condition in sorted(conditions.items()):
         touching = tuple(hold for hold in holds if _concerns(hold, table, who))
         free = f"({condition}) AND {_not_held(live[table], touching)}"
         total = _count(work, table, condition, who)

@@ -8,29 +8,34 @@ from collections.abc import Iterator, Sequence
 from clickhouse import legal, policy
 from clickhouse.archive.day import DayHeld, refuse_held
 from clickhouse.archive.passing import Work, drop
+from clickhouse.cluster import render
 from clickhouse.retention import due, rules, seen, ttl
 from clickhouse.retention.due import Due, Step
 from clickhouse.retention.ledger import Action, Ledger
 from clickhouse.retention.partitions import Partition, in_partition, partitions
-from clickhouse.statements import render
 from streams.errors import ConfigurationError
 
+_ONLY_AGES = "SETTING materialize_ttl_recalculate_only"
 
-def apply(work: Work, ledger: Ledger) -> list[ttl.Change]:
+
+def apply(works: Sequence[Work], ledger: Ledger) -> list[ttl.Change]:
     """Make every table follow the policy, rows that are there too; returns what was changed.
 
-    Raises ConfigurationError if the server lacks the storage policy that the settings name.
+    `works`: on every ClickHouse shard. What one of them needs is done on all nodes. Raises ConfigurationError if a
+    server lacks the storage policy that the settings name.
     """
-    check_storage(work)
-    changes = drift(work)
+    for work in works:
+        check_storage(work)
+    first, cluster = works[0], works[0].settings.clickhouse_cluster
+    changes = list(dict.fromkeys(change for work in works for change in drift(work)))
     for change in changes:
-        work.execute(render(change.statement, work.database), materialize_ttl_after_modify=0)
+        first.execute(render(change.statement, first.database, cluster), materialize_ttl_after_modify=0)
         ledger.write(Action.POLICY, change.table, detail=change.what)
     for table in sorted({change.table for change in changes if " MODIFY TTL " in change.statement}):
         # Only what is known of the parts' ages is written anew, not the rows.
-        work.execute(f"ALTER TABLE {work.table(table)} MODIFY SETTING materialize_ttl_recalculate_only = 1")
-        work.execute(f"ALTER TABLE {work.table(table)} MATERIALIZE TTL", mutations_sync=2)
-        work.execute(f"ALTER TABLE {work.table(table)} RESET SETTING materialize_ttl_recalculate_only")
+        for words, sync in ((f"MODIFY {_ONLY_AGES} = 1", 0), ("MATERIALIZE TTL", 2), (f"RESET {_ONLY_AGES}", 0)):
+            sql = f"ALTER TABLE {{database}}.`{table}` {words}"
+            first.execute(render(sql, first.database, cluster), mutations_sync=sync)
     return changes
 
 
@@ -97,7 +102,7 @@ def _coarsen(work: Work, ledger: Ledger, partition: Partition, columns: Sequence
     values = ", ".join(f"`{column}` = NULL" for column in columns)
     work.execute(
         f"ALTER TABLE {work.table(table)} UPDATE {values} IN PARTITION ID '{partition.id}' WHERE {_any(columns)}",
-        mutations_sync=2,
+        mutations_sync=1,  # other replicas of a shard follow when they can
     )
     ledger.write(Action.COARSEN, table, name, rows, detail=", ".join(columns))
 

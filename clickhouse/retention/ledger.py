@@ -102,6 +102,13 @@ class Ledger:
     database: str
     actor: str
     run: str = field(default_factory=lambda: uuid4().hex[:12])
+    shard: str = ""
+    """In a cluster the ClickHouse shard whose partitions are written about: ` of shard 2` follows their names."""
+
+    @property
+    def place(self) -> str:
+        """What follows the name of a partition."""
+        return f" of shard {self.shard}" if self.shard else ""
 
     def write(
         self,
@@ -122,11 +129,14 @@ class Ledger:
             return
         self.client.insert(
             f"{self.database}.retention_log",
-            [[self.run, self.actor, str(entry.action), *entry[1:]] for entry in entries],
+            [[self.run, self.actor, str(each.action), *each[1:]] for each in map(self._placed, entries)],
             list(_COLUMNS),
             column_type_names=list(_COLUMNS.values()),
             settings={"async_insert": 0},
         )
+
+    def _placed(self, entry: Entry) -> Entry:
+        return entry._replace(partition=entry.partition + self.place) if entry.partition else entry
 
     def restored(self) -> dict[tuple[str, str], str]:
         """Partitions (table, partition) that were brought back, with the day until which they stay."""
@@ -145,7 +155,11 @@ class Ledger:
             "FROM {database:Identifier}.retention_log WHERE action IN ('cold', 'ending', 'drop', 'gone')) "
             "WHERE action IN ('cold', 'ending') AND at > left_at GROUP BY relation, partition",
         )
-        return {(table, name): Standing(bool(cold), int(count), int(size)) for table, name, cold, count, size in rows}
+        return {
+            (table, str(name).removesuffix(self.place)): Standing(bool(cold), int(count), int(size))
+            for table, name, cold, count, size in rows
+            if str(name).endswith(self.place)
+        }
 
     def archived(self) -> set[str]:
         """Folders of the runs that were written and not removed for their age."""

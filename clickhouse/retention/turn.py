@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterator
 
 from clickhouse_connect.driver.client import Client
@@ -14,14 +15,26 @@ from streams.errors import ConfigurationError, MillraceError
 from streams.settings import Settings
 
 RENEW_SECONDS = 10.0
+POLL_SECONDS = 1.0
 
 
 @contextlib.contextmanager
-def taken(client: Client, settings: Settings) -> Iterator[Lock]:
-    """Hold the lock for the time of the block. Raises ConfigurationError in a cluster, and while another has it."""
-    cluster.refuse(settings.clickhouse_cluster, "retention, archive, forget and backup")
+def taken(client: Client, settings: Settings, patience: float = 0.0, *, clustered: bool = False) -> Iterator[Lock]:
+    """Hold the lock for the time of the block.
+
+    Raises ConfigurationError if another still has it after `patience` seconds, and in a cluster, unless whoever takes
+    it works there too (`clustered`).
+    """
+    name = settings.clickhouse_cluster
+    if not clustered:
+        cluster.refuse(name, "archive, forget and backup")
     database = settings.clickhouse_database
-    held = lock.claim(client, database, lock.new_owner(), kind=RETENTION)
+    owner, deadline = lock.new_owner(), time.monotonic() + patience
+    lock.caught_up(client, database, name, RETENTION)
+    while (
+        held := lock.claim(client, database, owner, kind=RETENTION, cluster=name)
+    ) is None and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
     if held is None:
         raise ConfigurationError(
             f"{lock.holder(client, database, RETENTION)} archives, restores or erases at this moment, and only one "

@@ -28,9 +28,12 @@ SERVE = (
     "unix_socket_directories=",  # nothing in /tmp
     "dynamic_shared_memory_type=mmap",  # nothing in /dev/shm
     "shared_buffers=32MB",
-    "max_connections=50",
     "timezone=UTC",
 )
+
+FULL_POOLS, OTHERS = 3, 20
+"""Connections that the server takes: of so many processes with a full pool (two that serve the API, the scheduler), and
+so many of commands and of whoever looks in."""
 
 
 def binaries() -> Path:
@@ -70,10 +73,12 @@ class Postgres:
     setting = "database_url"
     keeps_state = True
 
-    def __init__(self, folder: Path, password: str, logs: Path) -> None:
+    def __init__(self, folder: Path, password: str, logs: Path, pool: int = 20) -> None:
+        """`pool`: connections that one process opens at most."""
         self.folder = folder
         self.password = password
         self.logs = logs
+        self.connections = FULL_POOLS * pool + OTHERS
         self.identity = identity()
 
     def prepare(self) -> None:
@@ -104,7 +109,8 @@ class Postgres:
 
     def command(self, port: int) -> Command:
         """The server on this port; SIGINT is its fast, clean shutdown."""
-        options = [word for setting in (f"port={port}", *SERVE) for word in ("-c", setting)]
+        given = (f"port={port}", f"max_connections={self.connections}", *SERVE)
+        options = [word for setting in given for word in ("-c", setting)]
         argv = (str(binaries() / "postgres"), "-D", str(self.folder / "data"), *options)
         return Command(argv, stop_signal=signal.SIGINT, identity=self.identity)
 

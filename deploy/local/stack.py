@@ -90,10 +90,13 @@ def secret(home: Path, name: str) -> str:
     return path.read_text()
 
 
-def servers(home: Path, logs: Path) -> Iterator[Server]:
-    """Every server of the stack, in the order in which they are stopped last to first."""
+def servers(home: Path, logs: Path, pool: int = 20) -> Iterator[Server]:
+    """Every server of the stack, in the order in which they are stopped last to first.
+
+    `pool`: connections to PostgreSQL that one process opens at most.
+    """
     secret = password(home)
-    yield postgres.Postgres(home / "postgres", secret, logs)
+    yield postgres.Postgres(home / "postgres", secret, logs, pool)
     yield redis.Redis(home / "redis", secret)
     yield clickhouse_part.ClickHouse(home / "clickhouse", secret)
     yield broker.Broker()
@@ -129,7 +132,7 @@ class Stack:
                 self._reach(setting, url)
             self.parts = [
                 Part(server, PINGS[server.setting], self.logs, self._on_loss, self.hold)
-                for server in servers(self.home, self.logs)
+                for server in servers(self.home, self.logs, self.settings.database_connections)
                 if server.setting not in self.outside
             ]
             start_all(self.parts)

@@ -37,7 +37,7 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
             ("retention", "run"),
             "10 2 * * *",
             hours=6,
-            is_enabled=is_single,
+            is_enabled=True,
         ),
         _nightly(
             "archive",
@@ -53,7 +53,7 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
             ("reconcile", "--repair"),
             "30 3 * * *",
             hours=6,
-            is_enabled=is_single,
+            is_enabled=True,
         ),
         Job(
             "exports",

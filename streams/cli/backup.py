@@ -6,9 +6,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
+import msgspec
 import typer
 
 from agents.gate import LOOK_SECONDS, seconds_to_wait
+from agents.repair import erased
 from agents.repair.restored import Asked, bring_back, patient
 from clickhouse import cluster
 from clickhouse.backup import folder as files
@@ -17,6 +19,7 @@ from clickhouse.backup.manifest import Copy, Manifest, Postgres
 from clickhouse.backup.restore import VERIFY, faults
 from clickhouse.backup.take import Place, take
 from clickhouse.client import connect, connect_sync
+from clickhouse.erasure.receipt import Receipt
 from clickhouse.quiet import Patience
 from clickhouse.retention import turn
 from metadata.copies import Copied, copy_in, copy_out
@@ -145,7 +148,8 @@ def restore(
 
     Stop the workers first. ClickHouse comes back with a hold in force; each shard then begins a new chain of intents
     where its rows end, and the hold is released. Every event has one row in the end, if the topics still hold all that
-    came since; what they no longer hold is told before anything is released.
+    came since; what they no longer hold is told before anything is released. Persons who were erased since the backup
+    are erased again before that, by the list beside the backups.
     """
     settings = load()
     log.configure(settings.log_format, "error")
@@ -154,17 +158,20 @@ def restore(
     line = manifests.with_bases(manifests.all_of(folder), chosen)
     if not yes:
         typer.echo(f"would restore {chosen.id}, taken {chosen.at:%Y-%m-%d %H:%M:%S} UTC, based on {chosen.base or '-'}")
+        if only != "postgres" and chosen.clickhouse is not None and (gone := erased.since(folder, chosen)):
+            typer.echo(f"{len(gone)} persons were erased since; they would be erased again, before the shards go on")
         typer.echo("Nothing was changed. Stop the workers and run it again with --yes.")
         return
     if found := files.faults(folder, line, lambda _: None):
         raise ConfigurationError(f"backup {chosen.id} is damaged: {'; '.join(found[:3])}. Restore another one")
     began = time.monotonic()
     facts: dict[str, object] = {"id": chosen.id}
+    receipts: list[Receipt] = []
     if only != "postgres" and chosen.clickhouse is not None:
         asked = Asked(replace, workers_gone, skip_lost, terminal.operator())
-        facts |= asyncio.run(
-            _with_bar(lambda told: bring_back(settings, chosen, Place(folder, chosen.id), asked, told))
-        )
+        back = asyncio.run(_with_bar(lambda told: bring_back(settings, chosen, Place(folder, chosen.id), asked, told)))
+        receipts = back.erased_again
+        facts |= msgspec.to_builtins(back)
     if only != "clickhouse" and chosen.postgres is not None:
         tables = [Copied(c.name, c.columns, c.rows, folder / chosen.id / c.path) for c in chosen.postgres.tables]
         copy_in(settings, chosen.postgres.revision, tables, replace)
@@ -173,6 +180,8 @@ def restore(
     if as_json:
         terminal.json(facts)
     else:
+        for each in receipts:
+            typer.echo(f"{each.pseudonym}, who was erased before: {each.state}, {each.rows} rows")
         typer.echo(f"{chosen.id} is back after {facts['seconds']} s; start the workers")
 
 

@@ -8,11 +8,13 @@ import typer
 
 from agents.suppress import pseudonyms_of
 from clickhouse.archive.day import Archive
+from clickhouse.archive.passing import Work
 from clickhouse.archive.store import opened
+from clickhouse.erasure import again
 from clickhouse.erasure import forget as erasure
-from clickhouse.erasure import receipt
 from clickhouse.erasure.forget import Request
-from clickhouse.erasure.receipt import Place, Receipt
+from clickhouse.erasure.receipt import Receipt
+from clickhouse.retention.ledger import Ledger
 from metadata.answers import Answers
 from metadata.audit import Action
 from metadata.session import connect as connect_metadata
@@ -21,14 +23,18 @@ from streams.cli.terminal import jobs, quiet
 from streams.cli.terminal.recorded import recorded
 from streams.errors import ConfigurationError, MetadataUnavailable
 from streams.events.domains import DOMAINS
-from streams.persons import PERSON_FIELDS
 from streams.settings import Settings, load
-from tables.declared import declared
+from tables.personal import personal_windows
 
 
 def forget(
-    user_id: Annotated[str, typer.Argument(help="The person's user_id, which is also the driver_id.")],
+    user_id: Annotated[
+        str | None, typer.Argument(help="The person's user_id, which is also the driver_id.", show_default=False)
+    ] = None,
     domain: Annotated[str, typer.Option(help="Of this domain only; without it, of every one.")] = "",
+    listed: Annotated[
+        bool, typer.Option("--listed", help="Everybody who is listed as erased and has rows again, instead of one.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count what would be erased, and change nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -36,22 +42,84 @@ def forget(
 
     Holds the shards meanwhile, which takes some minutes (see `millrace hold`); several calls under one hold wait once.
     Prints a receipt, and keeps it. Exit code 1 if a legal hold keeps anything. May be called again at any time.
+    With --listed no id is given: rows that an older backup or archive brought back are found by the key, and go.
     The audit log has it by its pseudonym; while PostgreSQL is away it goes on, and says that it was not recorded.
     """
     settings = load()
+    if listed:
+        if user_id is not None or domain:
+            raise ConfigurationError("--listed is about everybody who is listed; leave USER_ID and --domain out")
+        _listed(settings, dry_run, as_json)
+        return
+    if user_id is None:
+        raise ConfigurationError("USER_ID is missing; give the id of a person, or --listed for all who are listed")
     request = _request(settings, user_id, domain)
-    if dry_run:
-        with jobs.looking() as (work, ledger):
-            archive = Archive(work, opened(settings), ledger) if settings.archive_url else None
-            names, places = erasure.held(work, request), erasure.find(work, archive, request)
-            places = [_as_held(place, names) for place in places] if names else places
-            made = erasure.written(ledger, request, places, "dry run")
-    else:
-        made = asyncio.run(_erase_recorded(settings, request))
+    made = _looked(settings, request) if dry_run else asyncio.run(_erase_recorded(settings, request))
+    if not dry_run:
         asyncio.run(_clear_answers(settings))
     _print(made, as_json)
-    if any(place.kept for place in made.places) or made.state == "held":
+    if _is_held(made):
         raise typer.Exit(1)
+
+
+def _looked(settings: Settings, request: Request) -> Receipt:
+    """What would be done."""
+    with jobs.looking() as (work, ledger):
+        return _dry(work, ledger, _archive(settings, work, ledger), request)
+
+
+def _dry(work: Work, ledger: Ledger, archive: Archive | None, request: Request) -> Receipt:
+    names, places = erasure.held(work, request), erasure.find(work, archive, request)
+    places = [erasure.as_held(place, names) for place in places] if names else places
+    return erasure.written(ledger, request, places, "dry run")
+
+
+def _listed(settings: Settings, dry_run: bool, as_json: bool) -> None:
+    """Everybody who is listed and has rows."""
+    if dry_run:
+        with jobs.looking() as (work, ledger):
+            archive = _archive(settings, work, ledger)
+            wanted = again.requests(work, personal_windows(), pseudonyms_of(settings))
+            made = [_dry(work, ledger, archive, each) for each in wanted]
+    else:
+        made = asyncio.run(_erase_listed(settings))
+        asyncio.run(_clear_answers(settings))
+    if as_json:
+        terminal.json(msgspec.to_builtins(made))
+    elif not made:
+        typer.echo("nobody who is listed as erased has rows")
+    else:
+        columns = ["person", "domain", "state", "rows", "kept"]
+        kept = [sum(place.kept for place in each.places) for each in made]
+        rows = [[each.pseudonym, each.domain or "all", each.state, each.rows] for each in made]
+        terminal.table(columns, [[*row, count] for row, count in zip(rows, kept, strict=True)])
+    if any(map(_is_held, made)):
+        raise typer.Exit(1)
+
+
+async def _erase_listed(settings: Settings) -> list[Receipt]:
+    with jobs.working() as (work, ledger):
+        archive = _archive(settings, work, ledger)
+        await asyncio.to_thread(again.tell, work)
+        if not await asyncio.to_thread(again.requests, work, personal_windows(), pseudonyms_of(settings)):
+            return []
+        made = []
+        async with quiet.quiet(settings, f"forget-{ledger.run}", "erased persons are erased again"):
+            # Anew: what was on its way then has arrived.
+            for each in await asyncio.to_thread(again.requests, work, personal_windows(), pseudonyms_of(settings)):
+                how = {"domain": each.domain or "all", "again": True}
+                async with recorded(settings, Action.ERASE, each.pseudonym, how) as act:
+                    made.append(await asyncio.to_thread(again.erase, work, archive, ledger, each))
+                    act.figures.update(erasure=made[-1].erasure, state=made[-1].state, rows=made[-1].rows)
+        return made
+
+
+def _archive(settings: Settings, work: Work, ledger: Ledger) -> Archive | None:
+    return Archive(work, opened(settings), ledger) if settings.archive_url else None
+
+
+def _is_held(made: Receipt) -> bool:
+    return made.state == "held" or any(place.kept for place in made.places)
 
 
 def _request(settings: Settings, user_id: str, domain: str) -> Request:
@@ -68,13 +136,6 @@ def _request(settings: Settings, user_id: str, domain: str) -> Request:
     return Request(user_id, domain, personal_windows(), pseudonyms)
 
 
-def personal_windows() -> list[str]:
-    """The windows and sessions whose key names a person, or the visit of one."""
-    keys = {name: window.over.key for name, window in declared.windows.items()}
-    keys |= {name: session.key for name, session in declared.sessions.items()}
-    return sorted(name for name, key in keys.items() if set(key) & set(PERSON_FIELDS))
-
-
 async def _erase_recorded(settings: Settings, request: Request) -> Receipt:
     how = {"domain": request.domain or "all"}
     async with recorded(settings, Action.ERASE, request.pseudonym, how) as act:
@@ -85,13 +146,10 @@ async def _erase_recorded(settings: Settings, request: Request) -> Receipt:
 
 async def _erase(settings: Settings, request: Request) -> Receipt:
     with jobs.working() as (work, ledger):
-        archive = Archive(work, opened(settings), ledger) if settings.archive_url else None
+        archive = _archive(settings, work, ledger)
         names = await asyncio.to_thread(erasure.held, work, request)
         if names:
-            places = [_as_held(place, names) for place in await asyncio.to_thread(erasure.find, work, archive, request)]
-            made = erasure.written(ledger, request, places, "held")
-            await asyncio.to_thread(receipt.store, work, made)
-            return made
+            return await asyncio.to_thread(erasure.kept, work, archive, ledger, request, names)
         await asyncio.to_thread(erasure.suppress, work, ledger, request)
         async with quiet.quiet(settings, f"forget-{ledger.run}", "a person is erased"):
             return await asyncio.to_thread(erasure.erase, work, archive, ledger, request)
@@ -109,11 +167,6 @@ async def _clear_answers(settings: Settings) -> None:
         typer.secho(f"old answers of the API are served for up to {seconds:g} s: {error}", err=True)
     finally:
         await engine.dispose()
-
-
-def _as_held(place: Place, names: list[str]) -> Place:
-    """All of it stays."""
-    return Place(where=place.where, rows=0, kept=place.rows + place.kept, holds=sorted({*names, *place.holds}))
 
 
 def _print(made: Receipt, as_json: bool) -> None:

@@ -49,7 +49,7 @@ def place(
             raise ConfigurationError(f"--table {table}: there is no such table in database {work.database}")
         legal.place(work.client, work.database, hold)
         ledger.write(Action.HOLD, table, detail=f"{name}: {reason}")
-        changed = job.apply(work, ledger)
+        changed = job.apply([work], ledger)
     typer.echo(f"in force; {len(changed)} tables drop nothing by themselves now. End it with: ", nl=False)
     typer.echo(f"millrace legal-hold release {name}")
 
@@ -63,7 +63,7 @@ def release(name: Annotated[str, typer.Argument(help="The word that the hold was
             raise ConfigurationError(f"no legal hold {name!r} is in force; there are {', '.join(holds) or 'none'}")
         legal.release(work.client, work.database, holds[name])
         ledger.write(Action.RELEASE, holds[name].table, detail=name)
-        job.apply(work, ledger)
+        job.apply([work], ledger)
     typer.echo("released")
 
 

@@ -1,13 +1,16 @@
 """`millrace retention`: the policy, whether the tables follow it, what is due, and doing it."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Annotated, Any
 
 import typer
 
 from clickhouse import legal, policy
 from clickhouse.archive import expiry
+from clickhouse.archive.passing import Work
+from clickhouse.cluster import is_sharded
 from clickhouse.retention import due, job, rules, ttl
+from clickhouse.retention.ledger import Ledger
 from clickhouse.retention.partitions import Partition, partitions
 from clickhouse.retention.rules import MARGIN_DAYS, Class
 from clickhouse.retention.ttl import is_dropped_by_job, is_kept
@@ -30,10 +33,11 @@ def retention() -> None:
 @app.command()
 def status(as_json: AsJson = False) -> None:
     """Show every table with its class, its stages, and what lies where. Changes nothing."""
-    with jobs.looking() as (work, _):
-        known, found = rules.load(work.settings), partitions(work.client, work.settings)
+    with jobs.looking_everywhere() as everywhere:
+        work, _ = everywhere[0]
+        known, found = rules.load(work.settings), _partitions([one for one, _ in everywhere])
         live = list(ttl.tables(policy.create_queries(work.client, work.database)))
-        wrong = {change.table for change in job.drift(work)}
+        wrong = {change.table for one, _ in everywhere for change in job.drift(one)}
         holds = legal.active(work.client, work.database)
         lines = [
             _line(table, known.of(table.name, table.engine), work.settings, found)
@@ -58,29 +62,20 @@ def status(as_json: AsJson = False) -> None:
 @app.command()
 def check(as_json: AsJson = False) -> None:
     """Hold the live tables against the policy; exit code 1 if one does not follow, or a step is overdue."""
-    with jobs.looking() as (work, ledger):
-        job.check_storage(work)
-        drift = [{"table": change.table, "what": change.what} for change in job.drift(work)]
-        known, today = rules.load(work.settings), work.today()
-        holds = legal.active(work.client, work.database)
-        kept = ledger.restored()
-        late = due.due(
-            partitions(work.client, work.settings), known, work.settings, holds, today - timedelta(days=LATE_DAYS)
-        )
-        undone = set(map(_key, job.work_due(work)))
-        overdue = [
-            jobs.due_line(each)
-            for each in late
-            if not each.holds
-            and (each.step is not due.Step.COARSEN or _key(each) in undone)
-            and kept.get((each.partition.table.name, each.partition.name), "") <= today.isoformat()
-        ]
-        files = expiry.planned(work, [], today - timedelta(days=LATE_DAYS))
+    drift: dict[tuple[str, str], dict[str, str]] = {}
+    overdue: list[dict[str, object]] = []
+    with jobs.looking_everywhere() as everywhere:
+        for work, ledger in everywhere:
+            job.check_storage(work)
+            drift |= {(each.table, each.what): {"table": each.table, "what": each.what} for each in job.drift(work)}
+            overdue += [jobs.due_line(each) | _of_shard(ledger) for each in _overdue(work, ledger)]
+        work, _ = everywhere[0]
+        files = expiry.planned(work, [], work.today() - timedelta(days=LATE_DAYS))
         overdue += [jobs.due_line(each) for each in files if not each.holds]
     if as_json:
-        terminal.json({"follows": not drift and not overdue, "drift": drift, "overdue": overdue})
+        terminal.json({"follows": not drift and not overdue, "drift": [*drift.values()], "overdue": overdue})
     else:
-        for line in drift:
+        for line in drift.values():
             typer.echo(f"{line['table']}: {line['what']}; `millrace retention apply` changes it")
         for each in overdue:
             typer.echo(f"{each['files'] or each['table']} {each['partition']}: {each['step']} was due on {each['on']}")
@@ -99,17 +94,12 @@ def plan(
 
     Files of the archive too: those that are there, and those that days still in ClickHouse will be written to.
     """
-    with jobs.looking() as (work, _):
-        day = jobs.day(until, "--until") or work.today()
-        holds = legal.active(work.client, work.database)
-        found = due.due(partitions(work.client, work.settings), rules.load(work.settings), work.settings, holds, day)
-        found = sorted([*found, *expiry.planned(work, found, day)], key=lambda each: each.on)
-        undone = set(map(_key, job.work_due(work))) if day <= work.today() else None
-        lines = [
-            jobs.due_line(each)
-            for each in found
-            if each.step is not due.Step.COARSEN or undone is None or _key(each) in undone
-        ]
+    lines: list[dict[str, object]] = []
+    with jobs.looking_everywhere() as everywhere:
+        day = jobs.day(until, "--until") or everywhere[0][0].today()
+        for number, (work, ledger) in enumerate(everywhere):
+            lines += [jobs.due_line(each) | _of_shard(ledger) for each in _planned(work, day, with_files=number == 0)]
+    lines.sort(key=lambda line: str(line["on"]))
     if as_json:
         terminal.json(lines)
     elif lines:
@@ -124,12 +114,13 @@ def apply(
 ) -> None:
     """Change TTL and storage policy of every table that does not follow, and let the rows that are there follow too."""
     if dry_run:
-        with jobs.looking() as (work, _):
-            job.check_storage(work)
-            changes = job.drift(work)
+        with jobs.looking_everywhere() as everywhere:
+            for work, _ in everywhere:
+                job.check_storage(work)
+            changes = list(dict.fromkeys(change for work, _ in everywhere for change in job.drift(work)))
     else:
-        with jobs.working() as (work, ledger):
-            changes = job.apply(work, ledger)
+        with jobs.working_everywhere() as everywhere:
+            changes = job.apply([work for work, _ in everywhere], everywhere[0][1])
     for change in changes:
         typer.echo(f"{change.table}: {change.what}{'' if dry_run else '; changed'}")
     if not changes:
@@ -146,12 +137,16 @@ def run(
     It writes into the log, too, which partitions ClickHouse has moved to the cold tier or dropped since the last run.
     Archiving is a command of its own: `millrace archive run`.
     """
+    lines: list[dict[str, object]] = []
     if dry_run:
-        with jobs.looking() as (work, _):
-            lines = [jobs.due_line(each) for each in job.work_due(work)]
+        with jobs.looking_everywhere() as everywhere:
+            for work, ledger in everywhere:
+                lines += [jobs.due_line(each) | _of_shard(ledger) for each in job.work_due(work)]
     else:
-        with jobs.working() as (work, ledger):
-            lines = [jobs.due_line(each) | {"why_not": why or None} for each, why in job.run(work, ledger)]
+        with jobs.working_everywhere() as everywhere:
+            for work, ledger in everywhere:
+                for each, why in job.run(work, ledger):
+                    lines.append(jobs.due_line(each) | {"why_not": why or None} | _of_shard(ledger))
     if as_json:
         terminal.json(lines)
     elif lines:
@@ -169,8 +164,8 @@ def log_(
 
     What a TTL has moved or dropped is there from the next `millrace retention run` on, as of when it was seen.
     """
-    with jobs.looking() as (_, ledger):
-        lines = ledger.newest(limit)
+    with jobs.looking_everywhere() as everywhere:
+        lines = everywhere[0][1].newest(limit)
     if as_json:
         terminal.json([{name: getattr(line, name) for name in line.__slots__} for line in lines])
         return
@@ -178,6 +173,46 @@ def log_(
     terminal.table(
         columns, ([a.at, a.action, a.table, a.partition, a.rows, a.actor, a.detail or a.hash] for a in lines)
     )
+
+
+def _of_shard(ledger: Ledger) -> dict[str, object]:
+    """The ClickHouse shard that a line is about, where there is more than one place."""
+    return {"clickhouse_shard": ledger.shard} if ledger.shard else {}
+
+
+def _overdue(work: Work, ledger: Ledger) -> list[due.Due]:
+    """The steps on one ClickHouse shard that were due for days, and nothing kept from being done."""
+    known, today = rules.load(work.settings), work.today()
+    holds, kept = legal.active(work.client, work.database), ledger.restored()
+    found = partitions(work.client, work.settings)
+    undone = set(map(_key, job.work_due(work)))
+    return [
+        each
+        for each in due.due(found, known, work.settings, holds, today - timedelta(days=LATE_DAYS))
+        if not each.holds
+        and (each.step is not due.Step.COARSEN or _key(each) in undone)
+        and kept.get((each.partition.table.name, each.partition.name), "") <= today.isoformat()
+    ]
+
+
+def _planned(work: Work, day: date, with_files: bool) -> list[due.Due]:
+    """What is due up to this day on one ClickHouse shard, and, if asked for, of the files of the archive."""
+    holds = legal.active(work.client, work.database)
+    found = due.due(partitions(work.client, work.settings), rules.load(work.settings), work.settings, holds, day)
+    if with_files:
+        found = sorted([*found, *expiry.planned(work, found, day)], key=lambda each: each.on)
+    undone = set(map(_key, job.work_due(work))) if day <= work.today() else None
+    return [each for each in found if each.step is not due.Step.COARSEN or undone is None or _key(each) in undone]
+
+
+def _partitions(works: list[Work]) -> list[Partition]:
+    """Those of all ClickHouse shards; of a table that each node has whole those of the first one."""
+    found = []
+    for number, work in enumerate(works):
+        creates = policy.create_queries(work.client, work.database)
+        own = partitions(work.client, work.settings)
+        found += [each for each in own if number == 0 or is_sharded(creates[each.table.name])]
+    return found
 
 
 def _line(table: ttl.Live, kind: Class, settings: Settings, found: list[Partition]) -> dict[str, Any]:

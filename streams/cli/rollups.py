@@ -5,22 +5,21 @@ import json
 import signal
 from collections.abc import Awaitable, Callable
 from datetime import date, datetime, timedelta
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 import typer
-from clickhouse_connect.driver.asyncclient import AsyncClient
 from rich.console import Console
 from rich.table import Table
 
 from agents.gate import LOOK_SECONDS, seconds_to_wait
-from clickhouse import cluster
-from clickhouse.client import connect
-from clickhouse.feeds import find, targets
+from clickhouse.feeds import Target, find, targets
 from clickhouse.quiet import Patience
-from clickhouse.rebuild import Plan, plan
+from clickhouse.rebuild import Plan, Share, moment, plan
 from clickhouse.rebuild import rebuild as run_rebuild
 from clickhouse.reconcile import Found
 from clickhouse.reconcile import reconcile as run_reconcile
+from clickhouse.replica import Replica
+from clickhouse.shards import every
 from streams.cli.terminal.bar import with_progress
 from streams.errors import ConfigurationError
 from streams.settings import Settings, load
@@ -30,6 +29,15 @@ T = TypeVar("T")
 
 LONG_SECONDS = 3600.0
 """Longest wait for one statement: a day of raw rows may be many."""
+
+
+class Looked(NamedTuple):
+    """What was found on one ClickHouse shard."""
+
+    shard: int
+    """From 1, in the order of the addresses."""
+    found: Found
+
 
 First = Annotated[
     datetime | None,
@@ -49,21 +57,22 @@ def rebuild(
     """Make rollups or family tables again from the raw rows, while the stream goes on.
 
     Most of the work is done beside the running stream. Then all shards are held for the moment of the swap: seconds
-    where workers run, and up to the age of a batch where none does. Ctrl-c is safe at any time.
+    where workers run, and up to the age of a batch where none does, or in a cluster, of which every ClickHouse shard
+    makes its own part again. Ctrl-c is safe at any time.
     """
     settings = load()
-    cluster.refuse(settings.clickhouse_cluster, "rebuild")
 
-    async def work(client: AsyncClient) -> None:
-        chosen = {target.name: target for target in [await find(client, name) for name in names]}
-        plans = [await plan(client, target, _days(first, last)) for target in chosen.values()]
+    async def work(replicas: list[Replica]) -> None:
+        shares = [Share(one, await _planned(one, names, _days(first, last))) for one in replicas]
         if dry_run:
-            for each in plans:
-                await _show(client, each)
+            for number, share in enumerate(shares, 1):
+                for each in share.plans:
+                    await _show(share.replica, each, _on(number, shares))
             return
-        await _rebuild(client, settings, plans)
-        for each in plans:
-            typer.echo(f"{each.target.name}: {_said(each)}")
+        await _rebuild(settings, shares)
+        for number, share in enumerate(shares, 1):
+            for each in share.plans:
+                typer.echo(f"{each.target.name}{_on(number, shares)}: {_said(each)}")
 
     _run(settings, work)
 
@@ -83,26 +92,53 @@ def reconcile(
     days and those that differ are made again, and nothing else.
     """
     settings = load()
-    cluster.refuse(settings.clickhouse_cluster, "reconcile")
 
     def wanted(day: date) -> bool:
         return (first is None or day >= first.date()) and (last is None or day <= last.date())
 
-    async def work(client: AsyncClient) -> tuple[list[Found], bool]:
-        chosen = [await find(client, each) for each in only] if only else list((await targets(client)).values())
-        found = await with_progress(lambda told: run_reconcile(client, chosen, wanted, told))
-        plans = [await plan(client, each.target, each.days) for each in found if each.days]
-        if repair and plans:
-            await _rebuild(client, settings, plans)
-        return found, bool(plans) and not repair
+    async def work(replicas: list[Replica]) -> tuple[list[Looked], bool]:
+        since = await moment(replicas)
+        looked: list[Looked] = []
+        for number, one in enumerate(replicas, 1):
+            chosen = (
+                [await find(one.client, each) for each in only] if only else list((await targets(one.client)).values())
+            )
+            found = await _reconciled(one, chosen, wanted)
+            looked += [Looked(number, each) for each in found]
+        shares = [Share(one, await _wrong(one, number, looked)) for number, one in enumerate(replicas, 1)]
+        is_wrong = any(share.plans for share in shares)
+        if repair and is_wrong:
+            await _rebuild(settings, shares, since)
+        return looked, is_wrong and not repair
 
-    found, is_wrong = _run(settings, work)
+    looked, is_wrong = _run(settings, work)
     if as_json:
-        typer.echo(json.dumps([_as_json(each) for each in found], indent=2, default=str))
+        typer.echo(json.dumps([_as_json(each, settings) for each in looked], indent=2, default=str))
     else:
-        _print(found, repair)
+        _print(looked, repair)
     if is_wrong:
         raise typer.Exit(1)
+
+
+async def _planned(one: Replica, names: list[str], days: list[date] | None) -> list[Plan]:
+    """What is to be made again on one ClickHouse shard of the tables or views of these names."""
+    chosen = {target.name: target for target in [await find(one.client, name) for name in names]}
+    return [await plan(one.client, target, days) for target in chosen.values()]
+
+
+async def _reconciled(one: Replica, chosen: list[Target], wanted: Callable[[date], bool]) -> list[Found]:
+    return await with_progress(lambda told: run_reconcile(one.client, chosen, wanted, told, one.cluster))
+
+
+async def _wrong(one: Replica, number: int, looked: list[Looked]) -> list[Plan]:
+    """What of one ClickHouse shard differs or is open."""
+    found = [each.found for each in looked if each.shard == number and each.found.days]
+    return [await plan(one.client, each.target, each.days) for each in found]
+
+
+def _on(number: int, shares: list[Share]) -> str:
+    """Where, if there is more than one place."""
+    return f" on ClickHouse shard {number}" if len(shares) > 1 else ""
 
 
 def _days(first: datetime | None, last: datetime | None) -> list[date] | None:
@@ -122,59 +158,63 @@ def _said(done: Plan) -> str:
     return f"{len(done.days)} days made again, {min(done.days)} to {max(done.days)}"
 
 
-async def _rebuild(client: AsyncClient, settings: Settings, plans: list[Plan]) -> None:
-    patience = Patience(
-        closed=2 * LOOK_SECONDS,
-        silent=seconds_to_wait(settings.batch_age_seconds, settings.batch_settle_seconds),
-    )
-    await with_progress(lambda told: run_rebuild(client, plans, patience, told))
+async def _rebuild(settings: Settings, shares: list[Share], since: datetime | None = None) -> None:
+    await with_progress(lambda told: run_rebuild(shares, patience(settings), told, since))
 
 
-async def _show(client: AsyncClient, made: Plan) -> None:
+def patience(settings: Settings) -> Patience:
+    """How long the hold lasts. In a cluster the age is always waited for: a swap there forgets what was delivered."""
+    silent = seconds_to_wait(settings.batch_age_seconds, settings.batch_settle_seconds)
+    return Patience(closed=silent if settings.clickhouse_cluster else 2 * LOOK_SECONDS, silent=silent)
+
+
+async def _show(one: Replica, made: Plan, where: str) -> None:
     target = made.target
-    typer.echo(f"{target.name}: {len(made.days)} days from {' and '.join(target.sources)}")
+    typer.echo(f"{target.name}{where}: {len(made.days)} days from {' and '.join(target.sources)}")
     if made.days:
         typer.echo(f"from {min(made.days)} to {max(made.days)}; partitions to swap: {', '.join(made.partitions)}")
-    [found] = await run_reconcile(client, [target], made.days.__contains__, lambda *_: None)
+    [found] = await run_reconcile(one.client, [target], made.days.__contains__, lambda *_: None, one.cluster)
     typer.echo(f"days that differ from the raw rows now: {', '.join(map(str, sorted(found.days))) or 'none'}")
 
 
-def _print(found: list[Found], repaired: bool) -> None:
-    table = Table("Table", "Day", "What", "By the raw rows", "Found")
-    for each in found:
+def _print(looked: list[Looked], repaired: bool) -> None:
+    is_one = max((each.shard for each in looked), default=1) == 1
+    table = Table("Table", *([] if is_one else ["On shard"]), "Day", "What", "By the raw rows", "Found")
+    for shard, each in looked:
+        name = [each.target.name] if is_one else [each.target.name, str(shard)]
         for difference in each.differing:
-            table.add_row(each.target.name, str(difference.day), difference.what, *map(str, difference[3:]))
+            table.add_row(*name, str(difference.day), difference.what, *map(str, difference[3:]))
         for day in each.open:
-            table.add_row(each.target.name, str(day), "open", "a batch aged with an unknown outcome", "")
+            table.add_row(*name, str(day), "open", "a batch aged with an unknown outcome", "")
     if table.row_count:
         Console().print(table)
-    days = sum(each.compared for each in found)
-    wrong = sum(len(each.days) for each in found)
+    days = sum(each.found.compared for each in looked)
+    wrong = sum(len(each.found.days) for each in looked)
     end = f"{wrong} made again" if repaired else f"{wrong} differ or are open"
-    typer.echo(f"{len(found)} tables, {days} days compared; {end if wrong else 'all as the raw rows say'}")
+    tables = len({each.found.target.name for each in looked})
+    typer.echo(f"{tables} tables, {days} days compared; {end if wrong else 'all as the raw rows say'}")
 
 
-def _as_json(found: Found) -> dict[str, Any]:
+def _as_json(looked: Looked, settings: Settings) -> dict[str, Any]:
+    found = looked.found
     return {
         "table": found.target.name,
+        **({"clickhouse_shard": looked.shard} if settings.clickhouse_cluster else {}),
         "days_compared": found.compared,
         "differing": [each._asdict() for each in found.differing],
         "open": [str(day) for day in found.open],
     }
 
 
-def _run(settings: Settings, work: Callable[[AsyncClient], Awaitable[T]]) -> T:
-    """Run it with a client; SIGTERM ends it as ctrl-c does, so that a hold is released."""
+def _run(settings: Settings, work: Callable[[list[Replica]], Awaitable[T]]) -> T:
+    """Run it with a replica of each ClickHouse shard; SIGTERM ends it as ctrl-c does, so that a hold is released."""
 
     async def main() -> T:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
         loop.add_signal_handler(signal.SIGTERM, task.cancel)
-        client = await connect(settings.model_copy(update={"clickhouse_timeout_seconds": LONG_SECONDS}))
-        try:
-            return await work(client)
-        finally:
-            await client.close()
+        async with every(settings.model_copy(update={"clickhouse_timeout_seconds": LONG_SECONDS})) as replicas:
+            return await work(replicas)
 
     try:
         return asyncio.run(main())

@@ -8,13 +8,16 @@ from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.client import Client
 
 from clickhouse import compare, feeds
+from clickhouse.client import connect, connect_sync
 from clickhouse.holds import Holds
 from clickhouse.quiet import Patience
-from clickhouse.rebuild import plan, rebuild
+from clickhouse.rebuild import Share, alone, moment, plan, rebuild
 from clickhouse.reconcile import Found, reconcile
+from clickhouse.replica import Replica
 from streams.errors import ConfigurationError
 from streams.events.domains import RIDES
 from streams.settings import Settings
+from tests.support.lent import Databases
 from tests.support.rows import DAY, bodies, insert, intent, samples
 from tests.support.waiting import eventually
 
@@ -24,7 +27,7 @@ AT_ONCE = Patience(closed=0, silent=0)
 async def again(client: AsyncClient, name: str, days: list[date] | None = None) -> None:
     """Rebuild at once: no worker runs here."""
     target = await feeds.find(client, name)
-    await rebuild(client, [await plan(client, target, days)], AT_ONCE, lambda *_: None)
+    await rebuild(alone(client, [await plan(client, target, days)]), AT_ONCE, lambda *_: None)
 
 
 async def differing(client: AsyncClient, name: str) -> list[compare.Difference]:
@@ -96,11 +99,11 @@ async def test_a_rebuild_that_is_interrupted_leaves_everything_as_it_was(
             waiting.set()
 
     patient = Patience(closed=60, silent=60)
-    task = asyncio.create_task(rebuild(async_client, [made], patient, told))
+    task = asyncio.create_task(rebuild(alone(async_client, [made]), patient, told))
     await asyncio.wait_for(waiting.wait(), 30)
     assert [hold.name for hold in await Holds(async_client).active()] == ["rebuild"]
     with pytest.raises(ConfigurationError, match="millrace hold release rebuild"):
-        await rebuild(async_client, [made], patient, told)
+        await rebuild(alone(async_client, [made]), patient, told)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -130,11 +133,43 @@ async def test_a_hold_that_a_person_has_placed_counts(
     target = await feeds.find(async_client, "daily_trips")
     said: list[str] = []
     await rebuild(
-        async_client, [await plan(async_client, target)], Patience(1.5, 1.5), lambda what, *_: said.append(what)
+        alone(async_client, [await plan(async_client, target)]), Patience(1.5, 1.5), lambda what, *_: said.append(what)
     )
 
     assert [what for what in said if "closed" in what] == []
     assert [hold.name for hold in await Holds(async_client).active()] == ["mine"]
+
+
+async def test_each_clickhouse_shard_makes_its_own_again_under_one_hold(
+    client: Client, async_client: AsyncClient, store: Settings, databases: Databases
+) -> None:
+    """Two databases stand for two shards: other rows, other damages; one log, as of before they were looked at."""
+    with databases.lent() as other:
+        second, second_async = connect_sync(other), await connect(other)
+        for seed, (one, settings) in enumerate([(client, store), (second, other)]):
+            [block] = bodies(samples(RIDES, 60, days=2, seed=seed), intent()).values()
+            insert(one, settings, "events_raw", block, "token")
+        client.command("TRUNCATE TABLE trip_events")
+        second.command("TRUNCATE TABLE daily_trips")
+        replicas = [Replica(async_client), Replica(second_async)]
+        since = await moment(replicas)
+        shares = [
+            Share(one, [await plan(one.client, await feeds.find(one.client, name))])
+            for one, name in zip(replicas, ("trip_events", "daily_trips"), strict=True)
+        ]
+
+        await rebuild(shares, AT_ONCE, lambda *_: None, since)
+
+        assert await differing(async_client, "trip_events") == []
+        assert await differing(second_async, "daily_trips") == []
+        logged = client.query("SELECT target, day, began_at FROM rebuilds ORDER BY target, day").result_rows
+        days = sorted(shares[0].plans[0].days)
+        assert logged == [
+            (name, day, since.replace(tzinfo=None)) for name in ("daily_trips", "trip_events") for day in days
+        ]
+        assert [len(await Holds(each).active()) for each in (async_client, second_async)] == [0, 0]
+        second.close()
+        await second_async.close()
 
 
 async def test_a_day_left_open_stays_open_until_it_was_made_again(

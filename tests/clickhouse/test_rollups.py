@@ -21,7 +21,7 @@ from clickhouse.client import connect, connect_sync
 from clickhouse.columns import FAMILIES, RAW
 from clickhouse.histogram import ERROR, quantile_sql, rounded
 from clickhouse.quiet import Patience
-from clickhouse.rebuild import plan, rebuild
+from clickhouse.rebuild import alone, plan, rebuild
 from clickhouse.rollups import ROLLUPS, TARGETS
 from streams.events import registry
 from streams.events.columns import base_type
@@ -152,13 +152,13 @@ async def test_what_is_doubled_or_missing_is_seen_and_made_again(name: str, fill
         await client.command(f"INSERT INTO {name} SELECT * FROM {name} WHERE {one}", settings={"insert_deduplicate": 0})
         doubled = await compare.differences(client, target, days)
         assert [each.day for each in doubled] == [days[1]]
-        await rebuild(client, [await plan(client, target, [days[1]])], AT_ONCE, lambda *_: None)
+        await rebuild(alone(client, [await plan(client, target, [days[1]])]), AT_ONCE, lambda *_: None)
         assert await compare.differences(client, target, days) == []
 
         await client.command(f"ALTER TABLE {name} DROP PARTITION {target.partition_of(days[-1])}")
         missing = [each.day for each in await compare.differences(client, target, days)]
         assert missing == [day for day in days if target.partition_of(day) == target.partition_of(days[-1])]
-        await rebuild(client, [await plan(client, target, missing)], AT_ONCE, lambda *_: None)
+        await rebuild(alone(client, [await plan(client, target, missing)]), AT_ONCE, lambda *_: None)
         assert await compare.differences(client, target, days) == []
     finally:
         await client.close()

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import psycopg
 from pydantic import SecretStr
 from sqlalchemy import text
 
@@ -24,3 +25,11 @@ async def test_connections_are_bounded_by_the_setting(metadata_url: str) -> None
         assert await waiting == 1
     await engine.dispose()
     assert Settings().database_connections == 20
+
+
+def test_the_embedded_server_takes_two_web_processes_and_the_scheduler(metadata_url: str) -> None:
+    """Each with a full pool, and commands beside them."""
+    with psycopg.connect(metadata_url) as connection:
+        row = connection.execute("SHOW max_connections").fetchone()
+    assert row is not None
+    assert int(row[0]) >= 3 * Settings().database_connections + 10

@@ -9,6 +9,7 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
+from clickhouse import persons
 from clickhouse.archive.day import Archive, Watch
 from clickhouse.archive.passing import Work
 from clickhouse.archive.store import Store
@@ -38,6 +39,12 @@ def put(client: Client, settings: Settings, events: Sequence[dict[str, Any]], to
     """Insert events as a worker does, under a token; offsets count from `first` in each topic."""
     for table, block in bodies(decoded(events), intent(), first).items():
         insert(client, settings, table, block, f"{token}/{table}")
+
+
+def keep_all(client: Client, settings: Settings) -> None:
+    """Let no row of a person go by TTL, which takes old ones at any moment after they came."""
+    for table in persons.columns(client, settings.clickhouse_database):
+        client.command(f"ALTER TABLE {table} REMOVE TTL")
 
 
 def day(days: int) -> str:

@@ -44,8 +44,9 @@ class Databases:
         idle = self._idle[rollups]
         own = idle.pop() if idle else self._made(rollups)
         # Tokens of rows that were moved away are remembered: each test is a group of workers of its own.
-        group = {"kafka_group": f"test_{secrets.token_hex(6)}"}
-        yield self._settings.model_copy(update={"clickhouse_database": own.name} | group)
+        group = {"kafka_group": f"test_{secrets.token_hex(6)}", "clickhouse_database": own.name}
+        # The stack's folder of backups has a list of erased persons, which no test may share with others.
+        yield self._settings.model_copy(update=group | {"backup_folder": None})
         if _emptied(self._client, own):
             idle.append(own)
         else:

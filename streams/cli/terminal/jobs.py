@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 
 from clickhouse_connect.driver.client import Client
@@ -14,6 +15,7 @@ from clickhouse.lock import Lock, new_owner
 from clickhouse.retention import turn
 from clickhouse.retention.due import Due
 from clickhouse.retention.ledger import Ledger
+from clickhouse.shards import Place, every_sync
 from streams.cli import terminal
 from streams.errors import ConfigurationError
 from streams.settings import Settings, load
@@ -43,9 +45,46 @@ def working() -> Iterator[tuple[Work, Ledger]]:
 
 
 @contextmanager
+def looking_everywhere() -> Iterator[list[tuple[Work, Ledger]]]:
+    """The same on each ClickHouse shard of a cluster, by one replica that has caught up; elsewhere on the one server.
+
+    Raises as `clickhouse.shards.every_sync` and `classify` do.
+    """
+    with _connected_everywhere() as (settings, places):
+        nobody = Lock(places[0].client, settings.clickhouse_database, 0, new_owner())
+        yield [_on(place, settings, nobody) for place in places]
+
+
+@contextmanager
+def working_everywhere() -> Iterator[list[tuple[Work, Ledger]]]:
+    """Work that changes something on each of them: one process at a time. Raises as `looking_everywhere` does too."""
+    with (
+        _connected_everywhere() as (settings, places),
+        turn.taken(places[0].client, settings, clustered=True) as held,
+    ):
+        yield [_on(place, settings, held) for place in places]
+
+
+def _on(place: Place, settings: Settings, lock: Lock) -> tuple[Work, Ledger]:
+    ledger = Ledger(place.client, settings.clickhouse_database, terminal.operator(), shard=place.name)
+    return Work(place.client, settings, replace(lock, client=place.client)), ledger
+
+
+@contextmanager
+def _connected_everywhere() -> Iterator[tuple[Settings, list[Place]]]:
+    settings = load()
+    try:
+        patient = settings.model_copy(update={"clickhouse_timeout_seconds": MAINTENANCE_SECONDS})
+        with every_sync(patient) as places:
+            yield settings, places
+    except ClickHouseError as error:
+        raise classify(error) from error
+
+
+@contextmanager
 def _connected() -> Iterator[tuple[Settings, Client]]:
     settings = load()
-    cluster.refuse(settings.clickhouse_cluster, "retention, archive, legal-hold and forget")
+    cluster.refuse(settings.clickhouse_cluster, "archive, legal-hold and forget")
     client = connect_sync(settings.model_copy(update={"clickhouse_timeout_seconds": MAINTENANCE_SECONDS}))
     try:
         yield settings, client

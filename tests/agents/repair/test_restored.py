@@ -4,9 +4,11 @@ import asyncio
 import secrets
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from agents.repair.restored import Asked, bring_back
 from clickhouse.backup import folder as files
@@ -14,15 +16,19 @@ from clickhouse.backup import manifest as manifests
 from clickhouse.backup.manifest import Manifest
 from clickhouse.backup.take import Place, take
 from clickhouse.client import connect
+from clickhouse.erasure import beside
+from clickhouse.erasure.beside import Erased
 from clickhouse.feeds import targets
 from clickhouse.quiet import Patience
 from clickhouse.reconcile import reconcile
+from streams.errors import ConfigurationError
+from streams.persons import Pseudonyms
 from streams.settings import Settings
 from streams.version import VERSION
 from tests.agents.repair.test_repair import last_record
 from tests.support.feed import pipeline, produce
 from tests.support.store import Answers, exactly
-from tests.support.wire import mixed
+from tests.support.wire import event, mixed
 
 pytestmark = pytest.mark.slow
 
@@ -91,8 +97,8 @@ async def test_what_came_after_the_backup_is_read_again(ready: Settings, ask: An
     assert 100 <= rows["events_raw"] + rows["events"] <= 300
     last = [(await last_record(own, shard)).seq for shard in (0, 1)]
     await ask.client.command(f"DROP DATABASE {own.clickhouse_database} SYNC")
-    back = (await bring_back(own, made, Place(backups, made.id), GONE, lambda _: None))["shards"]
-    assert back == {"0": last[0] + 1, "1": last[1] + 1}
+    back = await bring_back(own, made, Place(backups, made.id), GONE, lambda _: None)
+    assert back.shards == {"0": last[0] + 1, "1": last[1] + 1}
     async with pipeline(own):
         await exactly(ask, 300)
         await produce(own, mixed(50, first=300))
@@ -100,3 +106,44 @@ async def test_what_came_after_the_backup_is_read_again(ready: Settings, ask: An
     assert await ask.count("dead_letters") == len(bad)
     assert await ask.one("SELECT uniqExact(topic, partition, offset) FROM dead_letters") == len(bad)
     assert await differing(own) == []
+
+
+KEY = "a key for tests only"
+SOMEONE = "person-7"
+
+
+def bookings(first: int) -> list[tuple[str, int, bytes | None]]:
+    """Ten bookings of SOMEONE and ten of another."""
+    people = (SOMEONE, "person-77")
+    made = [event("booking.created", n, user_id=people[n % 2]) for n in range(first, first + 20)]
+    return [(topic, 0, value) for topic, value in made]
+
+
+@pytest.mark.long
+async def test_who_was_erased_after_the_backup_is_erased_again(ready: Settings, ask: Answers, backups: Path) -> None:
+    """The backup has rows of a person, Kafka gives later events again: neither brings the person back."""
+    own = ready.model_copy(update={"kafka_forgets": False, "erasure_key": SecretStr(KEY)})
+    async with pipeline(own, [0]):
+        await produce(own, bookings(0))
+        await exactly(ask, 20)
+        made = await taken(own, backups)
+        await produce(own, bookings(100))
+        await exactly(ask, 40)
+    names = Pseudonyms(KEY)
+    beside.note(backups, Erased(names.of(SOMEONE), "", names.fingerprint, "e", datetime.now(UTC)))
+    await ask.client.command(f"DROP DATABASE {own.clickhouse_database} SYNC")
+    place = Place(backups, made.id)
+
+    for key in (None, SecretStr("another key for tests")):
+        with pytest.raises(ConfigurationError, match="ERASURE_KEY"):
+            await bring_back(own.model_copy(update={"erasure_key": key}), made, place, GONE, lambda _: None)
+    # Without --replace: nothing may stand there yet.
+    back = await bring_back(own, made, place, Asked(False, True, False, "tests"), lambda _: None)
+
+    [receipt] = back.erased_again
+    assert (receipt.pseudonym, receipt.state) == (names.of(SOMEONE), "erased")
+    assert {each.where: each.rows for each in receipt.places}["events_raw"] == 10
+    async with pipeline(own, [0]):
+        await exactly(ask, 20)
+    assert await ask.rows("SELECT DISTINCT user_id FROM events_raw") == [("person-77",)]
+    assert await ask.rows("SELECT DISTINCT user_id FROM booking_events") == [("person-77",)]

@@ -26,10 +26,10 @@ from tests.support.aged import aged, archiving, count, day, family_rows, partiti
 
 OLD = 740
 STEPS = [
-    *("write the manifest", "move aside", "drop"),
+    "write the manifest",
     *(
         pytest.param(step, marks=pytest.mark.faults)
-        for step in ("write files", "read back", "look at the holds", "compare")
+        for step in ("write files", "read back", "look at the holds", "move aside", "compare", "drop")
     ),
 ]
 
@@ -159,9 +159,7 @@ def test_rows_that_come_after_the_drop_make_a_run_of_their_own(client: Client, s
     assert count(client, "events_raw") == 209
 
 
-@pytest.mark.parametrize(
-    "step", [pytest.param(step, marks=pytest.mark.faults) if number % 3 else step for number, step in enumerate(STEPS)]
-)
+@pytest.mark.parametrize("step", STEPS)
 def test_a_job_that_is_killed_anywhere_loses_and_doubles_nothing(
     step: str, client: Client, store: Settings, tmp_path: Path
 ) -> None:

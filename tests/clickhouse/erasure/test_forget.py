@@ -13,17 +13,18 @@ from clickhouse_connect.driver.client import Client
 from clickhouse import legal, persons
 from clickhouse.archive import job, manifest
 from clickhouse.archive.day import Archive
+from clickhouse.archive.passing import Work
 from clickhouse.archive.restore import restore
-from clickhouse.erasure import forget
+from clickhouse.erasure import forget, tables
 from clickhouse.erasure.forget import Request
 from clickhouse.erasure.receipt import Receipt, stored
 from clickhouse.legal import LegalHold
-from streams.cli.forget import personal_windows
 from streams.errors import ConfigurationError
 from streams.events.domains import RIDES, TICKETING
 from streams.persons import PERSON_FIELDS, Pseudonyms
 from streams.settings import Settings
-from tests.support.aged import aged, archiving, count, day, put
+from tables.personal import personal_windows
+from tests.support.aged import aged, archiving, count, day, keep_all, put
 
 SOMEONE = "person-7"
 OTHER = "person-77"
@@ -114,8 +115,7 @@ def forgotten(work: Archive, what: Request) -> Receipt:
 @pytest.fixture
 def kept(store: Settings, client: Client) -> Settings:
     """A store whose tables drop nothing by themselves: old rows stay until the test has looked at them."""
-    for table in persons.columns(client, store.clickhouse_database):
-        client.command(f"ALTER TABLE {table} REMOVE TTL")
+    keep_all(client, store)
     return store
 
 
@@ -211,27 +211,97 @@ def test_a_person_is_gone_from_the_archive(client: Client, kept: Settings, tmp_p
     assert places(client, SOMEONE, kept) == set()
 
 
-def test_the_receipt_names_what_is_left(client: Client, kept: Settings, tmp_path: Path) -> None:
-    visit = f"visit-{SOMEONE}"
-    put(client, kept, aged(26, 1, TICKETING, user_id=SOMEONE, session_id=visit), "logged in")
-    nobodys = aged(26, 1, TICKETING, 1, user_id=None, session_id=visit)
-    nobodys = [each for each in nobodys if "session_id" in each["data"]]
-    put(client, kept, nobodys, "before", first=1000)
-    alone = f"session_id = '{visit}' AND user_id IS NULL"
-    before = {table: count(client, table, alone) for table in ("events", "page_views")}
+def visited(client: Client, settings: Settings, days: int, first: int) -> dict[str, int]:
+    """Rows before and after two logins: a visit that is SOMEONE's, and one that OTHER has a part in.
+
+    Returns the rows of the second one that name nobody, by table.
+    """
+    for n, (visit, people) in enumerate([("own", [SOMEONE]), ("shared", [SOMEONE, OTHER])]):
+        for k, who in enumerate([*people, None]):
+            events = aged(26, days, TICKETING, k, user_id=who, session_id=visit)
+            events = [each for each in events if "session_id" in each["data"]]
+            put(client, settings, events, f"{visit}-{who}-{first}", first=first + 100 * (3 * n + k))
+    return {table: count(client, table, "session_id = 'shared' AND user_id IS NULL") for table in VISITED}
+
+
+VISITED = ("events", "page_views")
+RETENTION_LIST = "| not rewritten | gone when |\n| --- | --- |\n"
+
+
+@pytest.mark.parametrize("rollups", [False])
+def test_what_names_nobody_goes_with_a_visit_that_is_the_persons_alone(
+    client: Client, kept: Settings, tmp_path: Path
+) -> None:
+    before = visited(client, kept, 1, 0)
     assert all(before.values())
 
     with archiving(kept, tmp_path) as work:
+        expected = forget.find(work.work, work, request())
         receipt = forgotten(work, request())
+        assert forgotten(work, request()).places == []
 
-    assert {table: count(client, table, alone) for table in before} == before
+    assert receipt.places == expected
+    assert [count(client, table, "session_id = 'own'") for table in VISITED] == [0, 0]
+    assert {table: count(client, table, "session_id = 'shared' AND user_id IS NULL") for table in VISITED} == before
+    assert count(client, "events", f"user_id = '{OTHER}'")
     assert places(client, SOMEONE, kept) == set()
     remains = {each.what: each.until for each in receipt.remains}
-    assert any("session_id alone" in what for what in remains)
-    assert "forget has to be called again" in remains["backups by `millrace backup`"]
-    _, _, listed = RETENTION.read_text("utf-8").partition("| not rewritten | gone when |\n| --- | --- |\n")
+    assert any("a session_id alone of a visit in which others are named" in what for what in remains)
+    assert "erases the person again" in remains["backups by `millrace backup`"]
+    _, _, listed = RETENTION.read_text("utf-8").partition(RETENTION_LIST)
     rows, _, _ = listed.partition("\n\n")
     assert len(rows.splitlines()) == len(remains), "docs/retention.md and the receipt name different things"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("rollups", [False])
+def test_visits_are_found_across_tables_and_archive(client: Client, kept: Settings, tmp_path: Path) -> None:
+    """The rows that say whose a visit is lie in the archive, those that name nobody in both."""
+    visited(client, kept, OLD, 0)
+    archive_all(kept, tmp_path)
+    for k, visit in enumerate(("own", "shared")):
+        events = aged(26, 1, TICKETING, 9, user_id=None, session_id=visit)
+        put(client, kept, [each for each in events if "session_id" in each["data"]], visit, first=5000 + 100 * k)
+    alone = {visit: count(client, "events", f"session_id = '{visit}'") for visit in ("own", "shared")}
+    assert min(alone.values()) > 0
+
+    with archiving(kept, tmp_path) as work:
+        expected = forget.find(work.work, work, request())
+        receipt = forgotten(work, request())
+        after = {each.table: each.rows for each in manifest.manifests(work.store)}
+
+    assert receipt.places == expected
+    assert archived_ids(tmp_path) == {"shared", OTHER}
+    assert count(client, "events", "session_id = 'own'") == 0
+    assert count(client, "events", "session_id = 'shared'") == alone["shared"]
+    assert after == {"events": after["events"]}
+
+
+@pytest.mark.parametrize("rollups", [False])
+def test_a_visit_is_still_known_when_a_call_was_ended_between(
+    client: Client, kept: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What names nobody goes first: as long as any of it is there, a row says whose the visit was."""
+    visited(client, kept, 1, 0)
+    deleted = tables._delete
+    calls: list[Sequence[tables._Part]] = []
+
+    def once(work: Work, who: tables.Person, parts: Sequence[tables._Part]) -> None:
+        calls.append(parts)
+        if len(calls) == 2:
+            raise Killed
+        deleted(work, who, parts)
+
+    monkeypatch.setattr(tables, "_delete", once)
+    with archiving(kept, tmp_path) as work, pytest.raises(Killed):
+        forgotten(work, request())
+    assert {
+        table: count(client, table, "session_id = 'own' AND user_id IS NULL") for table in VISITED
+    } == dict.fromkeys(VISITED, 0)
+    with archiving(kept, tmp_path) as work:
+        forgotten(work, request())
+
+    assert [count(client, table, "session_id = 'own'") for table in VISITED] == [0, 0]
 
 
 class Killed(Exception):

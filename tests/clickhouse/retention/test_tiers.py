@@ -69,7 +69,7 @@ def test_rows_from_before_a_change_of_the_policy_follow_it(client: Client, store
     assert disks(client, "events_raw") == {day(100): ["default"]}
 
     with archiving(store, store.millrace_home / "none") as archive:
-        changes = job.apply(archive.work, archive.ledger)
+        changes = job.apply([archive.work], archive.ledger)
 
         assert "events_raw" in {change.table for change in changes}
         assert job.drift(archive.work) == []
@@ -196,7 +196,7 @@ def test_without_a_cold_tier_a_partition_is_noted_before_it_goes(client: Client,
 def test_a_storage_policy_that_the_server_lacks_is_named(client: Client, store: Settings) -> None:
     wrong = store.model_copy(update={"clickhouse_storage_policy": "three_tiers"})
     with archiving(wrong, store.millrace_home / "none") as archive, pytest.raises(ConfigurationError) as refused:
-        job.apply(Work(client, wrong, archive.work.lock), archive.ledger)
+        job.apply([Work(client, wrong, archive.work.lock)], archive.ledger)
 
     assert "CLICKHOUSE_STORAGE_POLICY=three_tiers: the server has no such policy" in str(refused.value)
 

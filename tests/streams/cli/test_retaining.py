@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 from clickhouse_connect.driver.client import Client
+from pydantic import SecretStr
 
 from clickhouse.client import connect_sync
-from metadata import migrate
 from streams.errors import ConfigurationError
-from tests.support.aged import aged, count, day, put
+from streams.settings import Settings
+from tests.support.aged import aged, count, day, keep_all, put
 from tests.support.invoked import answer, call
 from tests.support.lent import Databases
 from tests.support.workers import environment
@@ -22,19 +23,37 @@ SOMEONE = "person-7"
 
 
 @pytest.fixture
-def client(databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
-    """A client of a database with all tables but the rollups, which commands find in the environment."""
+def place(
+    databases: Databases, metadata_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Settings, Client]]:
+    """Settings that commands find in the environment, and a client: tables without the rollups, an own audit log."""
     with databases.lent(rollups=False) as lent:
-        settings = lent.model_copy(update={"archive_url": str(tmp_path / "archive")})
-        migrate.run(settings)  # forget removes the answers that PostgreSQL keeps
+        own = {"archive_url": str(tmp_path / "archive"), "backup_folder": str(tmp_path / "backups")}
+        settings = lent.model_copy(update=own | {"database_url": SecretStr(metadata_url)})
         monkeypatch.chdir(tmp_path)
         for name, value in environment(settings).items():
             monkeypatch.setenv(name, value)
         client = connect_sync(settings)
-        put(client, settings, aged(38, 1, user_id="somebody", driver_id="somebody"), "new")
-        put(client, settings, aged(38, OLD, user_id=SOMEONE, driver_id=SOMEONE), "old", first=1000)
-        yield client
+        yield settings, client
         client.close()
+
+
+@pytest.fixture
+def client(place: tuple[Settings, Client]) -> Client:
+    """A client of a database with new rows of somebody, and old ones of another, which leave family tables by TTL."""
+    settings, client = place
+    put(client, settings, aged(38, 1, user_id="somebody", driver_id="somebody"), "new")
+    put(client, settings, aged(38, OLD, user_id=SOMEONE, driver_id=SOMEONE), "old", first=1000)
+    return client
+
+
+@pytest.fixture
+def kept(place: tuple[Settings, Client], request: pytest.FixtureRequest) -> Client:
+    """The same, whose old rows stay in every table: nothing goes by TTL between two looks at them."""
+    settings, client = place
+    keep_all(client, settings)
+    found: Client = request.getfixturevalue("client")
+    return found
 
 
 @pytest.mark.long
@@ -128,12 +147,12 @@ def test_a_legal_hold_is_told_by_every_command(client: Client) -> None:
 
 
 @pytest.mark.long
-def test_a_person_is_forgotten_under_a_hold_that_was_waited_for(client: Client) -> None:
+def test_a_person_is_forgotten_under_a_hold_that_was_waited_for(kept: Client) -> None:
     answer("archive", "run")
     before = answer("forget", SOMEONE, "--dry-run")
     assert before["state"] == "dry run"
-    assert {"archive of events_raw"} <= {place["where"] for place in before["places"]}
-    client.command(
+    assert {"archive of events_raw", "trip_events"} <= {place["where"] for place in before["places"]}
+    kept.command(
         "INSERT INTO holds (name, reason, held, at) SELECT 'mine', 'maintenance', 1, now() - INTERVAL 1 HOUR",
         settings={"async_insert": 0},
     )
@@ -148,9 +167,38 @@ def test_a_person_is_forgotten_under_a_hold_that_was_waited_for(client: Client) 
     assert receipt["places"] == before["places"]
     assert SOMEONE not in json.dumps(receipt)
     assert "Kafka" in json.dumps(receipt["remains"])
-    assert client.query("SELECT name FROM holds FINAL WHERE held = 1").result_rows == [("mine",)]
+    assert kept.query("SELECT name FROM holds FINAL WHERE held = 1").result_rows == [("mine",)]
     assert "there are no rows of this person" in call("forget", SOMEONE).output
-    assert count(client, "events_raw") == 38
+    assert count(kept, "events_raw") == 38
+
+
+@pytest.mark.long
+def test_who_is_listed_and_has_rows_again_is_forgotten_again(kept: Client, place: tuple[Settings, Client]) -> None:
+    """As after a restore by other means than ours: nobody gives an id, and others are left alone."""
+    kept.command(
+        "INSERT INTO holds (name, reason, held, at) SELECT 'mine', 'maintenance', 1, now() - INTERVAL 1 HOUR",
+        settings={"async_insert": 0},
+    )
+    first = answer("forget", SOMEONE)
+    assert "nobody who is listed as erased has rows" in call("forget", "--listed").output
+    kept.command("TRUNCATE TABLE suppressions")
+    put(kept, place[0], aged(38, 1, user_id=SOMEONE, driver_id=SOMEONE), "back", first=5000)
+    theirs = f"user_id = '{SOMEONE}' OR driver_id = '{SOMEONE}'"
+    rows = count(kept, "events_raw", theirs)
+
+    [told] = answer("forget", "--listed", "--dry-run")
+    assert (count(kept, "events_raw", theirs), count(kept, "suppressions")) == (rows, 0)
+    [receipt] = answer("forget", "--listed")
+
+    assert (told["pseudonym"], told["state"]) == (first["pseudonym"], "dry run")
+    assert (receipt["state"], receipt["places"]) == ("erased", told["places"])
+    assert {place["where"]: place["rows"] for place in receipt["places"]}["events_raw"] == rows > 0
+    assert (count(kept, "events_raw", theirs), count(kept, "events_raw")) == (0, 38)
+    assert [each["subject"] for each in answer("audit", "list")] == [first["pseudonym"]] * 2
+    with pytest.raises(ConfigurationError, match="leave USER_ID and --domain out"):
+        call("forget", SOMEONE, "--listed")
+    with pytest.raises(ConfigurationError, match="USER_ID is missing"):
+        call("forget")
 
 
 def test_a_person_under_a_hold_of_their_own_is_not_forgotten(client: Client) -> None:
