@@ -5,6 +5,7 @@ import sys
 
 BENCHMARKS = {
     "peers": "the whole job by the product and by six others, in turn, on the same events",
+    "parts": "the parts of that job by everybody, with the physical limits and Kafka Streams beside them",
     "ingest": "the whole job of one worker: events per CPU second and by the clock, freshness, memory",
     "decode": "decoding, validating and rendering alone",
     "windows": "counting into all declared windows alone",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import store_page
+from bench.parts import report as parts
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "bench/results"
@@ -84,10 +85,21 @@ def _rollups(text: str) -> str:
     return filled(text, tables)
 
 
+def _performance(text: str) -> str:
+    return filled(text, {"figures of parts": _parts})
+
+
+def _parts() -> str:
+    if not (RESULTS / "parts.json").exists():
+        return "No result is checked in yet: `make bench ARGS=parts` writes it, then `make bench ARGS=readme`."
+    return parts.markdown(_result("parts"))
+
+
 PAGES = {
     ROOT / "README.md": _readme,
     ROOT / "docs/store.md": _store,
     ROOT / "docs/http-ingestion.md": _http,
+    ROOT / "docs/performance.md": _performance,
     ROOT / "docs/decisions/0022-rollups.md": _rollups,
 }
 
