@@ -7,6 +7,7 @@ BENCHMARKS = {
     "peers": "the whole job by the product and by six others, in turn, on the same events",
     "guard": "whether the main job has become slower: its speed against a fixed loop, beside the history",
     "curves": "how figures change with batch, partitions, keys, load, rows ...: point by point, drawn",
+    "parts": "the parts of that job by everybody, with the physical limits and Kafka Streams beside them",
     "ingest": "the whole job of one worker: events per CPU second and by the clock, freshness, memory",
     "decode": "decoding, validating and rendering alone",
     "windows": "counting into all declared windows alone",

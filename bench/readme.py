@@ -8,6 +8,7 @@ from typing import Any
 
 from bench import performance_page, sizing, sizing_page, store_page, trend
 from bench.curves import pictures
+from bench.parts import report as parts
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "bench/results"
@@ -98,9 +99,16 @@ def _performance(text: str) -> str:
         "figures of sizing": lambda: sizing_page.sizing(costs()),
         "figures of plan": lambda: sizing_page.worked(costs()),
         "figures of limits": lambda: sizing_page.limits(_result("ingest"), costs()),
+        "figures of parts": _parts,
         "figures of runs": lambda: performance_page.guard(trend.read(RESULTS / "history.jsonl")),
     }
     return filled(text, tables)
+
+
+def _parts() -> str:
+    if not (RESULTS / "parts.json").exists():
+        return "No result is checked in yet: `make bench ARGS=parts` writes it, then `make bench ARGS=readme`."
+    return parts.markdown(_result("parts"))
 
 
 PAGES = {

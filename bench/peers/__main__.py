@@ -8,7 +8,6 @@ events. Nobody's figure counts unless rows, dead letters and windows are right t
 import argparse
 import asyncio
 import json
-import os
 import sys
 import tempfile
 import time
@@ -26,7 +25,7 @@ from bench.peers.contestants import CONTESTANTS, OURS, PEERS, RAW, Contestant
 from bench.peers.environment import NoEnvironment
 from bench.peers.race import Figures
 from bench.peers.report import result, show, write_page
-from bench.peers.site import opened
+from bench.peers.site import opened, pinned
 from bench.world import clones, originals, send
 from deploy.local import tools
 from deploy.local.kafka import Kafka
@@ -108,14 +107,6 @@ def rounds(arguments: argparse.Namespace, chosen: list[Contestant], core: int) -
                     yield turn.figures
             finally:
                 node.stop()
-
-
-def pinned() -> int:
-    """Keep this process, and all parts that it starts, off one core, which is the contestants'; returns that one."""
-    core, *others = sorted(os.sched_getaffinity(0))
-    if others:
-        os.sched_setaffinity(0, others)
-    return core
 
 
 def main() -> None:

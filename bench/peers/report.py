@@ -52,7 +52,7 @@ def result(found: list[dict[str, Figures]], size: str, events: tuple[int, int]) 
         "rounds": found,
         "size": size,
         "events": {"slow": events[0], "others": sum(events)},
-        "machine": _machine(),
+        "machine": machine(),
     }
 
 
@@ -115,7 +115,7 @@ def _summed(name: str, turns: list[Figures]) -> dict[str, Any]:
     own = [turn[CPU] for turn in turns]
     return figures | {
         "spread": [min(own), max(own)],
-        "version": _version(name),
+        "version": version(name),
         "guarantee": PEERS[name].guarantee,
     }
 
@@ -125,13 +125,15 @@ def _ratio(found: list[dict[str, Figures]], name: str, key: str) -> float:
     return round(statistics.median(turn[OURS][key] / turn[name][key] for turn in found), 3)
 
 
-def _version(name: str) -> str:
+def version(name: str) -> str:
+    """A contestant's version; empty where there is none."""
     if name not in PACKAGES:
         return VERSION if name == OURS else ""
     return environment.versions(PEERS[name].folder)[PACKAGES[name]]
 
 
-def _machine() -> dict[str, Any]:
+def machine() -> dict[str, Any]:
+    """What it is measured on."""
     return {
         "cores": os.cpu_count(),
         "memory_gigabytes": round(psutil.virtual_memory().total / 2**30, 1),

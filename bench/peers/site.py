@@ -1,6 +1,7 @@
 """One contestant's own part of what all share: a database, topics of its own, a group, a folder."""
 
 import asyncio
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -98,3 +99,11 @@ def opened(contestant: Contestant, running: Settings, number: int) -> Iterator[S
         finally:
             client.command(f"DROP DATABASE {name} SYNC")
             client.close()
+
+
+def pinned() -> int:
+    """Keep this process, and all parts that it starts, off one core, which is the contestants'; returns that one."""
+    core, *others = sorted(os.sched_getaffinity(0))
+    if others:
+        os.sched_setaffinity(0, others)
+    return core

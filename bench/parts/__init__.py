@@ -1,0 +1,1 @@
+"""The job taken apart: consuming, decoding and windows alone, by everybody, with the physical limits beside them."""

@@ -1,0 +1,1 @@
+"""Kafka Streams, the strong outsider: one Java source file, run by the JDK that is there."""
