@@ -67,6 +67,8 @@ def result(
             own = lap(BESIDE.get(name, part), OURS)
             if name != OURS and (ratio := _ratio(rounds, own, lap(part, name))) is not None:
                 found["ours_to_it"] = ratio
+            if (warm := _ratio(rounds, own, lap(part, name), WARM)) is not None:
+                found["ours_to_it_warm"] = warm
     return told | {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "parts": parts,
@@ -137,7 +139,8 @@ def _warm(found: dict[str, dict[str, Any]]) -> Iterator[str]:
     for name, each in found.items():
         if WARM in each:
             told = f"`{name}` over the second half of the records, with its hot code compiled"
-            yield f"{told}: {each[WARM]:,.0f} events/s of CPU."
+            ratio = f", ours to it {each['ours_to_it_warm']:.2f}" if "ours_to_it_warm" in each else ""
+            yield f"{told}: {each[WARM]:,.0f} events/s of CPU{ratio}."
 
 
 def _summed(rounds: Sequence[dict[Lap, Figures]], key: Lap) -> dict[str, Any]:
@@ -149,9 +152,9 @@ def _summed(rounds: Sequence[dict[Lap, Figures]], key: Lap) -> dict[str, Any]:
     return figures | {"spread": [min(own), max(own)]}
 
 
-def _ratio(rounds: Sequence[dict[Lap, Figures]], own: Lap, other: Lap) -> float | None:
+def _ratio(rounds: Sequence[dict[Lap, Figures]], own: Lap, other: Lap, figure: str = CPU) -> float | None:
     """The median of the rounds' own ratios: what slows a round down slows both. None where no round has both."""
-    both = [turn[own][CPU] / turn[other][CPU] for turn in rounds if own in turn and other in turn]
+    both = [turn[own][CPU] / turn[other][figure] for turn in rounds if own in turn and figure in turn.get(other, ())]
     return round(statistics.median(both), 3) if both else None
 
 
