@@ -42,6 +42,8 @@ from streams.topics import source_topics
 
 RESULTS = Path(__file__).parent / "results"
 PATIENCE = 600.0
+SETTLE = 0.2
+"""The first part of the steady load that does not count."""
 console = Console(stderr=True)
 
 
@@ -89,7 +91,8 @@ class Samples:
 
     points: list[tuple[float, float, float]] = field(default_factory=list)
     """(clock, events taken, CPU seconds of the workers)."""
-    freshness: list[float] = field(default_factory=list)
+    freshness: list[tuple[float, float]] = field(default_factory=list)
+    """(clock, seconds from record to queryable row, p95 of a worker's last batch)."""
     stages: dict[str, float] = field(default_factory=dict)
     keys: int = 0
     """Keys of windows and sessions in memory, at most."""
@@ -117,7 +120,7 @@ def read(workers: Sequence[Part], usage: Usage, samples: Samples) -> float:
         elif sample.name == "millrace_stage_seconds_total":
             stages[sample.labels["stage"]] = stages.get(sample.labels["stage"], 0.0) + sample.value
         elif sample.name == "millrace_batch_freshness_p95_seconds":
-            samples.freshness.append(sample.value)
+            samples.freshness.append((time.monotonic(), sample.value))
     samples.stages |= stages
     samples.keys = max(samples.keys, int(keys))
     usage.look()
@@ -216,8 +219,11 @@ def _steady(
     sender.start()
     steady = drain(workers, usage, asked.rate * asked.seconds)
     sender.join()
-    elapsed = steady.points[-1][0] - steady.points[0][0]
-    late = sorted(steady.freshness[len(steady.freshness) // 5 :])
+    began = steady.points[0][0]
+    elapsed = steady.points[-1][0] - began
+    settled = [(at - began, value) for at, value in steady.freshness if at - began > SETTLE * elapsed]
+    # What is older than this load belongs to the backlog before it.
+    late = sorted(value for since, value in settled if value < since)
     return {
         "freshness_p99_seconds": round(percentile(late, 0.99), 3),
         "freshness_p95_seconds": round(percentile(late, 0.95), 3),
