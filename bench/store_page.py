@@ -133,7 +133,7 @@ def analytics(result: Result) -> str:
         )
         for name, each in result.items()
     ]
-    return _table(("question", "path", "p50 ms", "p95 ms", "CPU ms", "MB of memory", "rows read", "MB read"), rows)
+    return markdown(("question", "path", "p50 ms", "p95 ms", "CPU ms", "MB of memory", "rows read", "MB read"), rows)
 
 
 def indexes(result: Result) -> str:
