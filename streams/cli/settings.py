@@ -60,7 +60,13 @@ def rows() -> Iterator[Row]:
     heading = sections()
     for name, field in Settings.model_fields.items():
         default = shown(field.default)
-        yield Row(heading[name], name.upper(), default, unit_of(name, field.annotation), " ".join((field.description or "").split()))
+        yield Row(
+            heading[name],
+            name.upper(),
+            default,
+            unit_of(name, field.annotation),
+            " ".join((field.description or "").split()),
+        )
 
 
 def reference() -> str:
