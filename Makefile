@@ -51,7 +51,7 @@ bench: $(VENV)/.dev tools ## measure the whole job beside its peers; SIZE=small|
 docs: $(VENV)/.run ## write the generated documents again
 	@$(BIN)/millrace docs
 
-tools: $(VENV)/.run ## install what tests need beyond Python (apt, Maven); says what it could not get
+tools: $(VENV)/.run ## install what tests need beyond Python (apt, Maven, Go); says what it could not get
 	@$(BIN)/python -m deploy.local.tools
 
 lock: | $(BIN)/uv ## resolve the dependencies anew and write the two lock files; ARGS='--upgrade' takes newer ones

@@ -6,6 +6,7 @@ pytest_plugins = [
     "tests.support.stack",
     "tests.support.kafka",
     "tests.support.zookeeper",
+    "tests.support.buckets",
     "tests.support.live",
     "tests.support.metadata",
     "tests.support.clock",

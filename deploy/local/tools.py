@@ -1,4 +1,4 @@
-"""Installs what tests need beyond Python, and finds it: Kafka, ZooKeeper (Maven), faketime, promtool, Chromium (apt).
+"""Installs what tests need beyond Python, and finds it: Kafka, ZooKeeper, an S3 server, a browser and others.
 
 `python -m deploy.local.tools` is idempotent, says what it could not get and why, and never fails a build: tests that
 need a missing tool are skipped by name, or fail where `CI` is set.
@@ -10,8 +10,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 FOLDER = Path(__file__).parent.parent.parent / ".tools"
@@ -19,6 +20,10 @@ KAFKA_VERSION = "4.0.0"
 KAFKA = FOLDER / "kafka" / KAFKA_VERSION
 ZOOKEEPER_VERSION = "3.9.3"
 ZOOKEEPER = FOLDER / "zookeeper" / ZOOKEEPER_VERSION
+VEGETA_VERSION = "12.13.0"
+VEGETA = FOLDER / "vegeta" / VEGETA_VERSION
+VERSITYGW_VERSION = "1.8.0"
+VERSITYGW = FOLDER / "versitygw" / VERSITYGW_VERSION
 MINUTES = 60
 LOGGING = "org.slf4j:slf4j-simple:1.7.36"
 KAFKA_JARS = (f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}", LOGGING)
@@ -54,12 +59,15 @@ class Tool(NamedTuple):
     used_for: str
 
 
-def run(*command: str, cwd: Path | None = None, minutes: float = 10) -> None:
-    """Run a command quietly. Raises Unavailable with the end of what it said."""
+def run(
+    *command: str, cwd: Path | None = None, minutes: float = 10, env: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """Run a command quietly, `env` beside the environment. Raises Unavailable with the end of what it said."""
     try:
         done = subprocess.run(
             command,
             cwd=cwd,
+            env={**os.environ, **env},
             capture_output=True,
             text=True,
             timeout=minutes * MINUTES,
@@ -144,6 +152,27 @@ def install_promtool() -> None:
         run("dpkg-deb", "-x", str(package), str(FOLDER / "prometheus"))
 
 
+def versitygw() -> str | None:
+    """The S3 server."""
+    return _built(VERSITYGW, "versitygw")
+
+
+def vegeta() -> str | None:
+    """The load tool."""
+    return _built(VEGETA, "vegeta")
+
+
+def _built(folder: Path, name: str) -> str | None:
+    return str(folder / name) if (folder / name).exists() else shutil.which(name)
+
+
+def go_install(folder: Path, module: str) -> None:
+    """Build a program of a module of Go, which takes minutes of a core the first time; no registry has it built."""
+    if not shutil.which("go"):
+        raise Unavailable("no Go here to build it with; install Go, or the program itself, by hand")
+    run("go", "install", "-ldflags=-s -w", module, minutes=20, env={"GOBIN": str(folder), "CGO_ENABLED": "0"})
+
+
 def chromium() -> str | None:
     """A browser that can be driven without a screen."""
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -152,6 +181,16 @@ def chromium() -> str | None:
 TOOLS: dict[str, Tool] = {
     "kafka": Tool(kafka, lambda: install_jars(KAFKA, *KAFKA_JARS), "faults and transactions on Apache Kafka"),
     "zookeeper": Tool(zookeeper, lambda: install_jars(ZOOKEEPER, *ZOOKEEPER_JARS), "replicated tables"),
+    "versitygw": Tool(
+        versitygw,
+        lambda: go_install(VERSITYGW, f"github.com/versity/versitygw/cmd/versitygw@v{VERSITYGW_VERSION}"),
+        "archive and reports in an object store",
+    ),
+    "vegeta": Tool(
+        vegeta,
+        lambda: go_install(VEGETA, f"github.com/tsenart/vegeta/v12@v{VEGETA_VERSION}"),
+        "the load of `make bench ARGS=traffic`",
+    ),
     "faketime": Tool(lambda: shutil.which("faketime"), lambda: apt("faketime"), "workers whose clock jumps"),
     "promtool": Tool(promtool, install_promtool, "checks of metrics and alert rules"),
     "chromium": Tool(chromium, lambda: apt("chromium"), "tests of web pages"),
