@@ -55,8 +55,8 @@ bench-curves: $(VENV)/.dev tools ## measure how figures change with batch, parti
 docs: $(VENV)/.run ## write the generated documents again
 	@$(BIN)/millrace docs
 
-tools: $(VENV)/.run ## install what tests need beyond Python (apt, Maven); says what it could not get
-	@$(BIN)/python -m deploy.local.tools
+tools: $(VENV)/.run ## install what tests need beyond Python (apt, Maven; ARGS names others); says what it could not get
+	@$(BIN)/python -m deploy.local.tools $(if $(filter tools,$(MAKECMDGOALS)),$(ARGS))
 
 lock: | $(BIN)/uv ## resolve the dependencies anew and write the two lock files; ARGS='--upgrade' takes newer ones
 	@$(call compile,requirements.lock)

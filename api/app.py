@@ -37,6 +37,7 @@ from api.metrics.recommended import Recommended
 from api.metrics.service import Metrics
 from api.news import News
 from api.numbers import Numbers
+from api.unexpected import Unexpected
 from metadata.session import connect as connect_metadata
 from streams import log
 from streams.settings import Settings, load
@@ -115,6 +116,7 @@ def create(settings: Settings) -> FastAPI:
     built.include_router(health.routes(numbers, feeds, ingestion))
     _pages(built)
     built.add_middleware(ingest.Direct, ingestion=ingestion)
+    built.add_middleware(Unexpected)
     if settings.ingest_cors_origins:
         built.add_middleware(Cors, path=ingest.PATHS, origins=settings.ingest_cors_origins)
     built.add_middleware(SafeHeaders)

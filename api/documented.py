@@ -8,11 +8,13 @@ from api.analytics import schema as analytics
 from api.ingest import routes as ingest
 from api.ingest.schema import ProblemDetails
 from api.problems import MEDIA_TYPE
+from api.unexpected import TOLD
 
 _JSON: Final = "application/json"
 _PROBLEM: Final = {"$ref": f"#/components/schemas/{ProblemDetails.__name__}"}
 _NEVER: Final = ("HTTPValidationError", "ValidationError")
 """FastAPI's own words for a parameter that does not fit; here that is a problem with status 400."""
+_UNEXPECTED: Final = {"500": {"description": TOLD, "content": {MEDIA_TYPE: {"schema": _PROBLEM}}}}
 
 
 def document(app: FastAPI) -> None:
@@ -34,8 +36,8 @@ def document(app: FastAPI) -> None:
 
 
 def _answers(told: dict[str, Any]) -> dict[str, Any]:
-    """Answers in the order of their status; those of FastAPI for parameters that do not fit are left out."""
-    given = {status: answer for status, answer in told.items() if _NEVER[0] not in str(answer)}
+    """Answers in the order of their status; one of FastAPI is left out, one that every address has is added."""
+    given = _UNEXPECTED | {status: answer for status, answer in told.items() if _NEVER[0] not in str(answer)}
     return {status: _problem(given[status]) for status in sorted(given)}
 
 

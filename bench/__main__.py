@@ -23,6 +23,7 @@ BENCHMARKS = {
     "indexes": "what the skip indexes and a projection are worth: asked with and without, over such a store",
     "metrics": "how long the metrics of the catalogue take over such a store",
     "analytics": "how long funnels, retention, cohorts and paths take over such a store",
+    "traffic": "an hour of people in front of dashboards: cache hits, waiting, and a load tool's steady rate",
     "states": "what the states of rollups cost: percentiles kept in five ways, people counted in two",
     "readme": "write the newest figures into the README and the pages of docs",
 }

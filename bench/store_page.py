@@ -1,4 +1,4 @@
-"""Tables of pages of docs: bytes on disk, how long people wait, what questions cost, what requests bring."""
+"""Tables of pages of docs: bytes on disk, how long people wait, what questions cost, what the cache gives."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -227,4 +227,32 @@ def http(result: Result) -> str:
         f"Events of {result['event_bytes']:,} bytes on {result['cores']} cores, {result['seconds']:g} s each way. The "
         f"product's own producer, before and after: {producer['mean']:,} events a second ({low:,} to {high:,})."
         f"\n\n{markdown(('', *heads), rows)}"
+    )
+
+
+def traffic(result: Result) -> str:
+    """What the cache gave to people in front of dashboards, how long they waited, and a steady load."""
+    answers, load = result["answers"], result["load"]
+    of_all = sum(answers.values())
+    gave = ", ".join(
+        f"{name} {count / of_all:.1%}" for name, count in sorted(answers.items(), key=lambda each: -each[1])
+    )
+    waited = [
+        (name, *(f"{each[figure]:,.1f}" for figure in ("median_ms", "p95_ms", "longest_ms")))
+        for name, each in (
+            ("people, all of it cached", result["cached"]),
+            ("people, something was made", result["uncached"]),
+            (f"vegeta, {load['asked_per_second']:g} requests a second", load),
+        )
+        if each
+    ]
+    errors = ", ".join(f"{count:,} with status {status}" for status, count in load["status_codes"].items())
+    people = f"{result['visitors']} people for {result['minutes']:g} minutes at {result['speed']:g} times the speed"
+    count = f"{of_all:,} answers in {result['requests']:,} requests, {result['requests_per_second']:g} a second"
+    return (
+        f"{people}, over {result['rows']:,} raw rows, on {result['cores']} cores: {count}. "
+        f"**Hit rate {result['hit_rate']:.1%}** ({gave}).\n\n"
+        f"{markdown(('milliseconds of a request', 'p50', 'p95', 'longest'), waited)}\n\n"
+        f"The load: {load['requests']:,} requests in {load['seconds']:g} s, {errors}; the web process took "
+        f"{load['web_cpu_share']:g} of a core."
     )

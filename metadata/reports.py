@@ -19,7 +19,6 @@ from streams.settings import Settings
 
 JOB: Final = "report:"
 """How names of their jobs begin."""
-FORMAT: Final = "html"
 
 
 class Wanted(NamedTuple):
@@ -29,6 +28,8 @@ class Wanted(NamedTuple):
     title: str
     content: Mapping[str, Any]
     """Its sections."""
+    format: str
+    """html or pdf."""
     delivery: Mapping[str, Any]
     cron: str
     """When it is made; empty: when somebody asks."""
@@ -48,14 +49,18 @@ class Reports:
         values = {
             "title": wanted.title,
             "content": dict(wanted.content),
-            "format": FORMAT,
+            "format": wanted.format,
             "delivery": dict(wanted.delivery),
             "job": job if wanted.cron else None,
         }
         new = insert_or(ReportConfig).values(name=wanted.name, created_by=by, **values)
         kept = new.on_conflict_do_update(index_elements=[ReportConfig.name], set_=values | {"changed_at": func.now()})
         how: dict[str, Any] = {"title": wanted.title, "cron": wanted.cron, "zone": wanted.zone}
-        how |= {"mail": len(wanted.delivery.get("mail", [])), "webhook": bool(wanted.delivery.get("webhook"))}
+        how |= {
+            "format": wanted.format,
+            "mail": len(wanted.delivery.get("mail", [])),
+            "webhook": bool(wanted.delivery.get("webhook")),
+        }
         with told(self._settings):
             async with self._engine.begin() as connection:
                 if wanted.cron:

@@ -1,10 +1,12 @@
 """What the settings hold addresses to, and how one is shown without its password."""
 
 import re
+from pathlib import Path
 from urllib.parse import urlsplit
 
 HIGHEST_PORT = 65_535
 _HOST = re.compile(r"[^\s:/@\[\]]+|\[[0-9A-Fa-f:.]+\]")
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:/")
 _DATABASE = re.compile(r"/?|/\d+")
 
 
@@ -25,6 +27,13 @@ def redis(url: str) -> str:
     if not _is_redis(url):
         raise ValueError("it must read redis://host:6379/0, rediss://host:6379/0 with TLS, or unix:///path")
     return url
+
+
+def folder(path: Path) -> Path:
+    """A folder, as it is. Raises ValueError where it is an address, of which it would make folders called `s3:`."""
+    if _SCHEME.match(str(path)):
+        raise ValueError("it is an address; give a folder of this machine, or one that all machines have mounted")
+    return path
 
 
 def without_password(url: str) -> str:

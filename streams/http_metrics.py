@@ -57,6 +57,11 @@ PRODUCERS = Counter(
     "Connections of the producer that were made: one at the start, one after each failure that it cannot go on from.",
     registry=REGISTRY,
 )
+UNEXPECTED = Counter(
+    "millrace_web_unexpected",
+    "Requests that ended by an error that nobody expected (status 500); each has a log line with its `instance`.",
+    registry=REGISTRY,
+)
 METRIC_REQUESTS = Counter(
     "millrace_metric_requests",
     "Requests for metrics, by group of metrics and status of the answer.",

@@ -19,6 +19,7 @@ from streams.misspelt import misspelt
 
 Brokers = Annotated[str, AfterValidator(addresses.brokers)]
 RedisUrl = Annotated[str, AfterValidator(addresses.redis)]
+Folder = Annotated[Path, AfterValidator(addresses.folder)]
 Seconds = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
@@ -219,13 +220,15 @@ class Settings(BaseSettings):
     """Rows of an export that is made as a job, or by `millrace export`, at most."""
     export_job_bytes: Count = 4294967296
     """Bytes of its file at most."""
-    export_dir: Path | None = None
+    export_dir: Folder | None = None
     """Folder of the files that jobs make, the same for web processes and scheduler; unset: below `MILLRACE_HOME`."""
     export_keep_days: Annotated[float, Field(gt=0)] = 7
     """Days after which such a file is removed."""
 
-    report_dir: Path | None = None
-    """Folder that reports are written to; unset: below `MILLRACE_HOME`."""
+    report_dir: str | None = None
+    """Folder, or `s3://bucket/prefix`, that reports are written to; unset: below `MILLRACE_HOME`."""
+    report_font: Path | None = None
+    """TrueType file whose letters reports as PDF are written in; unset: DejaVu Sans, which lacks Chinese and others."""
     report_webhook_url: SecretStr | None = None
     """`http` or `https` address that reports are posted to whose configuration says so; kept like a password."""
     report_webhook_secret: SecretStr | None = None

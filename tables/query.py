@@ -1,12 +1,12 @@
 """What a reader may ask of a live window, checked before anything is read."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from streams.errors import QueryRefused
+from streams.unknown import unknown
 from tables.aggregates import Money, Quantiles, Top
 from tables.window import Declared, Slices, Window
 
@@ -38,13 +38,9 @@ def find(declared: Declared, name: str) -> tuple[Window, Slices]:
     """A window and what it is put together from. Raises QueryRefused, which lists near names."""
     window = declared.windows.get(name)
     if window is None:
-        near = tuple(difflib.get_close_matches(name, declared.windows, n=5, cutoff=0.4))
-        raise QueryRefused(
-            f"No window is called {name!r}.",
-            code="unknown_window",
-            value=name,
-            hint="GET /v1/live/windows lists all names.",
-            near=near,
+        hint = "GET /v1/live/windows lists all names."
+        raise unknown(
+            "No window is called {}.", name, declared.windows, code="unknown_window", hint=hint, most=5, likeness=0.4
         )
     return window, declared.slices[window.over.name]
 

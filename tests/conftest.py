@@ -7,6 +7,7 @@ pytest_plugins = [
     "tests.support.kafka",
     "tests.support.zookeeper",
     "tests.support.replicated",
+    "tests.support.buckets",
     "tests.support.live",
     "tests.support.metadata",
     "tests.support.clock",

@@ -1,6 +1,5 @@
 """What somebody wants exported: the same words as parameters, as JSON, on the command line, and kept for a job."""
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,6 +26,7 @@ from clickhouse.metrics.question import Question
 from clickhouse.metrics.route import Limits
 from streams.errors import QueryRefused
 from streams.settings import Settings
+from streams.unknown import unknown
 
 _TABLE_ONCE: Final = ("format", "from", "to", "zone")
 _ANALYTICS: Final = "analytics"
@@ -196,13 +196,7 @@ def _of_question(words: Mapping[str, Any]) -> Order:
 def group_of(name: str) -> str:
     """A group of metrics. Raises QueryRefused."""
     if name not in catalogue.GROUPS:
-        raise QueryRefused(
-            f"There is no group of metrics {name[:80]!r}.",
-            code="unknown_group",
-            value=name[:80],
-            hint=f"There are {', '.join(catalogue.GROUPS)}.",
-            near=tuple(difflib.get_close_matches(name, catalogue.GROUPS, n=2)),
-        )
+        raise unknown("There is no group of metrics {}.", name, catalogue.GROUPS, code="unknown_group")
     return name
 
 

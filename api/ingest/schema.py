@@ -74,6 +74,8 @@ class ProblemDetails(BaseModel):
     """What to do; `detail` says it too."""
     near: list[str] | None = Field(default=None)
     """Names that were perhaps meant."""
+    instance: str | None = Field(default=None)
+    """`urn:uuid:` and the name of this one error, which stands in the log too; with status 500."""
 
 
 EVENT: Final[dict[str, Any]] = {

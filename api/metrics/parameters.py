@@ -1,6 +1,5 @@
 """Parameters of a request for metrics, parsed into questions; strictly, so that a slip of the pen is told."""
 
-import difflib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Final
@@ -14,6 +13,7 @@ from clickhouse.metrics.metric import Metric
 from clickhouse.metrics.periods import Granularity
 from clickhouse.metrics.question import USUAL_ROWS, Question, ask
 from streams.errors import QueryRefused
+from streams.unknown import nearest, unknown
 
 Metrics = Annotated[
     list[str] | None,
@@ -107,13 +107,7 @@ def once(given: QueryParams, single: Sequence[str], often: Sequence[str] = _OFTE
     known = (*often, *single)
     for name in given:
         if name not in known:
-            raise QueryRefused(
-                f"There is no parameter {name[:80]!r}.",
-                code="unknown_parameter",
-                value=name[:80],
-                hint=f"There are {', '.join(known)}.",
-                near=tuple(difflib.get_close_matches(name, known, n=2)),
-            )
+            raise unknown("There is no parameter {}.", name, known, code="unknown_parameter")
     for name in single:
         if len(given.getlist(name)) > 1:
             raise QueryRefused(
@@ -142,7 +136,7 @@ def _metrics(
         code="unknown_dimension",
         value=apart,
         hint=f"Dimensions of its metrics: {', '.join(known)}.",
-        near=tuple(near for name in sorted(wanted) for near in difflib.get_close_matches(name, known, n=2)),
+        near=tuple(near for name in sorted(wanted) for near in nearest(name, known)),
     )
 
 

@@ -65,6 +65,8 @@ class Config(_Model):
 
     title: Line
     sections: list[Section] = Field(min_length=1, max_length=50)
+    format: Literal["html", "pdf"] = "html"
+    """Of its file; both show the same."""
     delivery: Delivery = Delivery()
     cron: str = ""
     """When it is made; empty: when somebody asks."""

@@ -16,13 +16,20 @@ _PORTS: Final = {"smtp": 587, "smtps": 465}
 _WRITE: Final = "write smtp://user:password@host:587 or smtps://host:465"
 
 
-def message(sender: str, to: Sequence[str], title: str, html: str, name: str) -> EmailMessage:
-    """The mail: some words, and the report as an attachment, which keeps its charts in every program."""
+def message(sender: str, to: Sequence[str], title: str, body: bytes, name: str) -> EmailMessage:
+    """The mail: some words, and the report as an attachment, which keeps its charts in every program.
+
+    `name`: of its file, `.html` or `.pdf`.
+    """
     made = EmailMessage()
     made["Subject"], made["From"], made["To"] = title, sender, ", ".join(to)
     made["Date"], made["Message-ID"] = formatdate(), make_msgid(domain="millrace.invalid")
-    made.set_content(f"{title}\n\nThe report is attached; open it in a browser. It loads nothing from elsewhere.\n")
-    made.add_attachment(html, subtype="html", filename=name)
+    if name.endswith(".pdf"):
+        made.set_content(f"{title}\n\nThe report is attached.\n")
+        made.add_attachment(body, maintype="application", subtype="pdf", filename=name)
+    else:
+        made.set_content(f"{title}\n\nThe report is attached; open it in a browser. It loads nothing from elsewhere.\n")
+        made.add_attachment(body.decode(), subtype="html", filename=name)
     return made
 
 

@@ -1,18 +1,16 @@
 """Makes one report: each section's numbers, one page, one whole file."""
 
-import os
+import asyncio
 import re
-import tempfile
 from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 from clickhouse_connect.driver.asyncclient import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api.reports import compliance, content, page
+from api.reports import compliance, content, page, pdf
 from api.reports.compliance import Acts
 from api.reports.content import Section
 from clickhouse.client import connect
@@ -36,13 +34,21 @@ class Report(NamedTuple):
     title: str
     made_at: datetime
     file: str
-    """Name of its file."""
+    """Where its file is."""
     html: str
+    pdf: bytes | None
+    """The same as PDF, where it is that."""
+
+    @property
+    def content(self) -> bytes:
+        """What is in its file."""
+        return self.html.encode() if self.pdf is None else self.pdf
 
     def body(self) -> bytes:
-        """What is posted to a webhook."""
+        """What is posted to a webhook; a PDF in base64."""
         told = {"report": self.name, "id": self.id, "title": self.title, "made_at": self.made_at.isoformat()}
-        return msgspec.json.encode(told | {"file": self.file, "html": self.html})
+        told |= {"file": self.file, "html": self.html}
+        return msgspec.json.encode(told if self.pdf is None else told | {"pdf": self.pdf})
 
 
 async def made(settings: Settings, engine: AsyncEngine, title: str, sections: list[Section], now: datetime) -> str:
@@ -79,23 +85,6 @@ def sections_of(kept: Mapping[str, Any]) -> list[Section]:
     return [Section.model_validate(each) for each in kept["sections"]]
 
 
-def written(folder: Path, name: str, html: str) -> int:
-    """Write a whole file under its name; returns its bytes."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    body = html.encode()
-    handle, part = tempfile.mkstemp(dir=folder, prefix=f"{name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(body)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, folder / name)
-    except BaseException:
-        os.unlink(part)
-        raise
-    return len(body)
-
-
-def folder_of(settings: Settings) -> Path:
-    """Where reports are written."""
-    return settings.report_dir or settings.millrace_home / "reports"
+async def drawn(settings: Settings, html: str) -> bytes:
+    """A page as PDF. Raises ConfigurationError where REPORT_FONT is no font."""
+    return await asyncio.to_thread(pdf.of, html, settings.report_font)

@@ -1,6 +1,5 @@
 """Whose events are looked at, and from when to when: what every question of product analytics shares."""
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from streams.errors import QueryRefused
 from streams.events import EventSpec
 from streams.events.domains import DOMAINS, RIDES, TICKETING, Domain
 from streams.sampling import SAMPLED_TYPE
+from streams.unknown import unknown
 
 LONGEST: Final = timedelta(days=366)
 """Longest window."""
@@ -114,13 +114,7 @@ def choice(name: str, given: str, known: Iterable[str]) -> str:
     words = [*known]
     if given in words:
         return given
-    raise QueryRefused(
-        f"{name!r} is {given[:80]!r}.",
-        code=f"bad_{name}",
-        value=given[:80],
-        hint=f"Choose of {', '.join(words)}.",
-        near=tuple(difflib.get_close_matches(given[:80], words, n=2)),
-    )
+    raise unknown(f"{name!r} is {{}}.", given, words, code=f"bad_{name}")
 
 
 def whole(name: str, value: int, least: int, most: int) -> int:

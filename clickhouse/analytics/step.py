@@ -1,6 +1,5 @@
 """A step: an event type, and what its events must say; checked against the events and tables that there are."""
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from streams.errors import QueryRefused
 from streams.events import EventSpec, registry
 from streams.events.domains import Domain
 from streams.sampling import SAMPLED_TYPE
+from streams.unknown import unknown
 
 ROOM: Final = 16
 """Numbers that an event can have within its millisecond: those of steps, and the two below."""
@@ -116,13 +116,7 @@ def _event(span: Span, event: str) -> EventSpec:
     own = {spec.name: spec for spec in registry.of(span.domain) if spec.name != SAMPLED_TYPE and span.actor.does(spec)}
     if event in own:
         return own[event]
-    raise QueryRefused(
-        f"No {span.actor.name} of {span.domain.name} does {event[:80]!r}.",
-        code="unknown_event",
-        value=event[:80],
-        hint=f"There are {', '.join(own)}.",
-        near=tuple(difflib.get_close_matches(event[:80], own, n=3, cutoff=0.5)),
-    )
+    raise unknown(f"No {span.actor.name} of {span.domain.name} does {{}}.", event, own, code="unknown_event")
 
 
 def _values(spec: EventSpec, name: str, given: Sequence[str]) -> tuple[str, ...]:
@@ -141,13 +135,7 @@ def _values(spec: EventSpec, name: str, given: Sequence[str]) -> tuple[str, ...]
 def _known(spec: EventSpec, name: str) -> None:
     known = dimensions(spec)
     if name not in known:
-        raise QueryRefused(
-            f"{spec.name} has no dimension {name[:80]!r}.",
-            code="unknown_dimension",
-            value=name[:80],
-            hint=f"It has {', '.join(known)}." if known else "It has none.",
-            near=tuple(difflib.get_close_matches(name[:80], known, n=3, cutoff=0.5)),
-        )
+        raise unknown(f"{spec.name} has no dimension {{}}.", name, known, code="unknown_dimension")
 
 
 @cache

@@ -1,11 +1,11 @@
 """How questions are written: as JSON, read strictly, so that a slip of the pen is told."""
 
-import difflib
 from typing import Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from streams.errors import QueryRefused
+from streams.unknown import nearest
 
 Words = TypeVar("Words", bound=BaseModel)
 LONGEST: Final = 65_536
@@ -156,5 +156,5 @@ def _refusal(model: type[BaseModel], place: tuple[int | str, ...], message: str,
         code="bad_question",
         value=str(given)[:80],
         hint=f"There are {', '.join(known)}; docs/analytics.md says what each means.",
-        near=tuple(difflib.get_close_matches(name[:80], known, n=2)) if name not in known else (),
+        near=nearest(name, known) if name not in known else (),
     )

@@ -1,6 +1,5 @@
 """What can be asked of a board, checked before anything is read."""
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,6 +11,7 @@ from clickhouse.metrics import periods
 from clickhouse.metrics.question import Where, filters, number, span
 from clickhouse.metrics.sources import Source
 from streams.errors import QueryRefused
+from streams.unknown import unknown
 
 USUAL_ROWS: Final = 10
 MOST_ROWS: Final = 1_000
@@ -92,13 +92,7 @@ def ask(
     """
     name = by or next(iter(board.ranks))
     if name not in board.ranks:
-        raise QueryRefused(
-            f"{board.name.capitalize()} are not ranked by {name[:80]!r}.",
-            code="bad_rank_by",
-            value=name[:80],
-            hint=f"Choose of {', '.join(board.ranks)}.",
-            near=tuple(difflib.get_close_matches(name, board.ranks, n=2)),
-        )
+        raise unknown(f"{board.name.capitalize()} are not ranked by {{}}.", name, board.ranks, code="bad_rank_by")
     if least is not None and name != "rating":
         raise QueryRefused(
             "A least number of ratings makes sense by rating alone.",

@@ -1,6 +1,5 @@
 """Slices of tables: which rows and columns may be exported, and how they are read, a block at a time."""
 
-import difflib
 from collections.abc import AsyncIterator, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from streams.errors import MillraceError, QueryRefused, SinkUnavailable
 from streams.events.domains import Domain
 from streams.persons import PERSON_FIELDS
 from streams.settings import Settings
+from streams.unknown import unknown
 
 TABLES: Final[dict[str, Raw | Family]] = {table.name: table for table in (*RAW, *FAMILIES)}
 """What can be exported: the tables of the domains' events."""
@@ -64,23 +64,11 @@ def ask(table: str, columns: Sequence[str], begin: str, end: str, zone: str = ""
     """
     found = TABLES.get(table)
     if found is None:
-        raise QueryRefused(
-            f"No table {table[:80]!r} can be exported.",
-            code="unknown_table",
-            value=table[:80],
-            hint=f"There are {', '.join(TABLES)}.",
-            near=tuple(difflib.get_close_matches(table, TABLES, n=2)),
-        )
+        raise unknown("No table {} can be exported.", table, TABLES, code="unknown_table")
     known = [column.name for column in found.columns]
     for name in columns:
         if name not in known:
-            raise QueryRefused(
-                f"{table} has no column {name[:80]!r}.",
-                code="unknown_column",
-                value=name[:80],
-                hint=f"It has {', '.join(known)}.",
-                near=tuple(difflib.get_close_matches(name, known, n=3)),
-            )
+            raise unknown(f"{table} has no column {{}}.", name, known, code="unknown_column")
     usual = [name for name in known if people or name not in PERSONAL]
     first, last, _ = span(found.domain, begin, end, zone)
     return Slice(table, found.domain, tuple(dict.fromkeys(columns)) or tuple(usual), first, last)

@@ -1,12 +1,12 @@
 """Every metric by name, and by the group that an address answers."""
 
-import difflib
 from collections.abc import Iterable
 from typing import Final
 
 from clickhouse.metrics import rides, ticketing
 from clickhouse.metrics.metric import Metric
 from streams.errors import QueryRefused
+from streams.unknown import nearest
 
 METRICS: Final = (*rides.METRICS, *ticketing.METRICS)
 BY_NAME: Final = {metric.name: metric for metric in METRICS}
@@ -33,7 +33,7 @@ def find(name: str, among: Iterable[Metric] = METRICS) -> Metric:
             hint=f"Write {' or '.join(names)}.",
             near=names,
         )
-    near = difflib.get_close_matches(name.rpartition(".")[2], {metric.short for metric in known}, n=5, cutoff=0.5)
+    near = nearest(name.rpartition(".")[2], {metric.short for metric in known}, most=5)
     raise QueryRefused(
         f"No metric is called {name!r}.",
         code="unknown_metric",

@@ -1,6 +1,5 @@
 """Periods of time in any zone: their beginnings as people reckon them, and the ClickHouse expression of the same."""
 
-import difflib
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -8,7 +7,7 @@ from functools import cache
 from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
 
-from streams.errors import QueryRefused
+from streams.unknown import unknown
 
 QUARTER_SECONDS: Final = 900
 """All zones of the world lie a multiple of this from UTC; rollups are cut so."""
@@ -59,9 +58,8 @@ def zone_of(name: str) -> ZoneInfo:
     # ZoneInfo opens any file of the system's folder, of which ClickHouse knows the zones of IANA alone.
     if name in _zones():
         return ZoneInfo(name)
-    near = tuple(difflib.get_close_matches(name[:80], _zones(), n=3, cutoff=0.7))
     hint = "Give an IANA name, such as America/New_York."
-    raise QueryRefused(f"{name[:80]!r} is no time zone.", code="bad_zone", value=name[:80], hint=hint, near=near)
+    raise unknown("{} is no time zone.", name, _zones(), code="bad_zone", hint=hint, likeness=0.7)
 
 
 @cache

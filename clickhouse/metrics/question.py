@@ -1,6 +1,5 @@
 """What can be asked of a metric, checked before anything is read."""
 
-import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from clickhouse.metrics.metric import Metric
 from clickhouse.metrics.periods import Granularity
 from streams.errors import QueryRefused
 from streams.events.domains import Domain
+from streams.unknown import unknown
 
 MOST_PERIODS = 5_000
 """Periods of one answer at most."""
@@ -176,27 +176,13 @@ def _granularity(text: str) -> Granularity:
     try:
         return Granularity(text)
     except ValueError:
-        near = tuple(difflib.get_close_matches(text, list(Granularity), n=2))
-        raise QueryRefused(
-            f"There is no granularity {text[:80]!r}.",
-            code="bad_granularity",
-            value=text[:80],
-            hint=f"Choose of {', '.join(Granularity)}.",
-            near=near,
-        ) from None
+        raise unknown("There is no granularity {}.", text, [*Granularity], code="bad_granularity") from None
 
 
 def _dimension(of: Told, name: str) -> str:
     if name in of.dimensions:
         return name
-    listed = f"It has {', '.join(of.dimensions)}." if of.dimensions else "It has none."
-    raise QueryRefused(
-        f"{of.name} has no dimension {name[:80]!r}.",
-        code="unknown_dimension",
-        value=name[:80],
-        hint=listed,
-        near=tuple(difflib.get_close_matches(name, of.dimensions, n=3, cutoff=0.5)),
-    )
+    raise unknown(f"{of.name} has no dimension {{}}.", name, of.dimensions, code="unknown_dimension")
 
 
 def filters(of: Told, texts: Sequence[str]) -> Where:

@@ -1,17 +1,20 @@
-"""Installs what tests need beyond Python, and finds it: Kafka, ZooKeeper (Maven), faketime, promtool, Chromium (apt).
+"""Installs what tests need beyond Python, and finds it: Kafka, ZooKeeper, an S3 server, a browser and others.
 
 `python -m deploy.local.tools` is idempotent, says what it could not get and why, and never fails a build: tests that
-need a missing tool are skipped by name, or fail where `CI` is set.
+need a missing tool are skipped by name, or fail where `CI` is set. What takes minutes to build is installed only where
+it is named: `make tools ARGS=versitygw`.
 """
 
+import argparse
 import os
 import platform
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 FOLDER = Path(__file__).parent.parent.parent / ".tools"
@@ -19,6 +22,10 @@ KAFKA_VERSION = "4.0.0"
 KAFKA = FOLDER / "kafka" / KAFKA_VERSION
 ZOOKEEPER_VERSION = "3.9.3"
 ZOOKEEPER = FOLDER / "zookeeper" / ZOOKEEPER_VERSION
+VEGETA_VERSION = "12.13.0"
+VEGETA = FOLDER / "vegeta" / VEGETA_VERSION
+VERSITYGW_VERSION = "1.8.0"
+VERSITYGW = FOLDER / "versitygw" / VERSITYGW_VERSION
 MINUTES = 60
 LOGGING = "org.slf4j:slf4j-simple:1.7.36"
 KAFKA_JARS = (f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}", LOGGING)
@@ -52,14 +59,19 @@ class Tool(NamedTuple):
     find: Callable[[], str | None]
     install: Callable[[], None]
     used_for: str
+    slow: bool = False
+    """It takes minutes, so it is installed where it is asked for, and its tests are among those of `make test-faults`."""
 
 
-def run(*command: str, cwd: Path | None = None, minutes: float = 10) -> None:
-    """Run a command quietly. Raises Unavailable with the end of what it said."""
+def run(
+    *command: str, cwd: Path | None = None, minutes: float = 10, env: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """Run a command quietly, `env` beside the environment. Raises Unavailable with the end of what it said."""
     try:
         done = subprocess.run(
             command,
             cwd=cwd,
+            env={**os.environ, **env},
             capture_output=True,
             text=True,
             timeout=minutes * MINUTES,
@@ -144,6 +156,27 @@ def install_promtool() -> None:
         run("dpkg-deb", "-x", str(package), str(FOLDER / "prometheus"))
 
 
+def versitygw() -> str | None:
+    """The S3 server."""
+    return _built(VERSITYGW, "versitygw")
+
+
+def vegeta() -> str | None:
+    """The load tool."""
+    return _built(VEGETA, "vegeta")
+
+
+def _built(folder: Path, name: str) -> str | None:
+    return str(folder / name) if (folder / name).exists() else shutil.which(name)
+
+
+def go_install(folder: Path, module: str) -> None:
+    """Build a program of a module of Go, which takes minutes of a core the first time; no registry has it built."""
+    if not shutil.which("go"):
+        raise Unavailable("no Go here to build it with; install Go, or the program itself, by hand")
+    run("go", "install", "-ldflags=-s -w", module, minutes=20, env={"GOBIN": str(folder), "CGO_ENABLED": "0"})
+
+
 def chromium() -> str | None:
     """A browser that can be driven without a screen."""
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -152,15 +185,34 @@ def chromium() -> str | None:
 TOOLS: dict[str, Tool] = {
     "kafka": Tool(kafka, lambda: install_jars(KAFKA, *KAFKA_JARS), "faults and transactions on Apache Kafka"),
     "zookeeper": Tool(zookeeper, lambda: install_jars(ZOOKEEPER, *ZOOKEEPER_JARS), "replicated tables"),
+    "versitygw": Tool(
+        versitygw,
+        lambda: go_install(VERSITYGW, f"github.com/versity/versitygw/cmd/versitygw@v{VERSITYGW_VERSION}"),
+        "archive and reports in an object store",
+        slow=True,
+    ),
+    "vegeta": Tool(
+        vegeta,
+        lambda: go_install(VEGETA, f"github.com/tsenart/vegeta/v12@v{VEGETA_VERSION}"),
+        "the load of `make bench ARGS=traffic`",
+        slow=True,
+    ),
     "faketime": Tool(lambda: shutil.which("faketime"), lambda: apt("faketime"), "workers whose clock jumps"),
     "promtool": Tool(promtool, install_promtool, "checks of metrics and alert rules"),
     "chromium": Tool(chromium, lambda: apt("chromium"), "tests of web pages"),
 }
 
 
-def main() -> int:
-    """Install what is missing; one line for each tool."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Install what is missing of the named tools, or of all that do not take long; one line for each tool."""
+    parser = argparse.ArgumentParser(prog="python -m deploy.local.tools", description=main.__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(TOOLS)}")
+    names = parser.parse_args(arguments).names
+    if unknown := sorted(set(names) - set(TOOLS)):
+        parser.error(f"there is no tool {unknown[0]}; there are {', '.join(TOOLS)}")
     for name, tool in TOOLS.items():
+        if name not in names if names else tool.slow:
+            continue
         found = tool.find()
         if found is None:
             sys.stdout.write(f"{name}: installing ...\n")

@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import json
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +17,7 @@ from streams.events.compare import differences
 from streams.events.reference import kind_of, reference
 from streams.events.schema import asyncapi, dumps, event_schema, example, schema_text, sentences
 from streams.events.shape import shape_of
+from streams.unknown import nearest
 
 app = typer.Typer(help="The events: what they carry, where they flow, what changed.", no_args_is_help=True)
 
@@ -31,7 +31,7 @@ def event_of(name: str) -> EventSpec:
     """The declared event of this type; a usage error if there is none."""
     spec = registry.events.get(name)
     if spec is None:
-        near = get_close_matches(name, registry.events, 2)
+        near = nearest(name, registry.events)
         meant = f"; did you mean {' or '.join(near)}?" if near else ""
         raise typer.BadParameter(f"no event of type {name!r} is declared{meant} See `millrace events list`")
     return spec

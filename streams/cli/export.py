@@ -5,7 +5,8 @@ import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, BinaryIO, cast
+from typing import Annotated, BinaryIO, Final, cast
+from urllib.parse import urlsplit
 
 import typer
 from starlette.datastructures import QueryParams
@@ -15,6 +16,7 @@ from api.exports.large import made_into
 from api.exports.maker import Maker
 from api.exports.order import Order
 from clickhouse.analytics.kinds import KINDS
+from clickhouse.archive.store import Store
 from clickhouse.export.make import Made
 from clickhouse.export.writers import Format
 from clickhouse.metrics.periods import Granularity
@@ -23,6 +25,7 @@ from metadata.session import connect as connect_metadata
 from streams.cli import terminal
 from streams.cli.terminal.given import STDIN, given
 from streams.cli.terminal.refusing import refusing
+from streams.errors import ConfigurationError
 from streams.settings import Settings, load
 
 app = typer.Typer(no_args_is_help=True, help="Write numbers or rows into a file: CSV, Excel, JSON, NDJSON, Parquet.")
@@ -36,10 +39,15 @@ Begin = Annotated[
 End = Annotated[str, typer.Option("--to", help="Written like --from; not part of the range. Without it: now.")]
 Zone = Annotated[str, typer.Option(help="IANA zone of hours and days; without it, that of the domain.")]
 Out = Annotated[
-    Path | None, typer.Option(help="File to write; without it, one in this folder that says what it holds.")
+    str,
+    typer.Option(
+        help="File to write, or s3://bucket/prefix/name.csv?region=...; without it, one in this folder that says what "
+        "it holds."
+    ),
 ]
 Form = Annotated[Format, typer.Option("--format", help="Format of the file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+_SCHEME: Final = "://"
 
 
 @app.callback()
@@ -55,7 +63,7 @@ def table(
     end: End = "",
     zone: Zone = "",
     form: Form = Format.CSV,
-    out: Out = None,
+    out: Out = "",
     as_json: AsJson = False,
 ) -> None:
     """Export rows of a table, one an event: those that happened in a range of time.
@@ -81,7 +89,7 @@ def metrics(
     compare: Annotated[bool, typer.Option("--compare", help="Show the period before beside it.")] = False,
     exact: Annotated[bool, typer.Option("--exact", help="Read events where an aggregate is only near.")] = False,
     form: Form = Format.CSV,
-    out: Out = None,
+    out: Out = "",
     as_json: AsJson = False,
 ) -> None:
     """Export all answers about metrics of one group: money, or other numbers.
@@ -135,29 +143,45 @@ def _words(once: dict[str, str], **often: Sequence[str]) -> QueryParams:
     return QueryParams([*((name, value) for name, value in once.items() if value), *many])
 
 
-def _export(wanted: Order, out: Path | None, as_json: bool) -> None:
-    path = out or Path(wanted.name)
-    made = refusing(lambda: asyncio.run(_recorded(load(), wanted, path)))
+def _export(wanted: Order, out: str, as_json: bool) -> None:
+    target = out or wanted.name
+    made = refusing(lambda: asyncio.run(_recorded(load(), wanted, target)))
+    shown = target.partition("?")[0] if _SCHEME in target else target
     if as_json:
-        terminal.json({"file": str(path), "rows": made.rows, "bytes": made.bytes})
+        terminal.json({"file": shown, "rows": made.rows, "bytes": made.bytes})
     else:
-        typer.echo(f"{path}: {made.rows:,} rows, {made.bytes:,} bytes")
+        typer.echo(f"{shown}: {made.rows:,} rows, {made.bytes:,} bytes")
 
 
-async def _recorded(settings: Settings, wanted: Order, path: Path) -> Made:
+async def _recorded(settings: Settings, wanted: Order, target: str) -> Made:
     engine = connect_metadata(settings)
     entry = Entry(terminal.operator(), Action.EXPORT, wanted.subject, wanted.facts)
     try:
         async with Audit(engine, settings).act(entry) as act:
-            made = await _written(settings, wanted, path)
+            made = await (_sent if _SCHEME in target else _written)(settings, wanted, target)
             act.figures.update(rows=made.rows, bytes=made.bytes)
         return made
     finally:
         await engine.dispose()
 
 
-async def _written(settings: Settings, wanted: Order, path: Path) -> Made:
+async def _sent(settings: Settings, wanted: Order, target: str) -> Made:
+    """The object, once the file is whole here. Raises ConfigurationError for an address that is none."""
+    parts = urlsplit(target)
+    folder, _, name = parts.path.rpartition("/")
+    if not name:
+        raise ConfigurationError(f"--out {target}: end it with the name of a file, such as {wanted.name}")
+    store = Store(parts._replace(path=folder).geturl(), "--out")
+    with tempfile.NamedTemporaryFile(prefix="export-") as file:
+        made = await made_into(settings, wanted, cast(BinaryIO, file))
+        file.flush()
+        await asyncio.to_thread(store.send, file.name, name)
+    return made
+
+
+async def _written(settings: Settings, wanted: Order, target: str) -> Made:
     """The file, under its name once it is whole."""
+    path = Path(target)
     handle, part = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:

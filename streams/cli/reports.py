@@ -13,9 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agents.webhook import Webhook
 from api.reports import compliance as acts_of
-from api.reports import content, mail, make
+from api.reports import content, mail, make, place
 from api.reports.content import Config, Delivery, Section
 from api.reports.make import NAME, Report
+from api.reports.place import Place
 from metadata.audit import Action, Audit, Entry
 from metadata.models import ReportConfig
 from metadata.reports import Reports, Wanted
@@ -60,6 +61,7 @@ def set_(
 
     async def work(kept: Kept) -> None:
         _sendable(kept.settings, config.delivery)
+        Place(kept.settings)
         await kept.reports.put(wanted, by, datetime.now(UTC))
 
     _with(work)
@@ -74,8 +76,8 @@ def list_(as_json: AsJson = False) -> None:
     if as_json:
         terminal.json([_facts(report) for report in found])
         return
-    rows = [[r.name, r.title, ", ".join(_shows(r)), ", ".join(_goes(r)), r.job] for r in found]
-    terminal.table(["report", "title", "shows", "sent by", "job"], rows)
+    rows = [[r.name, r.title, ", ".join(_shows(r)), r.format, ", ".join(_goes(r)), r.job] for r in found]
+    terminal.table(["report", "title", "shows", "format", "sent by", "job"], rows)
 
 
 @app.command()
@@ -126,10 +128,10 @@ def compliance(
     begin: Annotated[str, typer.Option("--from", help="RFC 3339, a day, or an age such as 30d.")] = "30d",
     end: Annotated[str, typer.Option("--to", help="Written like --from; not part of the range. Without it: now.")] = "",
     zone: Annotated[str, typer.Option(help="IANA zone of days.")] = "UTC",
-    out: Annotated[Path, typer.Option(help="File to write.")] = Path("compliance.html"),
+    out: Annotated[Path, typer.Option(help="File to write; a PDF where it ends with .pdf.")] = Path("compliance.html"),
     as_json: AsJson = False,
 ) -> None:
-    """Tell who saw, exported, erased, replayed and changed what in a period, from the audit log, as one HTML file."""
+    """Tell who saw, exported, erased, replayed and changed what in a period, from the audit log, as one file."""
     section = Section.model_validate({"compliance": True, "from": begin, "to": end, "zone": zone})
     now = datetime.now(UTC)
     if as_json:
@@ -141,7 +143,9 @@ def compliance(
     async def work(kept: Kept) -> None:
         async with Audit(kept.engine, kept.settings).act(entry) as act:
             html = await make.made(kept.settings, kept.engine, "Compliance report", [section], now)
-            act.figures["bytes"] = make.written(out.parent, out.name, html)
+            body = await make.drawn(kept.settings, html) if out.suffix == ".pdf" else html.encode()
+            place.written(out.parent, out.name, body)
+            act.figures["bytes"] = len(body)
 
     refusing(lambda: _with(work))
     typer.echo(str(out))
@@ -151,16 +155,22 @@ async def _run(kept: Kept, name: str, by: str) -> Report:
     """1. say so in the audit log; 2. make it; 3. write its file; 4. send it; 5. say how it ended."""
     settings, report, now = kept.settings, await kept.reports.find(name), datetime.now(UTC)
     sections, delivery = make.sections_of(report.content), Delivery.model_validate(report.delivery)
-    how = {"shows": content.names(sections), "mail": len(delivery.mail), "webhook": delivery.webhook}
+    how = {
+        "shows": content.names(sections),
+        "format": report.format,
+        "mail": len(delivery.mail),
+        "webhook": delivery.webhook,
+    }
     async with Audit(kept.engine, settings).act(Entry(by, Action.REPORT_MAKE, name, how)) as act:
         number = await kept.reports.begin(report, by, now)
         file, size = None, None
         try:
             html = await make.made(settings, kept.engine, report.title, sections, now)
-            title = f"{name}-{now:%Y%m%dT%H%M%S}-{number}.html"
-            size = make.written(make.folder_of(settings), title, html)
-            file = str(make.folder_of(settings) / title)
-            made = Report(f"{name}/{number}", name, report.title, now, file, html)
+            drawn = await make.drawn(settings, html) if report.format == "pdf" else None
+            title = f"{name}-{now:%Y%m%dT%H%M%S}-{number}.{report.format}"
+            made = Report(f"{name}/{number}", name, report.title, now, title, html, drawn)
+            file, size = await asyncio.to_thread(Place(settings).put, title, made.content), len(made.content)
+            made = made._replace(file=file)
             await _send(settings, delivery, made)
         except BaseException as error:
             why = str(error) or type(error).__name__
@@ -188,7 +198,7 @@ async def _mail(settings: Settings, delivery: Delivery, made: Report) -> None:
         return
     _sendable(settings, delivery)
     assert settings.smtp_url is not None
-    made_mail = mail.message(settings.report_mail_from, delivery.mail, made.title, made.html, Path(made.file).name)
+    made_mail = mail.message(settings.report_mail_from, delivery.mail, made.title, made.content, Path(made.file).name)
     await asyncio.to_thread(mail.send, settings.smtp_url.get_secret_value(), made_mail)
 
 
@@ -247,11 +257,19 @@ def _words(file: Path) -> dict[str, Any]:
 
 def _wanted(name: str, config: Config) -> Wanted:
     sections = [section.model_dump(by_alias=True) for section in config.sections]
-    return Wanted(name, config.title, {"sections": sections}, config.delivery.model_dump(), config.cron, config.zone)
+    return Wanted(
+        name,
+        config.title,
+        {"sections": sections},
+        config.format,
+        config.delivery.model_dump(),
+        config.cron,
+        config.zone,
+    )
 
 
 def _facts(report: ReportConfig) -> dict[str, Any]:
-    names = ("name", "title", "content", "delivery", "job", "created_by", "created_at", "changed_at")
+    names = ("name", "title", "content", "format", "delivery", "job", "created_by", "created_at", "changed_at")
     return {name: getattr(report, name) for name in names}
 
 

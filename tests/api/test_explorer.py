@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import aiohttp
+import openpyxl
 import pytest
 
 from tests.support.browser import SIDEWAYS, Page, contrast
@@ -209,6 +210,37 @@ async def test_pages_follow_each_other_to_the_last_row(keyed: Page, explored: Ex
     assert not await keyed.ask("document.getElementById('more')")
     file = parse_qsl(urlsplit(await keyed.ask("document.querySelector('#files [data-path]').dataset.path")).query)
     assert {name for name, _ in file} == {"from", "to", "format", *REVENUE}
+
+
+def rows_of_workbook(folder: Path) -> list[dict[str, Any]]:
+    """The rows of the one workbook in a folder, by their titles."""
+    (saved,) = folder.glob("*.xlsx")
+    sheet = openpyxl.load_workbook(saved).active
+    assert sheet is not None
+    titles, *lines = sheet.iter_rows(values_only=True)
+    return [dict(zip(map(str, titles), line, strict=True)) for line in lines]
+
+
+async def test_the_workbook_that_is_downloaded_has_the_numbers_of_the_page(
+    keyed: Page, explored: Explored, rest: Asking, tmp_path: Path
+) -> None:
+    await keyed.call("Page.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    address = explored.address(**REVENUE)
+    await see(keyed, f"{address}&limit=5")
+    await keyed.ask(
+        "[...document.querySelectorAll('#files button')].find(e => e.textContent.includes('Excel')).click()"
+    )
+    await asyncio.to_thread(until, "the workbook", lambda: any(tmp_path.glob("*.xlsx")), 20)
+
+    (wanted,) = (await rest.metrics("payments", urlsplit(address).query))["metrics"]
+    rows = await asyncio.to_thread(rows_of_workbook, tmp_path)
+    assert [(each["method"], each["currency"]) for each in rows] == [
+        (each["key"]["method"], each["key"]["currency"]) for each in wanted["rows"]
+    ]
+    assert [each["value"] for each in rows] == pytest.approx([float(each["value"]) for each in wanted["rows"]])
+    assert len(rows) > 5
+    assert await keyed.ask(PROBLEM) == ""
+    assert keyed.errors == []
 
 
 async def test_an_answer_is_saved_as_it_came(keyed: Page, explored: Explored, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ def test_tools_that_are_there_are_left_alone(
         raise AssertionError("installed again")
 
     monkeypatch.setattr(tools, "TOOLS", {"thing": Tool(lambda: "/usr/bin/thing", never, "things")})
-    assert tools.main() == 0
+    assert tools.main([]) == 0
     assert capsys.readouterr().out == "thing: /usr/bin/thing\n"
 
 
@@ -27,7 +27,7 @@ def test_what_cannot_be_had_is_named_with_its_reason(
         tools.run("sh", "-c", "echo no network >&2; exit 3")
 
     monkeypatch.setattr(tools, "TOOLS", {"thing": Tool(lambda: None, refuse, "things")})
-    assert tools.main() == 0
+    assert tools.main([]) == 0
     said = capsys.readouterr().out
     assert "thing: NOT AVAILABLE (things cannot be tested here)" in said
     assert "no network" in said
@@ -45,6 +45,21 @@ def test_old_java_does_not_count(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         java.write_text(f"#!/bin/sh\necho 'openjdk version \"{version}\" 2025' >&2\n")
         java.chmod(0o755)
         assert tools.java() == wanted
+
+
+def test_what_takes_minutes_is_installed_where_it_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made: list[str] = []
+    thing = Tool(lambda: made[0] if made else None, lambda: made.append("/thing"), "things", slow=True)
+    monkeypatch.setattr(tools, "TOOLS", {"thing": thing})
+    assert tools.main([]) == 0
+    assert not made
+    assert tools.main(["thing"]) == 0
+    assert capsys.readouterr().out == "thing: installing ...\nthing: /thing\n"
+    with pytest.raises(SystemExit):
+        tools.main(["other"])
+    assert "there is no tool other; there are thing" in capsys.readouterr().err
 
 
 def test_every_tool_is_found_where_make_tools_put_it() -> None:

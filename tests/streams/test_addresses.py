@@ -1,8 +1,12 @@
 """No password is shown, whatever shape the address has."""
 
+from pathlib import Path
+
 import pytest
+from pydantic import ValidationError
 
 from streams.addresses import without_password
+from streams.settings import Settings
 
 
 @pytest.mark.parametrize(
@@ -18,3 +22,9 @@ from streams.addresses import without_password
 )
 def test_a_password_is_left_out(address: str, shown: str) -> None:
     assert without_password(address) == shown
+
+
+def test_a_folder_is_no_address() -> None:
+    assert Settings(export_dir=Path("/srv/exports")).export_dir == Path("/srv/exports")
+    with pytest.raises(ValidationError, match="it is an address; give a folder"):
+        Settings(export_dir=Path("s3://bucket/exports"))

@@ -53,8 +53,8 @@ def day(days: int) -> str:
 
 
 @contextmanager
-def archiving(settings: Settings, folder: Path, watch: Watch = lambda step: None) -> Iterator[Archive]:
-    """The archive in a folder, under the lock, as a job has it."""
+def archiving(settings: Settings, folder: Path | str, watch: Watch = lambda step: None) -> Iterator[Archive]:
+    """The archive in a folder, or at an address, under the lock, as a job has it."""
     own = settings.model_copy(update={"archive_url": str(folder)})
     client = connect_sync(own)
     try:

@@ -13,7 +13,9 @@ HTML = "<!DOCTYPE html><p>\u00fc &amp; \u4eba</p>\n"
 
 
 def mail() -> EmailMessage:
-    return message("millrace@example.org", ["a@example.org", "b@example.org"], "Weekly \u00fc", HTML, "weekly.html")
+    return message(
+        "millrace@example.org", ["a@example.org", "b@example.org"], "Weekly \u00fc", HTML.encode(), "weekly.html"
+    )
 
 
 async def test_a_report_arrives_as_it_is() -> None:
@@ -26,6 +28,17 @@ async def test_a_report_arrives_as_it_is() -> None:
     (attached,) = found.iter_attachments()
     assert (attached.get_filename(), attached.get_content_type()) == ("weekly.html", "text/html")
     assert attached.get_content().splitlines() == HTML.splitlines()
+
+
+async def test_a_pdf_is_attached_as_one() -> None:
+    body = b"%PDF-1.4 \x00\xff"
+    async with mailbox() as box:
+        made = message("millrace@example.org", ["a@example.org"], "Weekly", body, "weekly.pdf")
+        await asyncio.to_thread(send, box.url, made)
+
+    (attached,) = box.mails[0].iter_attachments()
+    assert (attached.get_filename(), attached.get_content_type()) == ("weekly.pdf", "application/pdf")
+    assert attached.get_content() == body
 
 
 @pytest.mark.parametrize(("answer", "error"), [("450 later", SinkUnavailable), ("550 nobody", WebhookRefused)])

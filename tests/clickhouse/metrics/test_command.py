@@ -39,5 +39,5 @@ async def test_errors_tell_the_way_out(metric_world: World) -> None:
 
     assert (unknown.code, dimension.code, group.code) == (1, 1, 1)
     assert "Did you mean rides.net_revenue or ticketing.net_revenue" in unknown.err
-    assert "It has none." in dimension.err
+    assert "There is none." in dimension.err
     assert "choose of users, drivers" in group.err

@@ -4,10 +4,12 @@ import csv
 import json
 from pathlib import Path
 
+import pyarrow.parquet
 import pytest
 
-from streams.errors import ConfigurationError, MetadataUnavailable
+from streams.errors import ConfigurationError, MetadataUnavailable, SinkUnavailable
 from streams.settings import Settings
+from tests.support.buckets import Bucket
 from tests.support.invoked import answer, call
 from tests.support.metric_world import World
 
@@ -67,7 +69,7 @@ def test_an_answer_of_product_analytics_is_written(tmp_path: Path, metric_world:
         (("analytics", "funnel"), "Choose of funnels"),
         (("analytics", "funnels", "nowhere.json"), "nowhere.json: No such file"),
         (("table", "user_event"), "Did you mean user_events"),
-        (("table", "user_events", "--column", "fare"), "It has event_type"),
+        (("table", "user_events", "--column", "fare"), "There are event_type"),
         (("metrics", "payment"), "Did you mean payments"),
         (("metrics", "payments"), "Name metrics of one kind"),
         (("table", "user_events", "--from", "soon"), "is no time"),
@@ -76,6 +78,26 @@ def test_an_answer_of_product_analytics_is_written(tmp_path: Path, metric_world:
 def test_what_is_wrong_is_said(words: tuple[str, ...], says: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=says):
         call("export", *words)
+    assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.faults
+def test_an_export_goes_to_an_object_store(bucket: Bucket, tmp_path: Path) -> None:
+    words = ("--column", "occurred_at", "--column", "city", "--format", "parquet")
+    out = bucket.server.url(f"{bucket.name}/kept/users.parquet")
+    made = answer("export", "table", "user_events", *SPAN, *words, "--out", out)
+
+    assert bucket.names() == ["kept/users.parquet"]
+    assert made["file"] == f"s3://{bucket.name}/kept/users.parquet"
+    table = pyarrow.parquet.read_table(bucket.folder / "kept/users.parquet")
+    assert (table.num_rows, table.column_names) == (made["rows"], ["occurred_at", "city"])
+    assert made["rows"] > 0
+
+    with pytest.raises(ConfigurationError, match="end it with the name of a file"):
+        call("export", "table", "user_events", *SPAN, "--out", bucket.server.url(f"{bucket.name}/kept/"))
+    with pytest.raises(SinkUnavailable, match="--out: s3://no-such-bucket/kept cannot be read or written"):
+        call("export", "table", "user_events", *SPAN, "--out", bucket.server.url("no-such-bucket/kept/users.csv"))
+    assert answer("audit", "list")[0]["outcome"] == "failed"
     assert [*tmp_path.iterdir()] == []
 
 

@@ -1,6 +1,7 @@
 """`millrace reports`: configured, made, written, mailed and posted for real; and the compliance report."""
 
 import asyncio
+import base64
 import json
 import re
 import threading
@@ -13,9 +14,11 @@ from typing import Any
 import pytest
 
 from streams.errors import ConfigurationError, SinkUnavailable
+from tests.support.buckets import Bucket
 from tests.support.invoked import answer, call
 from tests.support.mailbox import Mailbox, mailbox
 from tests.support.metric_world import World
+from tests.support.portable import text_of
 from tests.support.receiver import SECRET, Receiver, receiver, signed
 
 HOSTILE = "Weekly <script>alert(1)</script> & more"
@@ -74,6 +77,11 @@ def configured(metric_world: World, tmp_path: Path) -> Callable[..., None]:
         call("reports", "set", "weekly", "weekly.json")
 
     return put
+
+
+def text_between(words: str, heads: list[str]) -> str:
+    """What stands between two titles."""
+    return words.partition(heads[0])[2].partition(heads[1])[0]
 
 
 def page(path: str) -> tuple[str, ET.Element]:
@@ -138,6 +146,63 @@ def test_a_report_is_mailed_and_posted(configured: Callable[..., None], monkeypa
     assert answer("audit", "list", "--action", "report.make")[0]["outcome"] == "failed"
 
 
+def test_a_report_as_pdf_says_what_the_page_says(
+    configured: Callable[..., None], metric_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with beside() as (box, hook):
+        monkeypatch.setenv("SMTP_URL", box.url)
+        monkeypatch.setenv("REPORT_WEBHOOK_URL", hook.url)
+        monkeypatch.setenv("REPORT_WEBHOOK_SECRET", SECRET)
+        monkeypatch.setenv("REPORT_WEBHOOK_ALLOW_INTERNAL", "true")
+        configured(format="pdf", delivery={"mail": ["boss@example.org"], "webhook": True})
+        made = answer("reports", "run", "weekly")
+        (attached,) = box.mails[0].iter_attachments()
+        (posted,) = hook.alerts
+
+    body = Path(made["file"]).read_bytes()
+    assert made["file"].endswith(".pdf")
+    assert attached.get_content() == base64.b64decode(posted["pdf"]) == body
+    words = " ".join(text_of(body).split())
+    tree = ET.fromstring(posted["html"].removeprefix("<!DOCTYPE html>\n"))
+    heads = [" ".join("".join(each.itertext()).split()) for each in tree.iter() if each.tag in ("h1", "h2", "h3")]
+    assert heads[0] == HOSTILE
+    assert [head for head in heads if head not in words] == []
+    sold = sum(row["quantity"] or 0 for row in metric_world.rows if row["event_type"] == "ticket.purchased")
+    days = re.findall(r"\d{4}-\d\d-\d\d ([\d,]+)(?![\d,:-])", text_between(words, heads[2:4]))
+    cells = [int(each.replace(",", "")) for each in days]
+    assert sum(cells) == sold
+    (listed,) = answer("reports", "list")
+    assert (listed["format"], answer("reports", "show", "weekly")["executions"][0]["bytes"]) == ("pdf", len(body))
+
+
+@pytest.mark.faults
+def test_a_report_is_written_to_an_object_store(
+    configured: Callable[..., None], bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REPORT_DIR", bucket.url)
+    configured(format="pdf")
+    made = answer("reports", "run", "weekly")
+
+    (name,) = bucket.names()
+    assert made["file"] == f"s3://{bucket.name}/{name}"
+    assert (bucket.folder / name).read_bytes().startswith(b"%PDF-")
+    assert answer("reports", "show", "weekly")["executions"][0]["file"] == made["file"]
+
+    monkeypatch.setenv("REPORT_DIR", bucket.server.url("no-such-bucket/x"))
+    with pytest.raises(SinkUnavailable, match="REPORT_DIR: s3://no-such-bucket/x cannot be read or written"):
+        call("reports", "run", "weekly")
+    assert answer("reports", "show", "weekly")["executions"][0]["state"] == "failed"
+
+
+@pytest.mark.parametrize("url", ["ftp://host/reports", "s3//bucket:x://"])
+def test_a_place_that_is_none_is_told_when_a_report_is_set(
+    url: str, configured: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REPORT_DIR", url)
+    with pytest.raises(ConfigurationError, match="give a folder or s3://bucket/prefix"):
+        configured()
+
+
 def test_a_report_has_a_job_while_it_has_a_time(configured: Callable[..., None]) -> None:
     configured(cron="0 6 * * MON", zone="Europe/Berlin")
     job = answer("jobs", "show", "report:weekly")
@@ -159,6 +224,8 @@ def test_the_compliance_report_tells_who_did_what() -> None:
     call("jobs", "disable", "clean")
     call("export", "table", "route_events", "--from", "2001-01-01", "--out", "a.csv")
     call("reports", "compliance", "--from", "1h")
+    call("reports", "compliance", "--from", "1h", "--out", "compliance.pdf")
+    assert "shop & <co>" in " ".join(text_of(Path("compliance.pdf").read_bytes()).split())
 
     text, tree = page("compliance.html")
     assert "<co>" not in text

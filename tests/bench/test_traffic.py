@@ -1,0 +1,103 @@
+"""People in front of dashboards ask what the API takes; what they saw is summed up; a load tool's report is read."""
+
+import random
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from urllib.parse import urlsplit
+
+import pytest
+from starlette.datastructures import QueryParams
+
+from api.metrics import geo, parameters
+from bench import store_page
+from bench.attack import figures
+from bench.traffic import Seen, board_addresses
+from bench.visitors import BOARDS, PERIODS, Visitor, span
+from clickhouse.metrics import question
+from streams.events.domains import RIDES
+
+NAMES = {board.filter: [f"one {number}" for number in range(30)] for board in BOARDS.values() if board.filter}
+NOW = datetime(2030, 5, 7, 9, 20, tzinfo=UTC)
+
+
+def test_the_api_takes_whatever_they_ask() -> None:
+    asked = set(board_addresses(NAMES, 400))
+    groups = {urlsplit(each).path.rpartition("/")[2] for each in asked}
+
+    for address in asked:
+        parts = urlsplit(address)
+        group, words = parts.path.rpartition("/")[2], QueryParams(parts.query)
+        found = geo.read(words).asked if group == "geo" else parameters.read(group, words)
+        assert len(found.questions) == 1
+    assert groups == {panel.group for board in BOARDS.values() for panel in board.panels}
+
+
+@pytest.mark.parametrize("period", [each for each in PERIODS if each[0].isdigit()])
+def test_a_period_is_what_the_api_takes_the_word_for(period: str) -> None:
+    assert span(period, NOW) == question.span(RIDES, period, "", "UTC", NOW)[:2]
+
+
+def test_a_closed_period_stays_the_same_all_day_and_an_open_one_for_a_quarter() -> None:
+    assert span("yesterday", NOW) == span("yesterday", NOW + timedelta(hours=9))
+    assert span("24h", NOW) == span("24h", NOW + timedelta(minutes=9))
+    assert span("24h", NOW) != span("24h", NOW + timedelta(minutes=10))
+
+
+def test_the_same_dice_make_the_same_person() -> None:
+    def asked(seed: int) -> list[str]:
+        visitor = Visitor(random.Random(seed), NAMES)
+        found: list[str] = []
+        for _ in range(20):
+            found += visitor.asks(NOW)
+            visitor.act()
+        return found
+
+    assert asked(1) == asked(1)
+    assert asked(1) != asked(2)
+    assert len(set(asked(1))) > 10
+
+
+def test_people_look_at_what_is_known_more_than_at_the_rest() -> None:
+    asked = [path for seed in range(400) for path in Visitor(random.Random(seed), NAMES).asks(NOW)]
+    first, last = (sum(f"organizer_id%3Aone+{n}" in each.split("&")[-1] for each in asked) for n in (0, 29))
+
+    assert first > 3 * last
+    assert [*islice(Visitor(random.Random(3), dict.fromkeys(NAMES, ())).asks(NOW), 1)]
+
+
+def test_a_request_is_cached_if_all_in_it_is() -> None:
+    seen = Seen()
+    seen.note(200, b'{"metrics":[{"cache":"hit"},{"cache":"stale"}]}', 2.0)
+    seen.note(200, b'{"metrics":[{"cache":"hit"},{"cache":"miss"}]}', 40.0)
+    seen.note(200, b'{"metrics":[{"cache":"shared"}]}', 30.0)
+    seen.note(503, b'{"cache":"hit"}', 1.0)
+
+    found = seen.figures()
+    assert found["answers"] == {"hit": 2, "stale": 1, "miss": 1, "shared": 1}
+    assert found["hit_rate"] == 0.6
+    assert (found["cached"]["median_ms"], found["uncached"]["median_ms"], found["requests"]) == (2.0, 35.0, 3)
+    assert found["refused"] == {"503": 1}
+
+
+REPORT = {
+    "latencies": {"50th": 2_000_000, "95th": 9_500_000, "99th": 20_000_000, "max": 31_000_000},
+    "duration": 2_000_000_000,
+    "wait": 1_000_000,
+    "requests": 400,
+    "rate": 200.4,
+    "throughput": 199.9,
+    "success": 0.995,
+    "status_codes": {"200": 398, "503": 2},
+    "errors": ["503 Service Unavailable"],
+}
+
+
+def test_errors_of_the_load_are_told() -> None:
+    found = figures(REPORT)
+
+    assert (found["p95_ms"], found["succeeded"], found["errors"]) == (9.5, 0.995, ["503 Service Unavailable"])
+    told = {"visitors": 60, "minutes": 60, "speed": 12, "rows": 1, "cores": 2, "requests": 3, "requests_per_second": 1}
+    seen = {"answers": {"hit": 19, "miss": 1}, "hit_rate": 0.95, "cached": {}, "uncached": {}}
+    page = store_page.traffic(told | seen | {"load": found | {"web_cpu_share": 0.4}})
+    assert "398 with status 200, 2 with status 503" in page
+    assert "**Hit rate 95.0%** (hit 95.0%, miss 5.0%)" in page
