@@ -282,7 +282,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=60, help="how long they are sent (default: %(default)s)")
     arguments = parser.parse_args()
     if tools.TOOLS["vegeta"].find() is None:
-        sys.exit("vegeta is missing; run `make tools`")
+        sys.exit("vegeta is missing; run `make tools ARGS=vegeta`")
     if arguments.home is not None:
         kept.must_be_kept(arguments.home)
     with tempfile.TemporaryDirectory() as folder:

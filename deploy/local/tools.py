@@ -60,7 +60,7 @@ class Tool(NamedTuple):
     install: Callable[[], None]
     used_for: str
     slow: bool = False
-    """It takes minutes, so it is installed where it is asked for, and its tests are among those of `make test-faults`."""
+    """It takes minutes, so it is installed where it is named, and its tests are among those of `make test-faults`."""
 
 
 def run(

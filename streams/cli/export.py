@@ -109,7 +109,7 @@ def analytics(
         str, typer.Argument(metavar="FILE", help="The question as JSON, as docs/analytics.md says; -: standard input.")
     ] = STDIN,
     form: Form = Format.CSV,
-    out: Out = None,
+    out: Out = "",
     as_json: AsJson = False,
 ) -> None:
     """Export the answer to a question of product analytics, which may cost what a job may.

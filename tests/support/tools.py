@@ -15,7 +15,7 @@ def need(name: str) -> str:
     if found is not None:
         return found
     MISSING.add(name)
-    reason = f"{name} is missing, so {TOOLS[name].used_for} are not tested; run `make tools`"
+    reason = f"{name} is missing, so {TOOLS[name].used_for} are not tested; run `make tools ARGS={name}`"
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
@@ -24,4 +24,4 @@ def need(name: str) -> str:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say once more, last and in red, what was not tested."""
     for name in sorted(MISSING):
-        terminalreporter.write_line(f"NOT TESTED: {name} is missing. Run `make tools`.", red=True, bold=True)
+        terminalreporter.write_line(f"NOT TESTED: {name} is missing. Run `make tools ARGS={name}`.", red=True, bold=True)
