@@ -66,7 +66,7 @@ def test_an_answer_of_product_analytics_is_written(tmp_path: Path, metric_world:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("analytics", "funnel"), "Choose of funnels"),
+        (("analytics", "funnel"), "There are funnels"),
         (("analytics", "funnels", "nowhere.json"), "nowhere.json: No such file"),
         (("table", "user_event"), "Did you mean user_events"),
         (("table", "user_events", "--column", "fare"), "There are event_type"),
