@@ -7,7 +7,8 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -106,6 +107,16 @@ class Process:
             return 0
         self._let_go()
         return self.wait()
+
+    def until(self, answers: Callable[[], bool], seconds: float, name: str) -> None:
+        """Wait until it answers; stopped if it does not. Raises TimeoutError with the end of its log."""
+        pause, deadline = threading.Event(), time.monotonic() + seconds
+        while self.running and time.monotonic() < deadline:
+            if answers():
+                return
+            pause.wait(0.05)
+        self.stop()
+        raise TimeoutError(f"{name} does not start; {self.log} ends:\n{self.tail(30)}")
 
     def _let_go(self) -> None:
         """Close the lifeline; many threads may."""

@@ -1,8 +1,6 @@
 """One server of the S3 protocol, whose life a test controls: buckets are folders, objects are files."""
 
 import http.client
-import threading
-import time
 from pathlib import Path
 from typing import Final
 
@@ -37,14 +35,7 @@ class VersityGw:
         listen = ("--port", f"127.0.0.1:{self.port}", "--region", REGION)
         self._process = process = Process(Command((program, *listen, *posix), env=env), self.home / "versitygw.log")
         process.start()
-        pause = threading.Event()
-        deadline = time.monotonic() + START_SECONDS
-        while process.running and time.monotonic() < deadline:
-            if self._answers():
-                return
-            pause.wait(0.05)
-        process.stop()
-        raise TimeoutError(f"versitygw does not start; {process.log} ends:\n{process.tail(30)}")
+        process.until(self._answers, START_SECONDS, "versitygw")
 
     def stop(self) -> None:
         """Stop it."""

@@ -1,8 +1,6 @@
 """One node of ZooKeeper, whose life a test controls: the Keeper's protocol for the replicated tables."""
 
 import socket
-import threading
-import time
 from pathlib import Path
 
 from deploy.local import tools
@@ -42,14 +40,7 @@ class ZooKeeper:
         command = Command((java, *options, log, "-cp", f"{tools.ZOOKEEPER}/*", main, str(config)), grace=20)
         self._process = process = Process(command, self.home / "zookeeper.log")
         process.start()
-        pause = threading.Event()
-        deadline = time.monotonic() + START_SECONDS
-        while process.running and time.monotonic() < deadline:
-            if self._answers():
-                return
-            pause.wait(0.05)
-        process.stop()
-        raise TimeoutError(f"ZooKeeper does not start; {process.log} ends:\n{process.tail(30)}")
+        process.until(self._answers, START_SECONDS, "ZooKeeper")
 
     def stop(self) -> None:
         """Stop it."""

@@ -24,4 +24,6 @@ def need(name: str) -> str:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say once more, last and in red, what was not tested."""
     for name in sorted(MISSING):
-        terminalreporter.write_line(f"NOT TESTED: {name} is missing. Run `make tools ARGS={name}`.", red=True, bold=True)
+        terminalreporter.write_line(
+            f"NOT TESTED: {name} is missing. Run `make tools ARGS={name}`.", red=True, bold=True
+        )
