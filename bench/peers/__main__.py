@@ -25,7 +25,7 @@ from bench.peers.contestants import CONTESTANTS, OURS, PEERS, RAW, Contestant
 from bench.peers.environment import NoEnvironment
 from bench.peers.race import Figures
 from bench.peers.report import result, show, write_page
-from bench.peers.site import opened, pinned
+from bench.peers.site import on_all_cores, opened, pinned
 from bench.world import clones, originals, send
 from deploy.local import tools
 from deploy.local.kafka import Kafka
@@ -77,7 +77,8 @@ class Round:
                 messages = clones(originals(min(count, 60_000)), count, f"steady-{self.number}")
 
                 def steady(usage: Usage) -> Figures:
-                    return race.freshness(site, usage, messages, RATE, self.seconds)
+                    with on_all_cores():
+                        return race.freshness(site, usage, messages, RATE, self.seconds)
 
                 found = race.lap(site, truth, self.core, self.first, then=steady)
             else:

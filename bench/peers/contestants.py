@@ -8,6 +8,7 @@ from bench.peers import environment
 OURS = "ours"
 RAW = "raw_fetch_decode"
 AT_LEAST_ONCE = "rows, windows and dead letters at least once"
+SNAPSHOTS = "windows exactly once from its snapshots, written at least once; rows and dead letters at least once"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,8 @@ class Contestant:
     """What becomes of rows and of windows when it is killed."""
     slow: bool = False
     """It is given the first phase of the backlog alone."""
+    plain: bool = False
+    """Its stages are those of `bench.peers.plain`, not the product's."""
 
     @property
     def python(self) -> str:
@@ -56,16 +59,16 @@ CONTESTANTS = (
         f"{AT_LEAST_ONCE}; its exactly-once mode ends at Kafka and does not reach ClickHouse",
         slow=True,
     ),
+    *(
+        Contestant(f"{name}_plain", name, _module(name), AT_LEAST_ONCE, slow=True, plain=True)
+        for name in ("aiokafka_loop", "faststream")
+    ),
+    Contestant("bytewax_plain", "bytewax", _module("bytewax"), SNAPSHOTS, slow=True, plain=True),
     Contestant(RAW, "raw", _module("raw"), "none: it only fetches and decodes"),
     Contestant("aiokafka_loop", "aiokafka_loop", _module("aiokafka_loop"), AT_LEAST_ONCE),
     Contestant("confluent_loop", "confluent_loop", _module("confluent_loop"), AT_LEAST_ONCE),
     Contestant("faststream", "faststream", _module("faststream"), AT_LEAST_ONCE),
-    Contestant(
-        "bytewax",
-        "bytewax",
-        _module("bytewax"),
-        "windows exactly once from its snapshots, written at least once; rows and dead letters at least once",
-    ),
+    Contestant("bytewax", "bytewax", _module("bytewax"), SNAPSHOTS),
     Contestant(
         OURS,
         OURS,

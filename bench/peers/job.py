@@ -81,7 +81,8 @@ class Block(NamedTuple):
 
     table: str
     columns: list[str]
-    body: bytes
+    body: bytes | list[list[Any]]
+    """In `INSERT_FORMAT`, or rows that the client has to bring into a form of its own."""
 
 
 @dataclass(slots=True)

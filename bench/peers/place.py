@@ -24,6 +24,8 @@ class Place(NamedTuple):
     database: str
     home: str
     """Folder for what it keeps on disk, empty when it starts."""
+    plain: str = ""
+    """Whether the work is done event by event (`bench.peers.plain`), else by the batch, as the product does it."""
 
     def environment(self) -> dict[str, str]:
         """What `given` reads."""

@@ -28,7 +28,7 @@ PACKAGES = {
     "faststream": "faststream",
     "bytewax": "bytewax",
 }
-"""The package that a peer is named for."""
+"""The package that a peer is named for, by its folder."""
 LOOP = "aiokafka_loop"
 """The loop that does the same at least once, with the client that we have: the difference is the price of more."""
 
@@ -127,9 +127,10 @@ def _ratio(found: list[dict[str, Figures]], name: str, key: str) -> float:
 
 def version(name: str) -> str:
     """A contestant's version; empty where there is none."""
-    if name not in PACKAGES:
+    folder = PEERS[name].folder
+    if folder not in PACKAGES:
         return VERSION if name == OURS else ""
-    return environment.versions(PEERS[name].folder)[PACKAGES[name]]
+    return environment.versions(folder)[PACKAGES[folder]]
 
 
 def machine() -> dict[str, Any]:

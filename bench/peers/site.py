@@ -3,11 +3,12 @@
 import asyncio
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 from clickhouse_connect.driver.client import Client
 
 from bench.peers.contestants import OURS, Contestant
@@ -89,6 +90,7 @@ def opened(contestant: Contestant, running: Settings, number: int) -> Iterator[S
             clickhouse_url=settings.clickhouse_url or "",
             database=name,
             home=home,
+            plain="yes" if contestant.plain else "",
         )
         if contestant.name != OURS:
             client.command(WINDOWS_TABLE)
@@ -107,3 +109,31 @@ def pinned() -> int:
     if others:
         os.sched_setaffinity(0, others)
     return core
+
+
+@contextmanager
+def on_all_cores() -> Iterator[None]:
+    """Let this process, and all that it has started, run on every core; afterwards each where it was before."""
+    before = {thread: os.sched_getaffinity(thread) for thread in _threads()}
+    every = range(os.cpu_count() or 1)
+    for thread in before:
+        _move(thread, every)
+    try:
+        yield
+    finally:
+        for thread in _threads():
+            _move(thread, before.get(thread, before[os.getpid()]))
+
+
+def _threads() -> list[int]:
+    """Ids of all threads of this process and of those below it."""
+    found: list[int] = []
+    for process in (psutil.Process(), *psutil.Process().children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):
+            found += [thread.id for thread in process.threads()]
+    return found
+
+
+def _move(thread: int, cores: Iterable[int]) -> None:
+    with suppress(ProcessLookupError):  # it has just ended
+        os.sched_setaffinity(thread, cores)

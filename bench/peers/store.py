@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import clickhouse_connect
 from clickhouse_connect.driver.asyncclient import AsyncClient
@@ -19,13 +20,10 @@ class Store:
     def insert(self, blocks: Sequence[Block]) -> None:
         """Insert all blocks; returns when ClickHouse has them."""
         for block in blocks:
-            self._client.raw_insert(
-                block.table,
-                column_names=block.columns,
-                insert_block=block.body,
-                fmt=INSERT_FORMAT,
-                settings=INSERT_SETTINGS,
-            )
+            if isinstance(block.body, bytes):
+                self._client.raw_insert(**_raw(block))
+            else:
+                self._client.insert(**_rows(block))
 
     def count(self, lines: Sequence[Line]) -> None:
         """Insert the counts of windows."""
@@ -48,13 +46,9 @@ class AsyncStore:
         """Insert all blocks, the tables at the same time; returns when ClickHouse has them."""
         await asyncio.gather(
             *(
-                self._client.raw_insert(
-                    block.table,
-                    column_names=block.columns,
-                    insert_block=block.body,
-                    fmt=INSERT_FORMAT,
-                    settings=INSERT_SETTINGS,
-                )
+                self._client.raw_insert(**_raw(block))
+                if isinstance(block.body, bytes)
+                else self._client.insert(**_rows(block))
                 for block in blocks
             )
         )
@@ -67,3 +61,24 @@ class AsyncStore:
     async def close(self) -> None:
         """Disconnect."""
         await self._client.close()
+
+
+def _raw(block: Block) -> dict[str, Any]:
+    """Arguments of an insert that is ready made."""
+    return {
+        "table": block.table,
+        "column_names": block.columns,
+        "insert_block": block.body,
+        "fmt": INSERT_FORMAT,
+        "settings": INSERT_SETTINGS,
+    }
+
+
+def _rows(block: Block) -> dict[str, Any]:
+    """Arguments of an insert of rows."""
+    return {
+        "table": block.table,
+        "data": block.body,
+        "column_names": block.columns,
+        "settings": INSERT_SETTINGS,
+    }

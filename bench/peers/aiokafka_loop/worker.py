@@ -10,8 +10,9 @@ import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from bench.peers import place as places
-from bench.peers.job import FETCH_RECORDS, REASON, Batch, Job, lines, settle
+from bench.peers.job import FETCH_RECORDS, REASON, Batch, lines, settle
 from bench.peers.place import Place
+from bench.peers.plain import stages
 from bench.peers.store import AsyncStore
 from streams.topics import source_topics
 
@@ -24,7 +25,7 @@ class Loop:
         self._consumer = consumer
         self._producer = producer
         self._store = store
-        self._job = Job()
+        self._job = stages(place)
 
     async def run(self) -> None:
         """Until it is cancelled."""

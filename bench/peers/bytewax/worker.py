@@ -22,6 +22,7 @@ from bytewax.run import cli_main
 from bench.peers import place as places
 from bench.peers.job import BATCH_SECONDS, GRACE, MINUTE, REASON, Batch, Job, Line, Tp, settle
 from bench.peers.place import Place
+from bench.peers.plain import stages
 from bench.peers.store import Store
 from streams.topics import source_topics
 
@@ -151,7 +152,8 @@ def dataflow(place: Place, job: Job) -> Dataflow:
 
 def main() -> None:
     """Make the recovery store and run."""
-    place, job = places.given(), Job()
+    place = places.given()
+    job = stages(place)
     folder = Path(place.home) / "recovery"
     folder.mkdir()
     init_db_dir(folder, 1)

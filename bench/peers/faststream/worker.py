@@ -11,12 +11,13 @@ from faststream import AckPolicy, FastStream
 from faststream.kafka import KafkaBroker, KafkaMessage
 
 from bench.peers import place as places
-from bench.peers.job import BATCH_ROWS, REASON, Batch, Job, lines, settle
+from bench.peers.job import BATCH_ROWS, REASON, Batch, lines, settle
+from bench.peers.plain import stages
 from bench.peers.store import AsyncStore
 from streams.topics import source_topics
 
 place = places.given()
-job = Job()
+job = stages(place)
 broker = KafkaBroker(place.servers, logger=None, acks="all", apply_types=False)
 app = FastStream(broker, logger=None)
 _place_of = attrgetter("topic", "partition")
