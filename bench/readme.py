@@ -9,6 +9,8 @@ from typing import Any
 from bench import performance_page, sizing, sizing_page, store_page, trend
 from bench.curves import pictures
 from bench.parts import report as parts
+from bench.peers import picture
+from bench.peers import report as race
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "bench/results"
@@ -57,7 +59,11 @@ def filled(text: str, tables: dict[str, Callable[[], str]]) -> str:
 
 
 def _readme(text: str) -> str:
-    return filled(text, {"figures": lambda: figures(_result("delivery"), _result("ingest"))})
+    tables = {
+        "figures": lambda: figures(_result("delivery"), _result("ingest")),
+        "figures of race": lambda: race.sentence(_result("latest")),
+    }
+    return filled(text, tables)
 
 
 def _store(text: str) -> str:
@@ -95,6 +101,7 @@ def _performance(text: str) -> str:
         return sizing.costs(_result("ingest"), _result("inserts"), _result("volume"))
 
     tables = {
+        "figures of race": lambda: race.markdown(_result("latest")),
         "figures of curves": lambda: performance_page.curves(pictures.read()),
         "figures of sizing": lambda: sizing_page.sizing(costs()),
         "figures of plan": lambda: sizing_page.worked(costs()),
@@ -121,10 +128,16 @@ PAGES = {
 }
 
 
+def race_picture() -> str:
+    """The picture of the race."""
+    return picture.draw(_result("latest"))
+
+
 def main() -> None:
-    """Replace the tables of each page."""
+    """Replace the tables of each page, and draw the race."""
     for page, render in PAGES.items():
         page.write_text(render(page.read_text()))
+    picture.IMAGE.write_text(race_picture())
 
 
 if __name__ == "__main__":

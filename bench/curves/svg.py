@@ -38,18 +38,18 @@ def picture(title: str, axis: str, unit: str, lines: Sequence[Line]) -> str:
     if not xs or len(lines) > len(COLOURS):
         raise ValueError(f"{title}: {len(lines)} lines over {len(xs)} values cannot be drawn; 1 to {len(COLOURS)} can")
     low, high, ticks = scale([y for line in lines for _, y in line.points])
-    parts = [_text(LEFT, 20, title, size=15), _text(LEFT, 40, unit, soft=True)]
+    parts = [text(LEFT, 20, title, size=15), text(LEFT, 40, unit, soft=True)]
     for tick in ticks:
         y = _y(tick, low, high)
         parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(_text(LEFT - 8, y + 4, number(round(tick, 6)), "end", soft=True))
+        parts.append(text(LEFT - 8, y + 4, number(round(tick, 6)), "end", soft=True))
     place = Across(xs)
     shown = -math.inf
     for x in xs:
         if place(x) - shown >= 44:
             shown = place(x)
-            parts.append(_text(shown, HEIGHT - BOTTOM + 18, short(x), "middle", soft=True))
-    parts.append(_text(WIDTH - RIGHT, HEIGHT - 8, axis, "end", soft=True))
+            parts.append(text(shown, HEIGHT - BOTTOM + 18, short(x), "middle", soft=True))
+    parts.append(text(WIDTH - RIGHT, HEIGHT - 8, axis, "end", soft=True))
     for order, line in enumerate(lines):
         parts += _line(line, order, [(place(x), _y(y, low, high)) for x, y in line.points])
     if len(lines) > 1:
@@ -104,7 +104,7 @@ def _legend(names: Sequence[str]) -> list[str]:
     x = float(WIDTH - RIGHT)
     for order in reversed(range(len(names))):
         x -= 7.0 * len(names[order])
-        parts.append(_text(x, 40, names[order]))
+        parts.append(text(x, 40, names[order]))
         dashed = f' stroke-dasharray="{DASHES[order]}"' if DASHES[order] else ""
         line = f'<line x1="{x - 30:.1f}" x2="{x - 6:.1f}" y1="36" y2="36" stroke="{COLOURS[order]}" stroke-width="2.5"'
         parts.append(f"{line}{dashed}/>")
@@ -112,10 +112,11 @@ def _legend(names: Sequence[str]) -> list[str]:
     return parts
 
 
-def _text(x: float, y: float, text: str, anchor: str = "start", *, soft: bool = False, size: int = 12) -> str:
+def text(x: float, y: float, said: str, anchor: str = "start", *, soft: bool = False, size: int = 12) -> str:
+    """Words at a place."""
     words = ' class="soft"' if soft else ""
     large = f' style="font-size:{size}px"' if size != 12 else ""
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{words}{large}>{escape(text)}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{words}{large}>{escape(said)}</text>'
 
 
 def _y(value: float, low: float, high: float) -> float:

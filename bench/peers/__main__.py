@@ -17,6 +17,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from bench import readme
 from bench.ingest import Usage
 from bench.peers import race
 from bench.peers.backlog import AGE, Backlog
@@ -24,7 +25,7 @@ from bench.peers.check import WrongWork
 from bench.peers.contestants import CONTESTANTS, OURS, PEERS, RAW, Contestant
 from bench.peers.environment import NoEnvironment
 from bench.peers.race import Figures
-from bench.peers.report import result, show, write_page
+from bench.peers.report import result, show
 from bench.peers.site import on_all_cores, opened, pinned
 from bench.world import clones, originals, send
 from deploy.local import tools
@@ -136,7 +137,7 @@ def main() -> None:
     except (WrongWork, NoEnvironment, RuntimeError) as error:
         sys.exit(str(error))
     if output == LATEST:
-        write_page(told)
+        readme.main()
     Console(file=sys.stdout, width=120).print(show(told))
 
 

@@ -2,10 +2,8 @@
 
 import os
 import platform
-import re
 import statistics
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -17,8 +15,6 @@ from bench.peers.race import Figures
 from deploy.local import tools
 from streams.version import VERSION
 
-PAGE = Path(__file__).parent.parent.parent / "docs" / "performance.md"
-PLACE = re.compile(r"<!-- race -->.*?<!-- end of race -->", re.DOTALL)
 CPU, CLOCK, MEMORY = "events_per_core_second", "events_per_second", "peak_megabytes"
 PACKAGES = {
     "vanilla_faust": "faust-streaming",
@@ -104,10 +100,13 @@ def markdown(told: dict[str, Any]) -> str:
     )
 
 
-def write_page(told: dict[str, Any], page: Path = PAGE) -> None:
-    """Put the table into the page."""
-    text = f"<!-- race -->\n{markdown(told)}\n<!-- end of race -->"
-    page.write_text(PLACE.sub(lambda _: text, page.read_text()))
+def sentence(told: dict[str, Any]) -> str:
+    """How the product stands to everybody, for the README."""
+    ratios = sorted(
+        ((name, value) for name, value in told["ratio_to"].items() if name != RAW), key=lambda each: -each[1]
+    )
+    first, *others = (f"{value:.1f} times `{name}`" for name, value in ratios)
+    return f"By CPU the product does {'; '.join([first, *others])}."
 
 
 def _summed(name: str, turns: list[Figures]) -> dict[str, Any]:
