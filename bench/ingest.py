@@ -42,6 +42,8 @@ from streams.topics import source_topics
 
 RESULTS = Path(__file__).parent / "results"
 PATIENCE = 600.0
+STEADY_LOOK_SECONDS = 0.5
+"""About as often as a worker has a new batch to tell of."""
 SETTLE = 0.2
 """The first part of the steady load that does not count."""
 console = Console(stderr=True)
@@ -128,8 +130,8 @@ def read(workers: Sequence[Part], usage: Usage, samples: Samples) -> float:
     return taken
 
 
-def drain(workers: Sequence[Part], usage: Usage, count: int) -> Samples:
-    """Sample until the workers have taken `count` events more than now."""
+def drain(workers: Sequence[Part], usage: Usage, count: int, pause_seconds: float = 0.25) -> Samples:
+    """Sample until the workers have taken `count` events more than now, with pauses; a look costs a worker 5 ms."""
     samples = Samples()
     pause = threading.Event()
     wanted = read(workers, usage, samples) + count
@@ -137,7 +139,7 @@ def drain(workers: Sequence[Part], usage: Usage, count: int) -> Samples:
     while read(workers, usage, samples) < wanted:
         if time.monotonic() > deadline:
             raise TimeoutError(f"{samples.points[-1][1]:,.0f} of {wanted:,.0f} events after {PATIENCE:.0f} s")
-        pause.wait(0.25)
+        pause.wait(pause_seconds)
     return samples
 
 
@@ -217,7 +219,7 @@ def _steady(
     sending = send_steadily(servers, records(messages), asked.rate)
     sender = threading.Thread(target=lambda: asyncio.run(sending), daemon=True)
     sender.start()
-    steady = drain(workers, usage, asked.rate * asked.seconds)
+    steady = drain(workers, usage, asked.rate * asked.seconds, STEADY_LOOK_SECONDS)
     sender.join()
     began = steady.points[0][0]
     elapsed = steady.points[-1][0] - began

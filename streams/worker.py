@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import socket
 import sys
 from collections.abc import AsyncIterable
@@ -72,6 +73,11 @@ class Worker(faust.Worker):
         gc.freeze()
         gc.set_threshold(400_000, 20, 50)
         super().execute_from_commandline()
+
+    def on_setup_root_logger(self, logger: logging.Logger, level: int) -> None:
+        """Without Faust's spinner, which from level `warn` on has every logger make its debug lines to turn by."""
+        self.spinner = None
+        super().on_setup_root_logger(logger, level)
 
 
 app = App(

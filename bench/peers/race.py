@@ -25,6 +25,8 @@ from deploy.local.worker import families
 
 LOOK_SECONDS = 0.1
 PATIENCE = 900.0
+STEADY_LOOK_SECONDS = 0.5
+"""Each look at a worker's pages costs it some milliseconds, which are none of the job's."""
 SETTLE = 0.2
 """The first part of the steady phase that does not count."""
 
@@ -128,7 +130,7 @@ def freshness(site: Site, usage: Usage, messages: Iterator[Message], rate: int, 
     with ThreadPoolExecutor(1) as pool:
         sender = pool.submit(asyncio.run, sending)
         while not sender.done():
-            pause.wait(LOOK_SECONDS)
+            pause.wait(STEADY_LOOK_SECONDS)
             elapsed = time.monotonic() - began
             if elapsed > SETTLE * seconds:
                 # What is older than this load belongs to the backlog before it.

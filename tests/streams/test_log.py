@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import subprocess
 import sys
 from typing import Literal
@@ -23,6 +24,14 @@ try:
 except ZeroDivisionError:
     structlog.get_logger("ours").exception("stopped")
 """
+
+WORKER = """
+import logging, sys
+from streams.worker import Worker, app
+Worker(app, loglevel="warn")._setup_logging()
+sys.exit(logging.getLogger("aiokafka.conn").isEnabledFor(logging.DEBUG))
+"""
+"""Exit code 1 where every debug line is made, if only to be dropped."""
 
 
 def lines(form: Literal["console", "json"]) -> list[str]:
@@ -59,3 +68,8 @@ def test_false_alarms_are_the_words_of_the_installed_faust(sentence: str) -> Non
     assert any(template.startswith(sentence) for template in templates)
     record = logging.LogRecord("x", logging.ERROR, "", 1, f"\n{sentence} %r", None, None)
     assert not WithoutFalseAlarms().filter(record)
+
+
+def test_a_worker_that_only_warns_makes_no_debug_lines_for_faust_to_spin_by() -> None:
+    settings = {"LOG_LEVEL": "warning", "KAFKA_BOOTSTRAP_SERVERS": "localhost:9092"}
+    subprocess.run([sys.executable, "-c", WORKER], env=os.environ | settings, capture_output=True, check=True)
