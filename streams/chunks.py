@@ -24,6 +24,9 @@ import streams.records  # its reader can take whole batches
 import streams.refresh  # noqa: F401  # a broker that is away costs no core
 from streams.batch import Chunk
 
+FETCH_BYTES, FETCH_WAIT_MS = 1 << 20, 100
+"""The broker answers a fetch once it has so many bytes, or after so long. Without the first it answers each record that
+comes, hundreds of times a second, and every answer costs a chunk for each topic in it."""
 ENDS_SECONDS = 1.0
 """Longest wait for the broker to tell the ends of the logs."""
 COMMIT_SECONDS = 1.0
@@ -122,7 +125,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         """
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"
-        consumer._fetch_max_wait_ms = 500
+        consumer._fetch_min_bytes, consumer._fetch_max_wait_ms = FETCH_BYTES, FETCH_WAIT_MS
         if not self.app.tables.changelog_topics:
             consumer._partition_assignment_strategy = (RangePartitionAssignor,)
             self._assignor = RangePartitionAssignor

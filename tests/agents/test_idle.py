@@ -69,7 +69,7 @@ async def test_a_topic_that_is_behind_is_not_idle_however_silent(ready: Settings
 
 
 async def test_no_topic_is_idle_while_the_shard_is_paused(ready: Settings) -> None:
-    gathers = quick(ready).model_copy(update={"batch_seconds": 2.0, "buffer_bytes": 1})
+    gathers = quick(ready).model_copy(update={"batch_seconds": 5.0, "buffer_bytes": 1})
     async with pipeline(gathers, [0]) as worker:
         await produce(gathers, mixed(100, partitions=1))
         await produce(gathers, [(topic, 0, value) for topic, value in [event("driver.location.updated", 1)]])
