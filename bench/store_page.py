@@ -237,6 +237,8 @@ def traffic(result: Result) -> str:
     gave = ", ".join(
         f"{name} {count / of_all:.1%}" for name, count in sorted(answers.items(), key=lambda each: -each[1])
     )
+    missed = sorted(result["misses"].items(), key=lambda each: -each[1])
+    why = ", ".join(f"{reason} {count / sum(result['misses'].values()):.0%}" for reason, count in missed) or "none"
     waited = [
         (name, *(f"{each[figure]:,.1f}" for figure in ("median_ms", "p95_ms", "longest_ms")))
         for name, each in (
@@ -251,7 +253,8 @@ def traffic(result: Result) -> str:
     count = f"{of_all:,} answers in {result['requests']:,} requests, {result['requests_per_second']:g} a second"
     return (
         f"{people}, over {result['rows']:,} raw rows, on {result['cores']} cores: {count}. "
-        f"**Hit rate {result['hit_rate']:.1%}** ({gave}).\n\n"
+        f"**Hit rate {result['hit_rate']:.1%}**, {result['fresh_rate']:.1%} without old answers ({gave}). "
+        f"Misses: {why}.\n\n"
         f"{markdown(('milliseconds of a request', 'p50', 'p95', 'longest'), waited)}\n\n"
         f"The load: {load['requests']:,} requests in {load['seconds']:g} s, {errors}; the web process took "
         f"{load['web_cpu_share']:g} of a core."

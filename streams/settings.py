@@ -187,6 +187,8 @@ class Settings(BaseSettings):
     """The same where what began in the closed period may still end, as of conversion rates."""
     cache_ttl_open_seconds: Seconds = 15
     """How long the API keeps an answer about the running period."""
+    cache_stale_open_seconds: Seconds = 45
+    """How long after that it is still served, while it is made anew: longer than boards wait before they ask again."""
     cache_fallback_seconds: Seconds = 86400
     """Age up to which the last answer in PostgreSQL is served while ClickHouse is away; 0: none is kept there."""
     cache_fallback_bytes: Count = 268435456
