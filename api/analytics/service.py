@@ -49,9 +49,12 @@ class Analytics:
         key = await self._metrics.admit(request)
         given = words.read(kind.words, await _body(request))
         guard.allow_reading(key, given.domain)
+        is_of_people = words.tells_people(given)
+        if is_of_people:
+            guard.allow_people(key)
         question = kind.ask(given)
         asked = fingerprint(kind, question, given.model_dump(exclude={"begin", "to", "zone"}))
-        may_be = kept(self._settings, question, datetime.now(UTC))
+        may_be = kept(self._settings, question, datetime.now(UTC), is_of_people=is_of_people)
         content = await self._metrics.shared(
             question.span.domain.name,
             asked,
@@ -87,8 +90,10 @@ def fingerprint(kind: Kind, question: Question, given: dict[str, Any]) -> list[A
     return ["analytics", kind.name, span.begin.isoformat(), span.end.isoformat(), span.zone.key, given]
 
 
-def kept(settings: Settings, question: Question, now: datetime) -> Freshness:
-    """How old an answer may be: by whether its people can still begin, or go on."""
+def kept(settings: Settings, question: Question, now: datetime, *, is_of_people: bool = False) -> Freshness:
+    """How old an answer may be: by whether it holds their ids, and whether its people can still begin, or go on."""
+    if is_of_people:
+        return freshness.of_people(settings)
     if freshness.has_closed(question.until, now):
         return freshness.closed(settings)
     is_closed = freshness.has_closed(question.span.end, now)

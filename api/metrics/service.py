@@ -104,8 +104,7 @@ class Metrics:
         for domain in dict.fromkeys(metric.domain.name for metric in catalogue.of_group(group)):
             guard.allow_reading(key, domain)
         asked = parameters.read(group, request.query_params)
-        if any(map(tells_people, asked.questions)):
-            guard.allow_people(key)
+        allow_people(key, asked)
         return respond(_head(group, asked.questions[0]), await self._all(asked), request.headers)
 
     async def geo(self, request: Request) -> Response:
@@ -116,6 +115,7 @@ class Metrics:
         key = await self.admit(request)
         given = geo.read(request.query_params)
         guard.allow_reading(key, given.domain.name)
+        allow_people(key, given.asked)
         found = [geo.shown(given, each) for each in await self._all(given.asked)]
         head = _head(geo.GROUP, given.asked.questions[0])
         return respond(head | {"domain": given.domain.name, "level": given.level.value}, found, request.headers)
@@ -218,6 +218,12 @@ async def told(group: str, answering: Awaitable[Response]) -> Response:
         response = problems.respond(later(503, "store_unavailable", "The store does not answer", detail))
     http_metrics.METRIC_REQUESTS.labels(group, str(response.status_code)).inc()
     return response
+
+
+def allow_people(key: ApiKey, asked: parameters.Asked) -> None:
+    """Check that a key may see the people whom questions name, if they name any. Raises Problem (403)."""
+    if any(map(tells_people, asked.questions)):
+        guard.allow_people(key)
 
 
 def tells_people(question: Question) -> bool:
