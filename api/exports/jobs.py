@@ -7,10 +7,11 @@ from typing import Any, Final
 
 import msgspec
 from fastapi import Request
-from fastapi.responses import FileResponse, Response
+from fastapi.responses import Response
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.exports import order as ordering
+from api.exports.download import Download
 from api.exports.large import folder_of
 from api.exports.service import allow, sees_people
 from api.metrics.service import Metrics, told
@@ -103,7 +104,7 @@ class ExportJobs:
         form = ordering.format_of(found.asked["format"])
         async with self._metrics.recorded(key, Action.DOWNLOAD, f"export {found.id}", {"bytes": found.bytes}):
             name = f"export-{found.id}.{form.value}"
-            return FileResponse(path, media_type=KINDS[form].media_type, filename=name, headers=_HEADERS)
+            return Download(path, media_type=KINDS[form].media_type, filename=name, headers=_HEADERS)
 
     @property
     def _connected(self) -> AsyncEngine:

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from api.exports.models import ExportJobs
+from api.ingest.schema import ProblemDetails
+from api.problems import MEDIA_TYPE
 from clickhouse.analytics.kinds import KINDS
 from deploy.local.worker import environment
 from metadata.exports import GIVEN_UP, Exports
@@ -51,6 +53,24 @@ async def test_an_export_is_ordered_made_and_fetched(ordering: Ordering, metric_
     listed = (await ordering.asking.get("/v1/exports")).content
     ExportJobs.model_validate(listed)
     assert listed["exports"] == [done]
+
+
+async def test_a_part_that_there_is_not_is_a_problem(ordering: Ordering) -> None:
+    number = (await ordering.order(table="user_events"))["id"]
+    await ordering.make()
+    done = await ordering.state(number)
+
+    for part in (f"bytes={done['bytes']}-", "bytes=9-3", "bytes=", "bytes=a-b", "lines=1-2", "all of it"):
+        found = await ordering.asking.get(done["file"], headers={"Range": part})
+        problem = ProblemDetails.model_validate(found.content)
+        assert (found.status, problem.code) == (416, "range_not_satisfiable"), part
+        assert found.headers["Content-Type"] == MEDIA_TYPE
+        assert found.headers["Content-Range"] == f"bytes */{done['bytes']}"
+        assert part in problem.detail
+    # The file has changed since the reader had its first part: it is sent whole.
+    headers = {"Authorization": f"Bearer {ordering.asking.key}", "Range": "bytes=9-3", "If-Range": '"another"'}
+    async with ordering.asking.http.get(ordering.asking.url + done["file"], headers=headers) as other:
+        assert (other.status, len(await other.read())) == (200, done["bytes"])
 
 
 async def test_metrics_are_ordered_with_the_words_of_their_address(ordering: Ordering) -> None:
