@@ -6,13 +6,15 @@ import io
 import json
 import os
 import signal
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
 from api.exports.models import ExportJobs
+from api.exports.shelf import Folder
 from api.ingest.schema import ProblemDetails
 from api.problems import MEDIA_TYPE
 from clickhouse.analytics.kinds import KINDS
@@ -180,12 +182,34 @@ async def test_what_is_cancelled_is_not_made_or_goes(ordering: Ordering) -> None
     ]
 
 
+async def test_what_is_cancelled_while_it_gets_its_name_leaves_nothing(
+    ordering: Ordering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go, give_name = threading.Event(), threading.Event(), Folder.give_name
+
+    def slowly(self: Folder, name: str, file: BinaryIO) -> None:
+        begun.set()
+        assert go.wait(60)
+        give_name(self, name, file)
+
+    monkeypatch.setattr(Folder, "give_name", slowly)
+    monkeypatch.setattr("api.exports.maker.LEASE_SECONDS", 0.4)  # so that the maker asks soon whether it is wanted
+    number = (await ordering.order(table="user_events"))["id"]
+    making = asyncio.create_task(ordering.make())
+    assert await asyncio.to_thread(begun.wait, 60)
+    assert (await ordering.delete(number)).content["state"] == "cancelled"
+    go.set()
+
+    assert "0 made, 0 failed" in await making
+    assert (await ordering.state(number))["state"] == "cancelled"
+    assert ordering.files == []
+
+
 async def test_a_file_expires_and_strays_go(ordering: Ordering) -> None:
     number = (await ordering.order(table="user_events"))["id"]
     await ordering.make()
-    assert ordering.settings.export_dir is not None
     for name in ("export-9-abc.csv", "export-9-abc.csv.part", "a friend's file"):
-        (ordering.settings.export_dir / name).touch()
+        (ordering.folder / name).touch()
     await ordering.make()
     assert len(ordering.files) == 2
 
