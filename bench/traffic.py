@@ -136,14 +136,14 @@ async def hour(url: str, key: str, names: Mapping[str, Sequence[str]], arguments
     began, start = time.monotonic(), datetime.now(UTC)
 
     async def person(number: int) -> None:
-        wire = Wire(url)
         for at, visitor in seat(random.Random(f"visitor {number}"), names, arguments.minutes * 60):
             await asyncio.sleep(max(0.0, at / speed - (time.monotonic() - began)))
+            wire = Wire(url)  # the last one is closed: nobody keeps a connection for as long as boards wait
             for path in visitor.asks(start + timedelta(seconds=(time.monotonic() - began) * speed)):
                 before = time.perf_counter()
                 said = await wire.say(asking(path, key))
                 seen.note(said.status, said.body, (time.perf_counter() - before) * 1000)
-        wire.close()
+            wire.close()
 
     await asyncio.gather(*(person(number) for number in range(arguments.visitors)))
     return seen

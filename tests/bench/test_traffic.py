@@ -90,7 +90,7 @@ async def test_nobody_waits_for_what_a_board_asks_again(redis_url: str) -> None:
     async def make() -> Content:
         return {}
 
-    seats = (seat(random.Random(f"visitor {number}"), NAMES, 360) for number in range(8))
+    seats = (seat(random.Random(f"visitor {number}"), NAMES, 240) for number in range(6))
     for at, visitor in heapq.merge(*seats, key=itemgetter(0)):
         now = NOW + timedelta(seconds=at)
         for address in visitor.asks(now):
@@ -101,7 +101,7 @@ async def test_nobody_waits_for_what_a_board_asks_again(redis_url: str) -> None:
     await client.aclose()
 
     assert again.keys() == {"hit", "stale"}
-    assert again.total() > new.total() > new["miss"] > 50
+    assert again.total() > new.total() > new["miss"] > 30
 
 
 def test_people_look_at_what_is_known_more_than_at_the_rest() -> None:
