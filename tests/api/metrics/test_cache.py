@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 import redis.asyncio as redis
+from starlette.datastructures import QueryParams
 
-from api.metrics import boards, freshness
+from api.metrics import boards, cursor, freshness, parameters
 from api.metrics import cache as caching
 from api.metrics.cache import AnswerCache, Content, Watermarks
 from api.metrics.freshness import MOST_STEPS, Freshness
@@ -253,6 +254,23 @@ def test_boards_of_people_are_kept_as_briefly() -> None:
     assert boards.kept(Settings(), drivers, AT) == Freshness(15, 15)
     assert boards.kept(Settings(), routes, AT) == Freshness(1800, 1800)
     assert boards.kept(Settings(), routes, datetime(2026, 5, 20, 0, 10, tzinfo=UTC)) == Freshness(15, 45)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("metric=net_revenue", "metric=rides.net_revenue&granularity=total&limit=1000&exact=false"),
+        ("metric=net_revenue&zone=America/New_York", "metric=net_revenue&zone="),
+        ("metric=net_revenue&from=2030-05-01&zone=UTC", "from=2030-05-01T02:00:00%2B02:00&zone=UTC&metric=net_revenue"),
+        ("where=method:card&where=pickup_city:Berlin", "where=pickup_city:Berlin&where=method:card&where=method:card"),
+        ("by=method", "by=method&by=method"),
+    ],
+)
+def test_a_question_is_one_however_it_is_written(one: str, other: str) -> None:
+    found = [parameters.read("payments", QueryParams(f"to=2030-06-01&{words}")).questions for words in (one, other)]
+
+    first, second = ([cursor.fingerprint(each) for each in questions] for questions in found)
+    assert first == second
 
 
 async def test_the_second_request_is_answered_by_the_cache(asking: Asking, metric_world: World) -> None:
