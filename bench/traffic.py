@@ -250,9 +250,11 @@ def measure(settings: Settings, arguments: argparse.Namespace, logs: Path) -> di
             before = usage.cpu()
             told |= asyncio.run(hour(part.url, key, names, arguments)).figures()
             passed = time.monotonic() - began
-            told |= {"misses": misses(part.url)}
+            told |= {"misses": misses(part.url), "load_average": round(os.getloadavg()[2], 1)}
             told |= {"requests_per_second": round(told["requests"] / passed, 1)}
             told |= {"web_cpu_share": round((usage.cpu() - before) / passed, 2)}
+        if not arguments.seconds:
+            return told
         with web_process(settings, 1.0, logs) as part:
             console.print(f"{arguments.rate} requests a second for {arguments.seconds} s")
             paths = board_addresses(names, arguments.visitors)
@@ -284,9 +286,9 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60, help="of their time (default: %(default)s)")
     parser.add_argument("--speed", type=float, default=4, help="how much faster it passes (default: %(default)s)")
     parser.add_argument("--rate", type=int, default=200, help="requests a second of the load (default: %(default)s)")
-    parser.add_argument("--seconds", type=int, default=60, help="how long they are sent (default: %(default)s)")
+    parser.add_argument("--seconds", type=int, default=60, help="how long; 0: no load (default: %(default)s)")
     arguments = parser.parse_args()
-    if tools.TOOLS["vegeta"].find() is None:
+    if arguments.seconds and tools.TOOLS["vegeta"].find() is None:
         sys.exit("vegeta is missing; run `make tools ARGS=vegeta`")
     if arguments.home is not None:
         kept.must_be_kept(arguments.home)

@@ -145,8 +145,10 @@ def test_errors_of_the_load_are_told() -> None:
     assert (found["p95_ms"], found["succeeded"], found["errors"]) == (9.5, 0.995, ["503 Service Unavailable"])
     told = {"visitors": 60, "minutes": 60, "speed": 12, "rows": 1, "cores": 2, "requests": 3, "requests_per_second": 1}
     seen = {"answers": {"hit": 15, "stale": 4, "miss": 1}, "hit_rate": 0.95, "fresh_rate": 0.75, "cached": {}}
-    seen |= {"uncached": {}, "misses": {"new": 3, "gone": 1}}
+    seen |= {"uncached": {}, "misses": {"new": 3, "gone": 1}, "load_average": 1.5}
     page = store_page.traffic(told | seen | {"load": found | {"web_cpu_share": 0.4}})
     assert "398 with status 200, 2 with status 503" in page
     assert "**Hit rate 95.0%**, 75.0% without old answers (hit 75.0%, stale 20.0%, miss 5.0%)" in page
     assert "Misses: new 75%, gone 25%." in page
+    assert "on 2 cores, load average 1.5: 20 answers" in page
+    assert "The load" not in store_page.traffic(told | seen)
