@@ -88,6 +88,10 @@ def _analytics(text: str) -> str:
     return filled(text, {"figures of analytics": lambda: store_page.analytics(_result("analytics"))})
 
 
+def _asking(text: str) -> str:
+    return filled(text, {"figures of traffic": lambda: store_page.traffic(_result("traffic"))})
+
+
 def _rollups(text: str) -> str:
     tables = {
         "figures of views": lambda: store_page.views(_result("inserts")),
@@ -124,6 +128,7 @@ PAGES = {
     ROOT / "docs/performance.md": _performance,
     ROOT / "docs/http-ingestion.md": _http,
     ROOT / "docs/analytics.md": _analytics,
+    ROOT / "docs/asking-for-metrics.md": _asking,
     ROOT / "docs/decisions/0022-rollups.md": _rollups,
 }
 

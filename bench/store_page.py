@@ -231,28 +231,41 @@ def http(result: Result) -> str:
 
 
 def traffic(result: Result) -> str:
-    """What the cache gave to people in front of dashboards, how long they waited, and a steady load."""
-    answers, load = result["answers"], result["load"]
+    """What the cache gave to people in front of dashboards, how long they waited; a steady load if there was one."""
+    answers, load = result["answers"], result.get("load")
     of_all = sum(answers.values())
-    gave = ", ".join(
-        f"{name} {count / of_all:.1%}" for name, count in sorted(answers.items(), key=lambda each: -each[1])
-    )
+    gave = _shares(answers, of_all, ".1%")
+    why = _shares(result["misses"], sum(result["misses"].values()), ".0%") or "none"
+    timed = [("people, all of it cached", result["cached"]), ("people, something was made", result["uncached"])]
+    if load:
+        timed.append((f"vegeta, {load['asked_per_second']:g} requests a second", load))
     waited = [
         (name, *(f"{each[figure]:,.1f}" for figure in ("median_ms", "p95_ms", "longest_ms")))
-        for name, each in (
-            ("people, all of it cached", result["cached"]),
-            ("people, something was made", result["uncached"]),
-            (f"vegeta, {load['asked_per_second']:g} requests a second", load),
-        )
+        for name, each in timed
         if each
     ]
-    errors = ", ".join(f"{count:,} with status {status}" for status, count in load["status_codes"].items())
     people = f"{result['visitors']} people for {result['minutes']:g} minutes at {result['speed']:g} times the speed"
+    busy = f", load average {result['load_average']:g}" if "load_average" in result else ""
     count = f"{of_all:,} answers in {result['requests']:,} requests, {result['requests_per_second']:g} a second"
     return (
-        f"{people}, over {result['rows']:,} raw rows, on {result['cores']} cores: {count}. "
-        f"**Hit rate {result['hit_rate']:.1%}** ({gave}).\n\n"
-        f"{markdown(('milliseconds of a request', 'p50', 'p95', 'longest'), waited)}\n\n"
-        f"The load: {load['requests']:,} requests in {load['seconds']:g} s, {errors}; the web process took "
+        f"{people}, over {result['rows']:,} raw rows, on {result['cores']} cores{busy}: {count}. "
+        f"**Hit rate {result['hit_rate']:.1%}**, {result['fresh_rate']:.1%} without old answers ({gave}). "
+        f"Misses: {why}.\n\n"
+        f"{markdown(('milliseconds of a request', 'p50', 'p95', 'longest'), waited)}"
+        f"{_load(load) if load else ''}"
+    )
+
+
+def _shares(counts: dict[str, int], of_all: int, form: str) -> str:
+    """Names with their shares, the largest first."""
+    ordered = sorted(counts.items(), key=lambda each: -each[1])
+    return ", ".join(f"{name} {count / of_all:{form}}" for name, count in ordered)
+
+
+def _load(load: Result) -> str:
+    """A line about what a load tool sent."""
+    errors = ", ".join(f"{count:,} with status {status}" for status, count in load["status_codes"].items())
+    return (
+        f"\n\nThe load: {load['requests']:,} requests in {load['seconds']:g} s, {errors}; the web process took "
         f"{load['web_cpu_share']:g} of a core."
     )

@@ -35,13 +35,14 @@ from rich.console import Console
 
 from bench import attack, history, kept
 from bench.ingest import RESULTS, Usage
-from bench.visitors import ACT_SECONDS, REFRESH_SECONDS, STAY_SECONDS, Visitor
+from bench.visitors import Visitor, seat
 from clickhouse import migrate
 from clickhouse.client import connect_sync
 from deploy.local import tools, web
 from deploy.local.part import Part
 from deploy.local.process import Command
 from deploy.local.stack import Stack
+from deploy.local.worker import families
 from metadata import migrate as migrate_metadata
 from metadata.keys import Keys, Scope, Wanted
 from metadata.session import connect as connect_metadata
@@ -57,6 +58,13 @@ from tests.support.wired import Wire
 
 UNLIMITED: Final = 1_000_000
 CACHED: Final = frozenset({"hit", "stale"})
+KEPT_FOR: Final = (
+    "cache_ttl_open_seconds",
+    "cache_stale_open_seconds",
+    "cache_ttl_cohort_seconds",
+    "cache_ttl_closed_seconds",
+)
+"""Settings of the times for which answers are kept."""
 OUTCOMES: Final = ("hit", "stale", "shared", "miss", "off", "fallback")
 FEED_SECONDS: Final = 0.5
 """How often rows come in."""
@@ -85,10 +93,7 @@ class Faster(web.Web):
     def command(self, port: int) -> Command:
         """The server on this port."""
         usual = super().command(port)
-        kept_for = {
-            name.upper(): str(getattr(self.settings, name) / self._speed)
-            for name in ("cache_ttl_open_seconds", "cache_ttl_cohort_seconds", "cache_ttl_closed_seconds")
-        }
+        kept_for = {name.upper(): str(getattr(self.settings, name) / self._speed) for name in KEPT_FOR}
         return replace(usual, env={**usual.env, **kept_for})
 
 
@@ -118,6 +123,7 @@ class Seen:
             "requests": len(self.cached_ms) + len(self.uncached_ms),
             "answers": {each: count for each, count in self.answers.items() if count},
             "hit_rate": round(sum(self.answers[each] for each in CACHED) / of_all, 4),
+            "fresh_rate": round(self.answers["hit"] / of_all, 4),
             "cached": kept.times(self.cached_ms) if self.cached_ms else {},
             "uncached": kept.times(self.uncached_ms) if self.uncached_ms else {},
             "refused": {str(status): count for status, count in self.refused.items()},
@@ -128,28 +134,26 @@ async def hour(url: str, key: str, names: Mapping[str, Sequence[str]], arguments
     """Let so many people look for so many minutes of a clock that runs faster."""
     seen, speed = Seen(), arguments.speed
     began, start = time.monotonic(), datetime.now(UTC)
-    seconds = arguments.minutes * 60 / speed
 
     async def person(number: int) -> None:
-        dice, wire = random.Random(f"visitor {number}"), Wire(url)
-        await asyncio.sleep(dice.random() * REFRESH_SECONDS / speed)
-        visitor, acts, leaves = Visitor(dice, names), 0.0, 0.0
-        while (passed := time.monotonic() - began) < seconds:
-            if passed >= leaves:
-                visitor, leaves = Visitor(dice, names), passed + dice.expovariate(1 / STAY_SECONDS) / speed
-            elif passed >= acts:
-                visitor.act()
-            acts = passed + dice.expovariate(1 / ACT_SECONDS) / speed if passed >= acts else acts
-            for path in visitor.asks(start + timedelta(seconds=passed * speed)):
+        for at, visitor in seat(random.Random(f"visitor {number}"), names, arguments.minutes * 60):
+            await asyncio.sleep(max(0.0, at / speed - (time.monotonic() - began)))
+            wire = Wire(url)  # the last one is closed: nobody keeps a connection for as long as boards wait
+            for path in visitor.asks(start + timedelta(seconds=(time.monotonic() - began) * speed)):
                 before = time.perf_counter()
                 said = await wire.say(asking(path, key))
                 seen.note(said.status, said.body, (time.perf_counter() - before) * 1000)
-            refreshed = passed + REFRESH_SECONDS / speed
-            await asyncio.sleep(max(0.0, min(refreshed, acts) - (time.monotonic() - began)))
-        wire.close()
+            wire.close()
 
     await asyncio.gather(*(person(number) for number in range(arguments.visitors)))
     return seen
+
+
+def misses(url: str) -> dict[str, int]:
+    """Questions of a web process for which the cache had nothing, by reason."""
+    samples = (sample for family in families(url) for sample in family.samples)
+    wanted = (sample for sample in samples if sample.name == "millrace_metric_cache_misses_total")
+    return {sample.labels["reason"]: int(sample.value) for sample in wanted}
 
 
 def asking(path: str, key: str) -> bytes:
@@ -246,8 +250,11 @@ def measure(settings: Settings, arguments: argparse.Namespace, logs: Path) -> di
             before = usage.cpu()
             told |= asyncio.run(hour(part.url, key, names, arguments)).figures()
             passed = time.monotonic() - began
+            told |= {"misses": misses(part.url), "load_average": round(os.getloadavg()[2], 1)}
             told |= {"requests_per_second": round(told["requests"] / passed, 1)}
             told |= {"web_cpu_share": round((usage.cpu() - before) / passed, 2)}
+        if not arguments.seconds:
+            return told
         with web_process(settings, 1.0, logs) as part:
             console.print(f"{arguments.rate} requests a second for {arguments.seconds} s")
             paths = board_addresses(names, arguments.visitors)
@@ -277,11 +284,11 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=200_000, help="of a new store (default: %(default)s)")
     parser.add_argument("--visitors", type=int, default=60, help="people at a time (default: %(default)s)")
     parser.add_argument("--minutes", type=float, default=60, help="of their time (default: %(default)s)")
-    parser.add_argument("--speed", type=float, default=12, help="how much faster it passes (default: %(default)s)")
+    parser.add_argument("--speed", type=float, default=4, help="how much faster it passes (default: %(default)s)")
     parser.add_argument("--rate", type=int, default=200, help="requests a second of the load (default: %(default)s)")
-    parser.add_argument("--seconds", type=int, default=60, help="how long they are sent (default: %(default)s)")
+    parser.add_argument("--seconds", type=int, default=60, help="how long; 0: no load (default: %(default)s)")
     arguments = parser.parse_args()
-    if tools.TOOLS["vegeta"].find() is None:
+    if arguments.seconds and tools.TOOLS["vegeta"].find() is None:
         sys.exit("vegeta is missing; run `make tools ARGS=vegeta`")
     if arguments.home is not None:
         kept.must_be_kept(arguments.home)

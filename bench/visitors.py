@@ -156,3 +156,18 @@ class Visitor:
 
     def _one_of(self, weights: Mapping[str, int]) -> str:
         return self._dice.choices([*weights], [*weights.values()])[0]
+
+
+def seat(dice: random.Random, names: Mapping[str, Sequence[str]], seconds: float) -> Iterator[tuple[float, Visitor]]:
+    """When a board asks, in seconds, and whose it is, for so long: somebody comes, acts, leaves, the next one comes."""
+    at, acts, leaves = dice.random() * REFRESH_SECONDS, 0.0, 0.0
+    visitor = Visitor(dice, names)
+    while at < seconds:
+        if at >= leaves:
+            visitor, leaves = Visitor(dice, names), at + dice.expovariate(1 / STAY_SECONDS)
+        elif at >= acts:
+            visitor.act()
+        if at >= acts:
+            acts = at + dice.expovariate(1 / ACT_SECONDS)
+        yield at, visitor
+        at = min(at + REFRESH_SECONDS, acts)

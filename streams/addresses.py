@@ -1,10 +1,11 @@
 """What the settings hold addresses to, and how one is shown without its password."""
 
 import re
-from pathlib import Path
 from urllib.parse import urlsplit
 
 HIGHEST_PORT = 65_535
+OBJECTS = "s3://"
+"""How the address of an object store begins."""
 _HOST = re.compile(r"[^\s:/@\[\]]+|\[[0-9A-Fa-f:.]+\]")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:/")
 _DATABASE = re.compile(r"/?|/\d+")
@@ -29,11 +30,11 @@ def redis(url: str) -> str:
     return url
 
 
-def folder(path: Path) -> Path:
-    """A folder, as it is. Raises ValueError where it is an address, of which it would make folders called `s3:`."""
-    if _SCHEME.match(str(path)):
-        raise ValueError("it is an address; give a folder of this machine, or one that all machines have mounted")
-    return path
+def place(text: str) -> str:
+    """A folder or an address of an object store, as it is. Raises ValueError for any other address."""
+    if _SCHEME.match(text) and not text.startswith(OBJECTS):
+        raise ValueError("it is an address of neither; give a folder, or s3://bucket/prefix")
+    return text
 
 
 def without_password(url: str) -> str:

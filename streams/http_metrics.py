@@ -75,6 +75,13 @@ METRIC_ANSWERS = Counter(
     ["cache"],
     registry=REGISTRY,
 )
+METRIC_MISSES = Counter(
+    "millrace_metric_cache_misses",
+    "Questions that found no answer in the cache, by reason: new (nobody asked this process lately), moved (the data "
+    "has moved on further than old answers are served), gone (Redis should have the answer, and has not).",
+    ["reason"],
+    registry=REGISTRY,
+)
 FALLBACK_WRITES = Counter(
     "millrace_metric_fallback_writes",
     "Answers for PostgreSQL, which has them for the time when ClickHouse is away, by outcome (kept, given_up).",

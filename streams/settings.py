@@ -19,7 +19,7 @@ from streams.misspelt import misspelt
 
 Brokers = Annotated[str, AfterValidator(addresses.brokers)]
 RedisUrl = Annotated[str, AfterValidator(addresses.redis)]
-Folder = Annotated[Path, AfterValidator(addresses.folder)]
+Place = Annotated[str, AfterValidator(addresses.place)]
 Seconds = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
@@ -187,6 +187,8 @@ class Settings(BaseSettings):
     """The same where what began in the closed period may still end, as of conversion rates."""
     cache_ttl_open_seconds: Seconds = 15
     """How long the API keeps an answer about the running period."""
+    cache_stale_open_seconds: Seconds = 45
+    """How long after that it is still served, while it is made anew: longer than boards wait before they ask again."""
     cache_fallback_seconds: Seconds = 86400
     """Age up to which the last answer in PostgreSQL is served while ClickHouse is away; 0: none is kept there."""
     cache_fallback_bytes: Count = 268435456
@@ -220,8 +222,8 @@ class Settings(BaseSettings):
     """Rows of an export that is made as a job, or by `millrace export`, at most."""
     export_job_bytes: Count = 4294967296
     """Bytes of its file at most."""
-    export_dir: Folder | None = None
-    """Folder of the files that jobs make, the same for web processes and scheduler; unset: below `MILLRACE_HOME`."""
+    export_dir: Place | None = None
+    """Folder, or `s3://bucket/prefix`, of what export jobs make, the same everywhere; unset: below `MILLRACE_HOME`."""
     export_keep_days: Annotated[float, Field(gt=0)] = 7
     """Days after which such a file is removed."""
 

@@ -12,8 +12,10 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from api.ingest import guard
+from api.metrics import freshness
 from api.metrics.cache import Content
-from api.metrics.service import LATE, Metrics, told
+from api.metrics.freshness import Freshness
+from api.metrics.service import Metrics, told
 from api.problems import Problem
 from clickhouse.analytics import funnel, funnel_answer, run, words
 from clickhouse.analytics.kinds import Kind, Question
@@ -47,13 +49,16 @@ class Analytics:
         key = await self._metrics.admit(request)
         given = words.read(kind.words, await _body(request))
         guard.allow_reading(key, given.domain)
+        is_of_people = words.tells_people(given)
+        if is_of_people:
+            guard.allow_people(key)
         question = kind.ask(given)
         asked = fingerprint(kind, question, given.model_dump(exclude={"begin", "to", "zone"}))
-        seconds = kept(self._settings, question, datetime.now(UTC))
+        may_be = kept(self._settings, question, datetime.now(UTC), is_of_people=is_of_people)
         content = await self._metrics.shared(
             question.span.domain.name,
             asked,
-            seconds,
+            may_be,
             lambda: self._made(kind.name, lambda client: kind.answer(client, question, run.LIMITS)),
         )
         return _respond(content)
@@ -85,12 +90,14 @@ def fingerprint(kind: Kind, question: Question, given: dict[str, Any]) -> list[A
     return ["analytics", kind.name, span.begin.isoformat(), span.end.isoformat(), span.zone.key, given]
 
 
-def kept(settings: Settings, question: Question, now: datetime) -> float:
-    """How long an answer may be kept, in seconds: by whether its people can still begin, or go on."""
-    if question.until <= now - LATE:
-        return settings.cache_ttl_closed_seconds
-    is_closed = question.span.end <= now - LATE
-    return settings.cache_ttl_cohort_seconds if is_closed else settings.cache_ttl_open_seconds
+def kept(settings: Settings, question: Question, now: datetime, *, is_of_people: bool = False) -> Freshness:
+    """How old an answer may be: by whether it holds their ids, and whether its people can still begin, or go on."""
+    if is_of_people:
+        return freshness.of_people(settings)
+    if freshness.has_closed(question.until, now):
+        return freshness.closed(settings)
+    is_closed = freshness.has_closed(question.span.end, now)
+    return freshness.of_cohorts(settings) if is_closed else freshness.running(settings)
 
 
 async def _body(request: Request) -> bytes:

@@ -94,7 +94,7 @@ def _add_one(router: APIRouter, jobs: ExportJobs) -> None:
             404: _NONE,
             409: {"model": ProblemDetails, "description": "It is not done yet, has failed, or was cancelled."},
             410: {"model": ProblemDetails, "description": "The file has expired."},
-            416: {"description": "`Range` asks for bytes that there are not."},
+            416: {"model": ProblemDetails, "description": "`Range` asks for bytes that there are not, or for none."},
         },
         openapi_extra=_SECURED,
     )

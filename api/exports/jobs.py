@@ -1,18 +1,19 @@
 """Exports that are made as jobs, over HTTP: ordered, watched, fetched, cancelled; each by the key that ordered it."""
 
+import asyncio
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 from fastapi import Request
-from fastapi.responses import FileResponse, Response
+from fastapi.responses import Response
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.exports import order as ordering
-from api.exports.large import folder_of
+from api.exports.download import HEADERS, download
 from api.exports.service import allow, sees_people
+from api.exports.shelf import shelf_of
 from api.metrics.service import Metrics, told
 from api.problems import Problem, later
 from clickhouse.export.writers import KINDS
@@ -29,7 +30,6 @@ LONGEST: Final = 65_536
 """Bytes of an order at most."""
 LISTED: Final = 100
 """Exports that are listed, the newest."""
-_HEADERS: Final = {"Cache-Control": "private, no-store", "Vary": "Authorization"}
 
 
 class ExportJobs:
@@ -93,17 +93,18 @@ class ExportJobs:
         key = await self._metrics.admit(request)
         found = await self._found(number, key)
         allow(key, ordering.of_words(found.asked, people=True))
-        path = folder_of(self._settings) / str(found.file)
         is_over = found.expires_at is not None and found.expires_at <= datetime.now(UTC)
-        if found.state == State.EXPIRED or (found.state == State.DONE and (is_over or not _is_there(path))):
+        shelf, name = await asyncio.to_thread(shelf_of, self._settings), str(found.file)
+        size = await asyncio.to_thread(shelf.size, name) if found.state == State.DONE and not is_over else None
+        if found.state == State.EXPIRED or (found.state == State.DONE and size is None):
             raise Problem(410, "expired", "The file is gone", f"Export {found.id} has expired. Order it again.")
-        if found.state != State.DONE:
+        if size is None:
             detail = f"Export {found.id} is {found.state}; GET /v1/exports/{found.id} tells how far it is."
             raise Problem(409, "not_done", "There is no file yet", detail)
         form = ordering.format_of(found.asked["format"])
         async with self._metrics.recorded(key, Action.DOWNLOAD, f"export {found.id}", {"bytes": found.bytes}):
-            name = f"export-{found.id}.{form.value}"
-            return FileResponse(path, media_type=KINDS[form].media_type, filename=name, headers=_HEADERS)
+            kind, filename = KINDS[form].media_type, f"export-{found.id}.{form.value}"
+            return download(shelf, name, size, request.headers, media_type=kind, filename=filename)
 
     @property
     def _connected(self) -> AsyncEngine:
@@ -159,8 +160,4 @@ async def _words(request: Request) -> Any:
 
 def _answer(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     body = json.dumps(content).encode()
-    return Response(body, status, media_type="application/json", headers=_HEADERS | (headers or {}))
-
-
-def _is_there(path: Path) -> bool:
-    return path.is_file()
+    return Response(body, status, media_type="application/json", headers=HEADERS | (headers or {}))

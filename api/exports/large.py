@@ -1,6 +1,5 @@
 """Exports beyond those that are answered at once: by command, or as jobs."""
 
-from pathlib import Path
 from typing import BinaryIO, Final
 
 from api.exports.order import Order, Reach
@@ -33,8 +32,3 @@ async def made_into(settings: Settings, wanted: Order, file: BinaryIO, tell: Tel
 def size_of(settings: Settings) -> Size:
     """How large such a file may be."""
     return Size(settings.export_job_rows, settings.export_job_bytes, "EXPORT_JOB_ROWS", "EXPORT_JOB_BYTES", _HINT)
-
-
-def folder_of(settings: Settings) -> Path:
-    """Where files lie that jobs have made."""
-    return settings.export_dir or settings.millrace_home / "exports"

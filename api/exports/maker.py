@@ -12,16 +12,16 @@ removed by the next maker, and the export is made anew.
 import asyncio
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import BinaryIO, Final, cast
+from typing import BinaryIO, Final
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.exports import order as ordering
-from api.exports.large import folder_of, made_into
+from api.exports.large import made_into
+from api.exports.shelf import NAME, shelf_of
 from clickhouse.export.make import Made
 from metadata.exports import JOB, Exports, Taken
 from metadata.leases import Leases
@@ -32,9 +32,6 @@ log = structlog.get_logger(__name__)
 
 LEASE_SECONDS: Final = 60.0
 """A maker that has not said for so long that it lives is taken for dead."""
-NAME: Final = "export-"
-"""How names of files begin; others in the folder are let alone."""
-PART: Final = ".part"
 
 
 class NotWanted(Exception):  # no error: the way out of an export that was cancelled
@@ -50,7 +47,7 @@ class Maker:
         self._settings = settings
         self._exports = Exports(engine, settings)
         self._leases = Leases(engine, settings)
-        self._folder = folder_of(settings)
+        self._shelf = shelf_of(settings)
         self._holder = f"{os.getpid()}:{secrets.token_hex(6)}"
         self._clock = clock
 
@@ -91,53 +88,46 @@ class Maker:
         """Make one; returns whether it was, and is still wanted."""
         wanted = ordering.of_words(taken.asked, people=True)
         name = f"{NAME}{taken.id}-{secrets.token_hex(8)}.{wanted.format.value}"
-        path, part = self._folder / name, self._folder / f"{name}{PART}"
+
+        said: list[tuple[int, int, int | None]] = []
 
         async def tell(rows: int, size: int, expected: int | None) -> None:
+            said[:] = [(rows, size, expected)]
             is_ours = await self._leases.take(JOB, self._holder, LEASE_SECONDS)
             if not (await self._exports.tell(taken, rows, size, expected) and is_ours):
                 raise NotWanted
 
         try:
-            with _opened(part) as file:
+            with self._shelf.draft(name) as file:
                 made = await made_into(self._settings, wanted, file, tell)
-                await asyncio.to_thread(_name, file, part, path)
-            return await self._said(taken, path, made)
+                await self._named(name, file, lambda: tell(*said[-1]))
+            return await self._said(taken, name, made)
         except NotWanted:
             log.info("an export is not wanted any more", export=taken.id)
             return False
         finally:
-            _unlink(part)
+            self._shelf.drop_draft(name)
 
-    async def _said(self, taken: Taken, path: Path, made: Made) -> bool:
+    async def _named(self, name: str, file: BinaryIO, tell: Callable[[], Awaitable[None]]) -> None:
+        """Give a part its name, which takes a while where it is sent: somebody must hear of it, or the lease ends."""
+        giving = asyncio.create_task(asyncio.to_thread(self._shelf.give_name, name, file))
+        try:
+            while not (await asyncio.wait([giving], timeout=LEASE_SECONDS / 4))[0]:
+                await tell()
+            await giving
+        except BaseException:
+            await asyncio.wait([giving])  # a thread cannot be stopped
+            await asyncio.to_thread(self._shelf.remove, name)
+            raise
+
+    async def _said(self, taken: Taken, name: str, made: Made) -> bool:
         now = self._clock()
         until = now + timedelta(days=self._settings.export_keep_days)
-        is_wanted = await self._exports.done(taken, path.name, made.rows, made.bytes, now, until)
+        is_wanted = await self._exports.done(taken, name, made.rows, made.bytes, now, until)
         if not is_wanted:
-            _unlink(path)
+            await asyncio.to_thread(self._shelf.remove, name)
         return is_wanted
 
     async def _remove(self) -> int:
         """Remove files that nobody can fetch; returns how many."""
-        kept = await self._exports.files()
-        gone = [each for each in self._folder.glob(f"{NAME}*") if each.name not in kept]
-        for each in gone:
-            _unlink(each)
-        return len(gone)
-
-
-def _opened(part: Path) -> BinaryIO:
-    """A new file, which nobody else may read, in a folder that is made if there is none."""
-    part.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return cast(BinaryIO, open(part, "xb", opener=lambda path, flags: os.open(path, flags, 0o600)))
-
-
-def _name(file: BinaryIO, part: Path, path: Path) -> None:
-    """Give a whole file its name, once it is on disk."""
-    file.flush()
-    os.fsync(file.fileno())
-    os.replace(part, path)
-
-
-def _unlink(path: Path) -> None:
-    path.unlink(missing_ok=True)
+        return await asyncio.to_thread(self._shelf.remove_all_but, await self._exports.files())

@@ -146,7 +146,7 @@ def of_analytics(name: str, question: bytes, form: str) -> Order:
         chosen,
         (span.domain.name,),
         is_rows=False,
-        tells_people=False,
+        tells_people=analytics.tells_people(given),
         facts={_ANALYTICS: name, "domain": span.domain.name, **times, "format": chosen.value},
         asked={
             _ANALYTICS: name,

@@ -9,9 +9,10 @@ from fastapi.responses import Response
 from starlette.datastructures import QueryParams
 
 from api.ingest import guard
-from api.metrics import cursor, parameters
+from api.metrics import cursor, freshness, parameters
 from api.metrics.cache import Content
-from api.metrics.service import LATE, Metrics, send, told
+from api.metrics.freshness import Freshness
+from api.metrics.service import Metrics, send, told
 from clickhouse.boards import answer
 from clickhouse.boards.board import DRIVERS, ROUTES, Board
 from clickhouse.boards.question import LEAST_RATINGS, MOST_ROWS, USUAL_ROWS, Question, ask
@@ -94,8 +95,8 @@ def read(board: Board, given: QueryParams) -> tuple[Question, bool]:
     return question, parameters.choice("compare", words.get("compare", ""), ("previous",)) == "previous"
 
 
-def kept(settings: Settings, question: Question, now: datetime) -> float:
-    """How long an answer may be kept, in seconds; people's ids as briefly as running periods."""
-    if question.board.tells_people or question.end > now - LATE:
-        return settings.cache_ttl_open_seconds
-    return settings.cache_ttl_closed_seconds
+def kept(settings: Settings, question: Question, now: datetime) -> Freshness:
+    """How old an answer may be: by whether it holds ids of people, and whether its period has closed."""
+    if question.board.tells_people:
+        return freshness.of_people(settings)
+    return freshness.closed(settings) if freshness.has_closed(question.end, now) else freshness.running(settings)

@@ -1,9 +1,9 @@
 """Answers kept in Redis: by the question and the data's watermark, made once however many ask, old before nothing.
 
-The watermark is when the newest batch was delivered. It is rounded down to the time that answers of a class are kept,
-and stands in the key. So while the stream runs the key changes once in that time; then the answer under the key before
-is served, and the new one is made beside. While ClickHouse is away and Redis has neither, or is away too, the last
-answer in PostgreSQL is served with its age.
+The watermark is when the newest batch was delivered. It is rounded down to the time that answers of a class are fresh,
+and stands in the key. So while the stream runs the key changes once in that time; then the newest answer under the keys
+before is served, as far back as answers of the class are served at all, and the new one is made beside. While
+ClickHouse is away and Redis has none, or is away too, the last answer in PostgreSQL is served with its age.
 """
 
 import asyncio
@@ -20,14 +20,14 @@ import structlog
 from redis.exceptions import RedisError
 
 from api.metrics.fallback import Fallback
+from api.metrics.freshness import Freshness
+from api.metrics.misses import Misses
 from streams.errors import MillraceError, QueryRefused, SinkUnavailable
 
 log = structlog.get_logger(__name__)
 
 Content = dict[str, Any]
 Make = Callable[[], Awaitable[Content]]
-STEPS: Final = 2
-"""An answer is kept for so many times of its class: the second time it is stale."""
 AWAY_SECONDS: Final = 5.0
 """How long Redis is left alone after it did not answer."""
 ANSWER_SECONDS: Final = 0.5
@@ -44,10 +44,22 @@ class _Wanted:
     """An answer that is asked for."""
 
     question: list[Any]
-    key: str
-    """Where Redis has it."""
-    seconds: float
+    place: str
+    """Where Redis has the answers to the question."""
+    step: int
+    """The step of the data that is asked for."""
+    freshness: Freshness
     make: Make
+
+    @property
+    def key(self) -> str:
+        """Where Redis has this one."""
+        return f"{self.place}:{self.step}"
+
+    @property
+    def keys(self) -> list[str]:
+        """The same, and where it has those that may be served instead, the newest first."""
+        return [f"{self.place}:{self.step - back}" for back in range(self.freshness.steps + 1)]
 
 
 class AnswerCache:
@@ -57,29 +69,31 @@ class AnswerCache:
         self._client = client
         self._prefix = f"{group}:metrics:"
         self._fallback = fallback
+        self._misses = Misses()
         self._making: dict[str, asyncio.Task[Content]] = {}
         self._away_until = 0.0
         self._store_away_until = 0.0
 
     async def get(
-        self, question: list[Any], watermark: datetime | None, seconds: float, make: Make
+        self, question: list[Any], watermark: datetime | None, freshness: Freshness, make: Make
     ) -> tuple[Content, str]:
         """An answer and how it came: hit, stale, shared, miss, off where Redis is away, fallback where ClickHouse is.
 
-        `seconds`: how long answers of this class are kept; 0: not at all. Raises what `make` raises.
+        Raises what `make` raises.
         """
-        if seconds <= 0:
+        if freshness.fresh <= 0:
             return await make(), "off"
-        step = _step(watermark, seconds)
-        wanted = _Wanted(question, self._key(question, step, seconds), seconds, make)
-        found = await self._read(wanted.key, self._key(question, step - 1, seconds))
+        place = self._place(question, freshness)
+        wanted = _Wanted(question, place, _step(watermark, freshness.fresh), freshness, make)
+        found = await self._read(*wanted.keys)
         if found is None:
             return await self._shared(wanted, away=True)
-        if found[0] is not None:
-            return msgspec.json.decode(found[0]), "hit"
-        if found[1] is not None:
-            self._task(wanted)
-            return msgspec.json.decode(found[1]), "stale"
+        for back, body in enumerate(found):
+            if body is not None:
+                self._misses.had(wanted.place, wanted.step - back)
+                if back:
+                    self._task(wanted)
+                return msgspec.json.decode(body), "stale" if back else "hit"
         return await self._shared(wanted, away=False)
 
     async def last(self, question: list[Any]) -> tuple[Content, str] | None:
@@ -96,8 +110,8 @@ class AnswerCache:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _key(self, question: list[Any], step: int, seconds: float) -> str:
-        text = msgspec.json.encode([question, step, seconds])
+    def _place(self, question: list[Any], freshness: Freshness) -> str:
+        text = msgspec.json.encode([question, freshness.fresh])
         return self._prefix + hashlib.sha256(text).hexdigest()[:40]
 
     async def _read(self, *keys: str) -> list[bytes | None] | None:
@@ -119,6 +133,8 @@ class AnswerCache:
         how = "shared" if wanted.key in self._making else "off" if away else "miss"
         if time.monotonic() < self._store_away_until and (last := await self.last(wanted.question)):
             return last
+        if how == "miss":
+            self._misses.count(wanted.place, wanted.step, wanted.freshness.steps)
         task = self._task(wanted)
         try:
             return await asyncio.wait_for(asyncio.shield(task), PATIENCE_SECONDS), how
@@ -154,10 +170,11 @@ class AnswerCache:
             if is_ours and (found := await self._read(key)) and found[0] is not None:
                 return cast(Content, msgspec.json.decode(found[0]))
             content = await wanted.make()
-            body, life = msgspec.json.encode(content), int(max(1, STEPS * wanted.seconds))
+            body, life = msgspec.json.encode(content), max(1, round(wanted.freshness.life * 1000))
+            self._misses.had(wanted.place, wanted.step)
             if self._fallback is not None:
                 self._fallback.keep(wanted.question, body)
-            await self._ask(lambda: self._client.set(key, body, ex=life))
+            await self._ask(lambda: self._client.set(key, body, px=life))
         finally:
             if is_ours:
                 await self._ask(lambda: self._client.delete(lock))

@@ -8,7 +8,7 @@ from fastapi.responses import Response
 from starlette.datastructures import QueryParams
 
 from api.ingest import guard
-from api.metrics import parameters
+from api.metrics import freshness, parameters
 from api.metrics.service import Metrics, send, told
 from clickhouse.recommend.routes import MOST_ROWS, USUAL_ROWS, USUAL_SPAN, Question, Who, ask, ask_for
 from streams.errors import QueryRefused
@@ -47,8 +47,7 @@ class Recommended:
         content = await self._metrics.shared(
             RIDES.name,
             ["recommended", *question.fingerprint],
-            # The answer names a person, so it is kept as briefly as running periods.
-            self._settings.cache_ttl_open_seconds,
+            freshness.of_people(self._settings),  # the question names one
             lambda: self._metrics.read(lambda client: ask_for(client, question), lambda _: True),
         )
         return send(content, [content | {"cache": None}], request.headers)

@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -21,9 +21,10 @@ from api import problems
 from api.ingest import guard
 from api.ingest.guard import Guard
 from api.ingest.limits import Limits
-from api.metrics import cursor, geo, parameters
+from api.metrics import cursor, freshness, geo, parameters
 from api.metrics.cache import AnswerCache, Content, Make, Watermarks
 from api.metrics.fallback import Fallback
+from api.metrics.freshness import Freshness
 from api.problems import Problem, later
 from clickhouse.client import connect as connect_clickhouse
 from clickhouse.metrics import catalogue, shown
@@ -43,8 +44,6 @@ from streams.settings import Settings
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
-LATE: Final = timedelta(minutes=15)
-"""So long after its end a period counts as running: batches and late events may still come."""
 _HOW: Final = ("cache", "age_seconds")
 """What an answer says of how it came, which is no part of it."""
 _PER_ROW: Final = ("metric", "unit", "by", "exact", "source", "as_of", "compared_with", "rows", "next_cursor")
@@ -105,8 +104,7 @@ class Metrics:
         for domain in dict.fromkeys(metric.domain.name for metric in catalogue.of_group(group)):
             guard.allow_reading(key, domain)
         asked = parameters.read(group, request.query_params)
-        if any(map(tells_people, asked.questions)):
-            guard.allow_people(key)
+        allow_people(key, asked)
         return respond(_head(group, asked.questions[0]), await self._all(asked), request.headers)
 
     async def geo(self, request: Request) -> Response:
@@ -117,6 +115,7 @@ class Metrics:
         key = await self.admit(request)
         given = geo.read(request.query_params)
         guard.allow_reading(key, given.domain.name)
+        allow_people(key, given.asked)
         found = [geo.shown(given, each) for each in await self._all(given.asked)]
         head = _head(geo.GROUP, given.asked.questions[0])
         return respond(head | {"domain": given.domain.name, "level": given.level.value}, found, request.headers)
@@ -154,24 +153,24 @@ class Metrics:
 
     async def _one(self, question: Question, *, compare: bool) -> Content:
         """The answer about one metric, and how it came."""
-        seconds = kept(self._settings, question, datetime.now(UTC))
+        may_be = kept(self._settings, question, datetime.now(UTC))
         asked = [*cursor.fingerprint(question), question.offset, compare]
         domain = question.metric.domain.name
-        return await self.shared(domain, asked, seconds, lambda: self._made(question, compare=compare))
+        return await self.shared(domain, asked, may_be, lambda: self._made(question, compare=compare))
 
-    async def shared(self, domain: str, asked: list[Any], seconds: float, make: Make) -> Content:
+    async def shared(self, domain: str, asked: list[Any], may_be: Freshness, make: Make) -> Content:
         """An answer about a domain, kept or made now, and how it came. Raises what `make` raises.
 
-        `asked`: all that makes the question what it is; `seconds`: how long answers to it are kept.
+        `asked`: all that makes the question what it is; `may_be`: how old answers to it may be.
         """
         try:
             watermark = await self._watermarks.of(domain)
         except SinkUnavailable:
-            found = await self._cache.last(asked) if seconds > 0 else None
+            found = await self._cache.last(asked) if may_be.fresh > 0 else None
             if found is None:
                 raise
         else:
-            found = await self._cache.get(asked, watermark, seconds, make)
+            found = await self._cache.get(asked, watermark, may_be, make)
         content, how = found
         http_metrics.METRIC_ANSWERS.labels(how).inc()
         return content | {"cache": how}
@@ -221,20 +220,25 @@ async def told(group: str, answering: Awaitable[Response]) -> Response:
     return response
 
 
+def allow_people(key: ApiKey, asked: parameters.Asked) -> None:
+    """Check that a key may see the people whom questions name, if they name any. Raises Problem (403)."""
+    if any(map(tells_people, asked.questions)):
+        guard.allow_people(key)
+
+
 def tells_people(question: Question) -> bool:
     """Whether people's ids stand in a question or in its answer."""
     return any(name in PERSON_FIELDS for name in question.wanted)
 
 
-def kept(settings: Settings, question: Question, now: datetime) -> float:
-    """How long an answer may be kept, in seconds: by its class, by whether its period has closed.
-
-    Ids of people are kept as briefly as running periods, so that an erased person is gone at once.
-    """
-    if question.end > now - LATE or tells_people(question):
-        return settings.cache_ttl_open_seconds
+def kept(settings: Settings, question: Question, now: datetime) -> Freshness:
+    """How old an answer may be: by whether it holds ids of people, whether its period has closed, and by its class."""
+    if tells_people(question):
+        return freshness.of_people(settings)
+    if not freshness.has_closed(question.end, now):
+        return freshness.running(settings)
     metric: Metric = question.metric
-    return settings.cache_ttl_cohort_seconds if metric.cache is Cache.COHORT else settings.cache_ttl_closed_seconds
+    return freshness.of_cohorts(settings) if metric.cache is Cache.COHORT else freshness.closed(settings)
 
 
 def refusal(error: QueryRefused) -> Problem:

@@ -1,4 +1,4 @@
-"""Where the files of the archive lie, or reports: a folder, or an object store that speaks S3."""
+"""Where the files of the archive lie, or reports and exports: a folder, or an object store that speaks S3."""
 
 import hashlib
 import os
@@ -100,6 +100,18 @@ class Store:
                     os.fsync(handle)
                 finally:
                     os.close(handle)
+
+    def size(self, path: str) -> int | None:
+        """Bytes of a file; None if it is not there."""
+        with self._told():
+            found = self._fs.get_file_info(self._path(path))
+        return int(found.size) if found.type == fs.FileType.File else None
+
+    def delete(self, path: str) -> None:
+        """Remove a file; nothing if it is not there."""
+        if self.size(path) is not None:
+            with self._told():
+                self._fs.delete_file(self._path(path))
 
     def remove(self, folder: str) -> None:
         """Remove a folder with all that is in it; nothing if it is not there."""

@@ -1,7 +1,5 @@
 """No password is shown, whatever shape the address has."""
 
-from pathlib import Path
-
 import pytest
 from pydantic import ValidationError
 
@@ -24,7 +22,9 @@ def test_a_password_is_left_out(address: str, shown: str) -> None:
     assert without_password(address) == shown
 
 
-def test_a_folder_is_no_address() -> None:
-    assert Settings(export_dir=Path("/srv/exports")).export_dir == Path("/srv/exports")
-    with pytest.raises(ValidationError, match="it is an address; give a folder"):
-        Settings(export_dir=Path("s3://bucket/exports"))
+def test_files_of_exports_lie_in_a_folder_or_an_object_store() -> None:
+    for place in ("/srv/exports", "exports", "s3://bucket/exports?region=eu-central-1"):
+        assert Settings(export_dir=place).export_dir == place
+    for place in ("ftp://host/exports", "s3:/bucket/exports", "https://bucket.example/exports"):
+        with pytest.raises(ValidationError, match="give a folder, or s3://bucket/prefix"):
+            Settings(export_dir=place)

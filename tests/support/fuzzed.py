@@ -134,7 +134,11 @@ def check_answer(answer: requests.Response) -> None:
 def fuzzed(metric_world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fuzzed]:
     """The app over the world, with a broker that takes events and as if a scheduler ran."""
     with fresh_database(metric_world.settings) as url:
-        own = {"database_url": SecretStr(url), "kafka_group": "fuzzed", "export_dir": tmp_path_factory.mktemp("fuzzed")}
+        own = {
+            "database_url": SecretStr(url),
+            "kafka_group": "fuzzed",
+            "export_dir": str(tmp_path_factory.mktemp("fuzzed")),
+        }
         settings = metric_world.settings.model_copy(update=own)
         migrate.run(settings)
         asyncio.run(create_topics(settings))

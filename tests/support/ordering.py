@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from metadata.leases import Leases
 from metadata.schedule.jobs import LEASE
 from metadata.session import connect
 from streams.settings import Settings
+from tests.support.buckets import Bucket
 from tests.support.live import served
 from tests.support.metric_client import Asked, Asking
 from tests.support.metric_world import World
@@ -74,19 +76,40 @@ class Ordering:
     @property
     def files(self) -> list[str]:
         """What lies in the folder."""
+        return sorted(os.listdir(self.folder)) if self.folder.is_dir() else []
+
+    @property
+    def folder(self) -> Path:
+        """Where they lie."""
         assert self.settings.export_dir is not None
-        return sorted(os.listdir(self.settings.export_dir)) if os.path.isdir(self.settings.export_dir) else []
+        return Path(self.settings.export_dir)
 
 
 @pytest.fixture
 async def ordering(metric_world: World, metadata_url: str, tmp_path: Path) -> AsyncIterator[Ordering]:
-    """A web process over the world, as if a scheduler ran."""
-    own = {"database_url": SecretStr(metadata_url), "export_dir": tmp_path / "exports", "kafka_group": "exporting"}
-    settings = metric_world.settings.model_copy(update=own | {"kafka_bootstrap_servers": None})
+    """A web process over the world, as if a scheduler ran; files of exports in a folder."""
+    async with _ordering(metric_world, metadata_url, str(tmp_path / "exports"), tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+async def ordering_objects(
+    metric_world: World, metadata_url: str, bucket: Bucket, tmp_path: Path
+) -> AsyncIterator[Ordering]:
+    """The same, in an object store."""
+    async with _ordering(metric_world, metadata_url, bucket.url, tmp_path) as found:
+        yield found
+
+
+@asynccontextmanager
+async def _ordering(world: World, metadata_url: str, place: str, home: Path) -> AsyncIterator[Ordering]:
+    own = {"database_url": SecretStr(metadata_url), "export_dir": place, "kafka_group": "exporting"}
+    own |= {"millrace_home": home, "kafka_bootstrap_servers": None}
+    settings = world.settings.model_copy(update=own)
     key = await new_key(settings, [Scope.METRICS_READ, Scope.ROWS_READ])
     engine = connect(settings)
     await Leases(engine, settings).take(LEASE, "a scheduler", 600)
     with served(settings) as (url, _):
         async with aiohttp.ClientSession() as http:
-            yield Ordering(Asking(url, key, http), settings, engine, metric_world)
+            yield Ordering(Asking(url, key, http), settings, engine, world)
     await engine.dispose()

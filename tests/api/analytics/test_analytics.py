@@ -12,6 +12,7 @@ import pytest
 from api.analytics.schema import EXAMPLES, MODELS
 from api.analytics.service import kept
 from api.ingest.schema import ProblemDetails
+from api.metrics.freshness import Freshness
 from clickhouse.analytics import funnel
 from clickhouse.analytics.kinds import KINDS
 from clickhouse.analytics.words import FunnelWords
@@ -176,11 +177,16 @@ async def test_openapi_tells_every_question_with_an_example(asking: Asking) -> N
 
 
 @pytest.mark.parametrize(
-    ("end", "window", "seconds"),
-    [("2026-05-20", "1h", 1800), ("2026-05-20", "7d", 300), ("2026-05-20T11:50:00Z", "1h", 15), ("", "1h", 15)],
+    ("end", "window", "wanted"),
+    [
+        ("2026-05-20", "1h", Freshness(1800, 1800)),
+        ("2026-05-20", "7d", Freshness(300, 300)),
+        ("2026-05-20T11:50:00Z", "1h", Freshness(15, 45)),
+        ("", "1h", Freshness(15, 45)),
+    ],
 )
-def test_what_can_still_change_is_kept_for_less_time(end: str, window: str, seconds: float) -> None:
+def test_what_can_still_change_is_kept_for_less_time(end: str, window: str, wanted: Freshness) -> None:
     now = datetime.fromisoformat("2026-05-20T12:00:00Z")
     words = {"domain": "ticketing", "from": "2026-05-01", "to": end, "zone": "UTC", "steps": STEPS, "window": window}
 
-    assert kept(Settings(), funnel.ask(FunnelWords.model_validate(words), now), now) == seconds
+    assert kept(Settings(), funnel.ask(FunnelWords.model_validate(words), now), now) == wanted

@@ -6,13 +6,17 @@ import io
 import json
 import os
 import signal
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
 from api.exports.models import ExportJobs
+from api.exports.shelf import Folder
+from api.ingest.schema import ProblemDetails
+from api.problems import MEDIA_TYPE
 from clickhouse.analytics.kinds import KINDS
 from deploy.local.worker import environment
 from metadata.exports import GIVEN_UP, Exports
@@ -51,6 +55,24 @@ async def test_an_export_is_ordered_made_and_fetched(ordering: Ordering, metric_
     listed = (await ordering.asking.get("/v1/exports")).content
     ExportJobs.model_validate(listed)
     assert listed["exports"] == [done]
+
+
+async def test_a_part_that_there_is_not_is_a_problem(ordering: Ordering) -> None:
+    number = (await ordering.order(table="user_events"))["id"]
+    await ordering.make()
+    done = await ordering.state(number)
+
+    for part in (f"bytes={done['bytes']}-", "bytes=9-3", "bytes=", "bytes=a-b", "lines=1-2", "all of it"):
+        found = await ordering.asking.get(done["file"], headers={"Range": part})
+        problem = ProblemDetails.model_validate(found.content)
+        assert (found.status, problem.code) == (416, "range_not_satisfiable"), part
+        assert found.headers["Content-Type"] == MEDIA_TYPE
+        assert found.headers["Content-Range"] == f"bytes */{done['bytes']}"
+        assert part in problem.detail
+    # The file has changed since the reader had its first part: it is sent whole.
+    headers = {"Authorization": f"Bearer {ordering.asking.key}", "Range": "bytes=9-3", "If-Range": '"another"'}
+    async with ordering.asking.http.get(ordering.asking.url + done["file"], headers=headers) as other:
+        assert (other.status, len(await other.read())) == (200, done["bytes"])
 
 
 async def test_metrics_are_ordered_with_the_words_of_their_address(ordering: Ordering) -> None:
@@ -160,12 +182,34 @@ async def test_what_is_cancelled_is_not_made_or_goes(ordering: Ordering) -> None
     ]
 
 
+async def test_what_is_cancelled_while_it_gets_its_name_leaves_nothing(
+    ordering: Ordering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go, give_name = threading.Event(), threading.Event(), Folder.give_name
+
+    def slowly(self: Folder, name: str, file: BinaryIO) -> None:
+        begun.set()
+        assert go.wait(60)
+        give_name(self, name, file)
+
+    monkeypatch.setattr(Folder, "give_name", slowly)
+    monkeypatch.setattr("api.exports.maker.LEASE_SECONDS", 0.4)  # so that the maker asks soon whether it is wanted
+    number = (await ordering.order(table="user_events"))["id"]
+    making = asyncio.create_task(ordering.make())
+    assert await asyncio.to_thread(begun.wait, 60)
+    assert (await ordering.delete(number)).content["state"] == "cancelled"
+    go.set()
+
+    assert "0 made, 0 failed" in await making
+    assert (await ordering.state(number))["state"] == "cancelled"
+    assert ordering.files == []
+
+
 async def test_a_file_expires_and_strays_go(ordering: Ordering) -> None:
     number = (await ordering.order(table="user_events"))["id"]
     await ordering.make()
-    assert ordering.settings.export_dir is not None
     for name in ("export-9-abc.csv", "export-9-abc.csv.part", "a friend's file"):
-        (ordering.settings.export_dir / name).touch()
+        (ordering.folder / name).touch()
     await ordering.make()
     assert len(ordering.files) == 2
 

@@ -8,12 +8,19 @@ from typing import Any
 
 import pytest
 import redis.asyncio as redis
+from starlette.datastructures import QueryParams
 
+from api.metrics import boards, cursor, freshness, parameters
 from api.metrics import cache as caching
 from api.metrics.cache import AnswerCache, Content, Watermarks
+from api.metrics.freshness import MOST_STEPS, Freshness
+from api.metrics.misses import Misses, Reason
 from api.metrics.service import kept
+from clickhouse.boards import question as board_question
+from clickhouse.boards.board import DRIVERS, ROUTES
 from clickhouse.metrics import catalogue
 from clickhouse.metrics.question import ask
+from streams import http_metrics
 from streams.errors import QueryRefused, SinkUnavailable
 from streams.settings import Settings
 from tests.api.metrics.test_metrics import span
@@ -23,7 +30,9 @@ from tests.support.metric_world import World
 from tests.support.waiting import eventually
 
 AT = datetime(2026, 5, 20, 12, tzinfo=UTC)
-MINUTE = 60.0
+MINUTE = Freshness(60, 60)
+RUNNING = freshness.running(Settings())
+PEOPLE = freshness.of_people(Settings())
 
 
 class Maker:
@@ -53,9 +62,11 @@ async def client(redis_url: str) -> AsyncIterator[redis.Redis]:
 
 
 @pytest.fixture
-def cache(client: redis.Redis) -> AnswerCache:
+async def cache(client: redis.Redis) -> AsyncIterator[AnswerCache]:
     """A cache that nobody else has."""
-    return AnswerCache(client, f"test-{secrets.token_hex(6)}")
+    found = AnswerCache(client, f"test-{secrets.token_hex(6)}")
+    yield found
+    await found.stop()
 
 
 async def test_an_answer_is_kept_until_the_data_moves_on(cache: AnswerCache) -> None:
@@ -73,6 +84,71 @@ async def test_an_answer_is_kept_until_the_data_moves_on(cache: AnswerCache) -> 
 
     await eventually("the new answer", fresh)
     assert await cache.get(question, AT + timedelta(hours=1), MINUTE, maker) == ({"number": 4}, "miss")
+
+
+async def test_a_board_that_asks_every_thirty_seconds_is_served_what_it_had_made(cache: AnswerCache) -> None:
+    maker, found = Maker(), []
+    for seconds in range(0, 300, 30):
+        found.append(await cache.get(["q"], AT + timedelta(seconds=seconds), RUNNING, maker))
+        await asyncio.gather(*cache._making.values())
+
+    assert found == [({"number": 1}, "miss"), *(({"number": number}, "stale") for number in range(1, 10))]
+    # Nobody looked for a minute: what was there then is too old to be served.
+    assert await cache.get(["q"], AT + timedelta(seconds=345), RUNNING, maker) == ({"number": 11}, "miss")
+
+
+async def test_of_several_old_answers_the_newest_is_served(cache: AnswerCache) -> None:
+    maker = Maker()
+    for seconds in (0, 15):
+        await cache.get(["q"], AT + timedelta(seconds=seconds), RUNNING, maker)
+        await asyncio.gather(*cache._making.values())
+
+    assert await cache.get(["q"], AT + timedelta(seconds=45), RUNNING, maker) == ({"number": 2}, "stale")
+
+
+@pytest.mark.parametrize(("wanted", "seconds"), [(RUNNING, 60), (PEOPLE, 30), (MINUTE, 120)])
+async def test_no_answer_outlives_its_time_even_if_no_data_comes(
+    wanted: Freshness, seconds: float, cache: AnswerCache, client: redis.Redis
+) -> None:
+    await cache.get(["q"], AT, wanted, Maker())
+
+    (key,) = [key async for key in client.scan_iter(f"{cache._prefix}*")]
+    assert wanted.life == seconds
+    assert seconds - 20 < await client.pttl(key) / 1000 <= seconds
+
+
+def test_old_answers_are_looked_for_by_a_few_keys_only() -> None:
+    assert Freshness(15, 20).steps == 2
+    assert Freshness(15, 0).steps == 0
+    assert (Freshness(1, 3600).steps, Freshness(1, 3600).life) == (MOST_STEPS, MOST_STEPS + 1)
+
+
+def test_a_miss_is_told_with_its_reason() -> None:
+    misses = Misses(most=2)
+
+    assert misses.count("q", 7, 3) is Reason.NEW
+    misses.had("q", 7)
+    misses.had("q", 6)  # an old answer that was still served
+    assert misses.count("q", 10, 3) is Reason.GONE
+    assert misses.count("q", 11, 3) is Reason.MOVED
+    misses.had("r", 1)
+    misses.had("q", 8)
+    misses.had("s", 1)  # one too many: who was asked longest ago is forgotten
+    assert [misses.count(each, 8, 3) for each in ("q", "r")] == [Reason.GONE, Reason.NEW]
+
+
+async def test_why_answers_had_to_be_made_is_counted(cache: AnswerCache, client: redis.Redis) -> None:
+    def counted() -> list[float]:
+        return [http_metrics.METRIC_MISSES.labels(each)._value.get() for each in Reason]
+
+    before, maker = counted(), Maker()
+    await cache.get(["q"], AT, MINUTE, maker)
+    await cache.get(["q"], AT, MINUTE, maker)
+    await cache.get(["q"], AT + timedelta(minutes=2), MINUTE, maker)
+    await client.delete(*[key async for key in client.scan_iter(f"{cache._prefix}*")])
+    await cache.get(["q"], AT + timedelta(minutes=2), MINUTE, maker)
+
+    assert [now - then for now, then in zip(counted(), before, strict=True)] == [1, 1, 1]
 
 
 async def test_many_who_ask_the_same_make_one_answer(
@@ -128,7 +204,11 @@ async def test_while_redis_is_away_answers_are_made(redis_url: str) -> None:
 async def test_no_time_keeps_nothing(cache: AnswerCache) -> None:
     maker = Maker()
 
-    assert [await cache.get(["q"], AT, 0, maker) for _ in range(2)] == [({"number": 1}, "off"), ({"number": 2}, "off")]
+    none = Freshness(0, 60)
+    assert [await cache.get(["q"], AT, none, maker) for _ in range(2)] == [
+        ({"number": 1}, "off"),
+        ({"number": 2}, "off"),
+    ]
 
 
 async def test_the_last_watermark_holds_while_clickhouse_is_away() -> None:
@@ -148,18 +228,49 @@ async def test_the_last_watermark_holds_while_clickhouse_is_away() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "end", "seconds"),
+    ("name", "end", "by", "wanted"),
     [
-        ("rides.gross_revenue", "2026-05-20", 1800),
-        ("rides.booking_conversion", "2026-05-20", 300),
-        ("rides.gross_revenue", "2026-05-20T11:50:00Z", 15),
-        ("rides.gross_revenue", "", 15),
+        ("rides.gross_revenue", "2026-05-20", "", Freshness(1800, 1800)),
+        ("rides.booking_conversion", "2026-05-20", "", Freshness(300, 300)),
+        ("rides.gross_revenue", "2026-05-20T11:50:00Z", "", Freshness(15, 45)),
+        ("rides.gross_revenue", "", "", Freshness(15, 45)),
+        # Whoever is erased is gone in half a minute, wherever the id stands.
+        ("rides.driver_earnings", "2026-05-20", "driver_id", Freshness(15, 15)),
+        ("rides.driver_earnings", "", "driver_id", Freshness(15, 15)),
     ],
 )
-def test_closed_periods_are_kept_for_longer(name: str, end: str, seconds: float) -> None:
-    question = ask(catalogue.BY_NAME[name], begin="2026-05-01", end=end, zone="UTC", now=AT)
+def test_closed_periods_are_kept_for_longer(name: str, end: str, by: str, wanted: Freshness) -> None:
+    metric = catalogue.BY_NAME[name]
+    question = ask(metric, begin="2026-05-01", end=end, zone="UTC", by=[by] if by else [], now=AT)
 
-    assert kept(Settings(), question, AT) == seconds
+    assert kept(Settings(), question, AT) == wanted
+
+
+def test_boards_of_people_are_kept_as_briefly() -> None:
+    drivers, routes = (
+        board_question.ask(board, begin="2026-05-01", end="2026-05-20", zone="UTC") for board in (DRIVERS, ROUTES)
+    )
+
+    assert boards.kept(Settings(), drivers, AT) == Freshness(15, 15)
+    assert boards.kept(Settings(), routes, AT) == Freshness(1800, 1800)
+    assert boards.kept(Settings(), routes, datetime(2026, 5, 20, 0, 10, tzinfo=UTC)) == Freshness(15, 45)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("metric=net_revenue", "metric=rides.net_revenue&granularity=total&limit=1000&exact=false"),
+        ("metric=net_revenue&zone=America/New_York", "metric=net_revenue&zone="),
+        ("metric=net_revenue&from=2030-05-01&zone=UTC", "from=2030-05-01T02:00:00%2B02:00&zone=UTC&metric=net_revenue"),
+        ("where=method:card&where=pickup_city:Berlin", "where=pickup_city:Berlin&where=method:card&where=method:card"),
+        ("by=method", "by=method&by=method"),
+    ],
+)
+def test_a_question_is_one_however_it_is_written(one: str, other: str) -> None:
+    found = [parameters.read("payments", QueryParams(f"to=2030-06-01&{words}")).questions for words in (one, other)]
+
+    first, second = ([cursor.fingerprint(each) for each in questions] for questions in found)
+    assert first == second
 
 
 async def test_the_second_request_is_answered_by_the_cache(asking: Asking, metric_world: World) -> None:
