@@ -172,7 +172,7 @@ async def open_worker(
     locate = Locate(zones.points(), places.load())
     redis = open_redis(settings)
     pressure = Pressure(clients, settings.batch_parts_soft_limit)
-    suppressed = Suppressed(Suppressions(clients[0]), pseudonyms)
+    suppressed = Suppressed(Suppressions(clients[0], settings.clickhouse_cluster), pseudonyms)
     around = Surroundings(
         group=settings.kafka_group,
         version=version,

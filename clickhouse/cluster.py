@@ -114,12 +114,12 @@ def whole(table: str, cluster: str | None) -> str:
 
 
 def refuse(cluster: str | None, what: str) -> None:
-    """Raise ConfigurationError for what knows a single server only: of one node it would do, or tell, a part."""
+    """Raise ConfigurationError for a backup, which is written by one server and so of its part of the rows alone."""
     if cluster:
         raise ConfigurationError(
-            f"{what} works on a single server so far, and CLICKHOUSE_CLUSTER={cluster}: on one node of a cluster it "
-            "would be half done, or half the answer. Nothing was changed; 'Not in a cluster' in clickhouse/README.md "
-            "says what to do instead"
+            f"{what} copies one server, and CLICKHOUSE_CLUSTER={cluster}: of one node it would be a part. Nothing was "
+            "changed. A copy of all nodes needs storage that all of them reach, and is made by ClickHouse: `BACKUP ... "
+            "ON CLUSTER` to an object store, as 'In a cluster' in docs/backup.md says"
         )
 
 

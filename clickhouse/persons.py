@@ -1,6 +1,6 @@
 """Where a person's rows are: conditions in SQL over the columns that hold ids of persons."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from clickhouse_connect.driver.client import Client
 
@@ -16,6 +16,9 @@ VISIT = "session_id"
 """The column that names a visit: of a browser or an app, before and after somebody has logged in."""
 WINDOWS_TABLE = "metrics_realtime"
 """Holds keys of windows, of which some name a person or a visit."""
+
+PORTION_BYTES = 64 << 10
+"""Of the ids in one parameter: ClickHouse takes 128 KiB of it, and every character may have to be escaped."""
 
 _BOUNDARY = "[^A-Za-z0-9_.@-]"
 
@@ -34,7 +37,7 @@ def columns(client: Client, database: str) -> dict[str, tuple[str, ...]]:
 
 
 def conditions(found: Mapping[str, Sequence[str]], windows: Sequence[str]) -> dict[str, str]:
-    """Per table the condition that a row is of a person, with the parameters `person` and, for windows, `keys`.
+    """Per table the condition that a row is of a person, with the parameter `person`, or for windows `keys`.
 
     `found`: see `columns`; `windows`: those whose key names a person or a visit.
     """
@@ -53,6 +56,21 @@ def of_visits(names: Sequence[str]) -> str:
     """
     nobody = " AND ".join(f"ifNull(`{name}`, '') = ''" for name in names)
     return f"ifNull(`{VISIT}`, '') IN {{visits:Array(String)}} AND {nobody}"
+
+
+def portions(ids: Iterable[str]) -> Iterator[list[str]]:
+    """The ids in lists that each fit into one parameter of a statement; none where there are no ids."""
+    portion: list[str] = []
+    size = 0
+    for each in ids:
+        own = len(each.encode()) + 4  # quotes, comma and blank
+        if portion and size + own > PORTION_BYTES:
+            yield portion
+            portion, size = [], 0
+        portion.append(each)
+        size += own
+    if portion:
+        yield portion
 
 
 def in_domain(condition: str, columns: Sequence[str], domain: str) -> str:

@@ -87,12 +87,16 @@ def every_sync(settings: Settings) -> Iterator[list[Place]]:
             check_places(cluster, [str(shard) for shard, _ in places], max(int(count) for _, count in places))
             found = [Place(str(name), each.client) for each, (name, _) in zip(found, places, strict=True)]
             for each in found:
-                _catch_up(each.client)
+                catch_up(each.client)
         yield found
 
 
-def _catch_up(client: Client) -> None:
-    for (table,) in client.query(OWN).result_rows:
+def catch_up(client: Client, *tables: str) -> None:
+    """Wait until a replica has what any had committed in these tables, or in all (see `Replica.catch_up`).
+
+    Raises ClickHouse's errors.
+    """
+    for table in tables or [str(name) for (name,) in client.query(OWN).result_rows]:
         client.command(f"SYSTEM SYNC REPLICA {table} LIGHTWEIGHT")
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from clickhouse_connect.driver.asyncclient import AsyncClient
 
 from clickhouse.client import classify
+from clickhouse.replica import Replica
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +21,13 @@ class Listed:
 class Suppressions:
     """Reads the list."""
 
-    def __init__(self, client: AsyncClient) -> None:
+    def __init__(self, client: AsyncClient, cluster: str | None = None) -> None:
         self._client = client
+        self._replica = Replica(client, cluster)
 
     async def read(self) -> Listed:
-        """All entries. Raises what `classify` says."""
+        """All entries, in a cluster those that any node has taken. Raises what `classify` says."""
+        await self._replica.catch_up("suppressions")
         try:
             rows = (await self._client.query("SELECT pseudonym, domain, key FROM suppressions FINAL")).result_rows
         except Exception as error:

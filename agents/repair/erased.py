@@ -53,7 +53,7 @@ def erase(settings: Settings, folder: Path, actor: str, told: Told) -> list[Rece
             work = Work(client, own, held)
             again.tell(work)
             archive = Archive(work, opened(own), ledger) if own.archive_url else None
-            wanted = again.requests(work, personal_windows(), pseudonyms_of(own))
-            return [again.erase(work, archive, ledger, each) for each in wanted]
+            wanted = again.requests([work], personal_windows(), pseudonyms_of(own))
+            return [again.erase([work], archive, ledger, each) for each in wanted]
     finally:
         client.close()

@@ -8,6 +8,10 @@
 6. Every row aside must have been read back; else the day is moved back, and nothing was done.
 7. Drop what is aside.
 
+In a cluster each ClickHouse shard does this with the rows that it has, on one replica that has caught up. No table is
+moved aside there, for aside a row would be on that replica alone. Instead of 5 to 7 the parts of the day are noted,
+their rows must have been read back, and exactly these parts are dropped: a row that comes later is in another one.
+
 A process that is killed anywhere leaves files without a manifest, which are removed; or a day aside, which is put back;
 or a whole run, whose rows are not written again. What is dropped was read from the archive moments before, each time.
 """
@@ -22,6 +26,7 @@ from clickhouse.archive import files, manifest
 from clickhouse.archive.manifest import Manifest
 from clickhouse.archive.passing import Work, aside, drop, made, make, move, staging
 from clickhouse.archive.rowhash import NOTHING, Content, content, row_hash
+from clickhouse.archive.share import COLUMN, WHOLE, Share, drop_parts, in_parts, parts_of
 from clickhouse.archive.store import Store
 from clickhouse.persons import columns as person_columns
 from clickhouse.persons import conditions
@@ -46,6 +51,8 @@ class Archive:
     store: Store
     ledger: Ledger
     watch: Watch = lambda step: None
+    share: Share = WHOLE
+    """Of the archive's rows those that are of this work's ClickHouse shard."""
 
 
 def archive(archive: Archive, partition: Partition) -> Content:
@@ -56,7 +63,7 @@ def archive(archive: Archive, partition: Partition) -> Content:
     work, table, day = archive.work, partition.table.name, partition.first_day.isoformat()
     refuse_held(work, partition)
     manifest.clean(archive.store, archive.ledger.archived(), table, day)
-    before = manifest.manifests(archive.store, table, day)
+    before = [each for each in manifest.manifests(archive.store, table, day) if archive.share.has(each)]
     columns = work.columns(table)
     for each in before:
         files.known_columns(each, list(columns))
@@ -72,11 +79,13 @@ def archive(archive: Archive, partition: Partition) -> Content:
             archive.ledger.write(Action.VERIFY, table, day, new.rows, new.bytes, new.hash, new.folder)
         archive.watch("look at the holds")  # 4
         refuse_held(work, partition)
-        return _drop(archive, partition, back, new if not before else None, list(columns))
+        leave = _drop_parts if work.settings.clickhouse_cluster else _drop
+        return leave(archive, partition, back, new if not before else None, list(columns))
 
 
 def refuse_held(work: Work, partition: Partition) -> None:
     """Raise DayHeld if a legal hold that is in force covers rows of the partition."""
+    work.catch_up("legal_holds")
     holds = [
         hold
         for hold in legal.active(work.client, work.database)
@@ -131,8 +140,9 @@ def described(
 ) -> Manifest:
     """The manifest of files; `source` is the qualified table, the condition and the column of the day."""
     qualified, where, column = source
-    sql = f"SELECT min({column}), max({column}) FROM {qualified} WHERE {where}"
-    [(least, most)] = work.client.query(sql, parameters=given).result_rows
+    shards = f"arraySort(groupUniqArray({COLUMN}))" if COLUMN in columns else "NULL"
+    sql = f"SELECT min({column}), max({column}), {shards} FROM {qualified} WHERE {where}"
+    [(least, most, shards_there)] = work.client.query(sql, parameters=given).result_rows
     return Manifest(
         table=table,
         day=day,
@@ -147,6 +157,7 @@ def described(
         written_at=datetime.now(UTC),
         product=VERSION,
         clickhouse=str(work.one("SELECT version()")),
+        shards=list(map(int, shards_there)) if shards_there is not None else None,
         **more,
     )
 
@@ -160,7 +171,7 @@ def _drop(archive: Archive, partition: Partition, back: str, alone: Manifest | N
     move(work, table, beside, partition.id)
     archive.watch("compare")  # 6
     there = content(work.client, work.table(beside), names)
-    if not _all_archived(work, beside, back, alone, there, names):
+    if not _all_archived(work, beside, "1", back, alone, there, names):
         move(work, beside, table, partition.id)
         work.execute(f"DROP TABLE {work.table(beside)} SYNC")
         archive.ledger.write(Action.REFUSED, table, day, there.rows, 0, there.hash, "rows came while it was archived")
@@ -172,12 +183,30 @@ def _drop(archive: Archive, partition: Partition, back: str, alone: Manifest | N
     return there
 
 
-def _all_archived(work: Work, beside: str, back: str, alone: Manifest | None, there: Content, names: list[str]) -> bool:
+def _drop_parts(archive: Archive, partition: Partition, back: str, alone: Manifest | None, names: list[str]) -> Content:
+    """The same in a cluster, by parts. Raises as `_drop` does, and ClickHouse's error where a part was merged."""
+    work, table, day = archive.work, partition.table.name, partition.first_day.isoformat()
+    archive.watch("compare")
+    parts = parts_of(work, table, partition.id)
+    there = content(work.client, work.table(table), names, in_parts(parts))
+    if not _all_archived(work, table, in_parts(parts), back, alone, there, names):
+        archive.ledger.write(Action.REFUSED, table, day, there.rows, 0, there.hash, "rows came while it was archived")
+        return NOTHING
+    archive.watch("drop")
+    drop_parts(work, table, parts)
+    archive.ledger.write(Action.DROP, table, day, there.rows, partition.bytes, there.hash, "read back before")
+    return there
+
+
+def _all_archived(
+    work: Work, table: str, where: str, back: str, alone: Manifest | None, there: Content, names: list[str]
+) -> bool:
     if alone is not None:
         return there == alone.content
     hashed = row_hash(names)
     return not work.one(
-        f"SELECT count() FROM {work.table(beside)} WHERE {hashed} NOT IN (SELECT {hashed} FROM {work.table(back)})"
+        f"SELECT count() FROM {work.table(table)} "
+        f"WHERE {where} AND {hashed} NOT IN (SELECT {hashed} FROM {work.table(back)})"
     )
 
 

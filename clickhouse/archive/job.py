@@ -9,6 +9,8 @@ from clickhouse.archive import expiry, manifest
 from clickhouse.archive.day import Archive, DayHeld, archive
 from clickhouse.archive.passing import bring_back
 from clickhouse.archive.rowhash import Content
+from clickhouse.cluster import is_sharded
+from clickhouse.policy import create_queries
 from clickhouse.retention import due, rules
 from clickhouse.retention.due import Due, Step
 from clickhouse.retention.ledger import Action
@@ -47,18 +49,23 @@ def due_days(work: Archive, until: date | None) -> list[Due]:
         check_until(until, today, policy)
     holds = legal.active(inner.client, inner.database)
     found = due.due(partitions(inner.client, inner.settings), policy, inner.settings, holds, today)
-    kept = work.ledger.restored()
+    kept, created = work.ledger.restored(), create_queries(inner.client, inner.database)
     return [
         each
         for each in found
         if each.step is Step.ARCHIVE
+        # A table that every node has whole is archived by the first shard.
+        and (work.share.number == 0 or is_sharded(created[each.partition.table.name]))
         and (until is None or each.partition.last_day <= until)
         and kept.get((each.partition.table.name, each.partition.name), "") <= today.isoformat()
     ]
 
 
 def run(work: Archive, until: date | None = None) -> Iterator[Outcome]:
-    """Archive and drop what is due. A day under a legal hold stays, and is told; the first error ends the job."""
+    """Archive and drop what is due on one ClickHouse shard; then files that have had their time go.
+
+    A day under a legal hold stays, and is told; the first error ends the job.
+    """
     bring_back(work.work)
     for each in due_days(work, until):
         try:

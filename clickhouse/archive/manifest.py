@@ -49,6 +49,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """Version of Millrace."""
     clickhouse: str
     """Version of the server."""
+    shards: list[int] | None = None
+    """The Kafka shards whose rows it has; None where the table does not tell, or an older version wrote it."""
     erased: int = 0
     """Rows of persons that were taken out since; their ids are nowhere."""
 

@@ -9,9 +9,11 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 
 from clickhouse.client import FRESH
+from clickhouse.cluster import beside
 from clickhouse.lock import Lock
 from clickhouse.policy import PASSING
 from clickhouse.retention.partitions import qualified
+from clickhouse.shards import catch_up
 from streams.settings import Settings
 
 MAINTENANCE_SECONDS = 3600.0
@@ -38,6 +40,11 @@ class Work:
     def execute(self, sql: str, **settings: Any) -> None:
         """Change something, unless another process has taken the lock over."""
         self.lock.execute(sql, settings)
+
+    def catch_up(self, *tables: str) -> None:
+        """In a cluster: wait until this replica has every row of these tables, or of all, that any had committed."""
+        if self.settings.clickhouse_cluster:
+            catch_up(self.client, *tables)
 
     def one(self, sql: str, **given: Any) -> Any:
         """The first column of the first row."""
@@ -97,8 +104,16 @@ def made(work: Work, table: str, name: str) -> Iterator[str]:
 
 
 def make(work: Work, table: str, name: str) -> None:
-    """Create a table like another one, unless it is there; without a TTL and without the constraint `fresh`."""
-    work.execute(f"CREATE TABLE IF NOT EXISTS {work.table(name)} AS {work.table(table)}")
+    """Create a table like another one, unless it is there; without a TTL and without the constraint `fresh`.
+
+    In a cluster its rows are on this node alone. Parts of it may be attached to the other one all the same.
+    """
+    create = work.one(
+        "SELECT create_table_query FROM system.tables WHERE database = {database:String} AND name = {table:String}",
+        database=work.database,
+        table=table,
+    )
+    work.execute(beside(str(create), name).replace("CREATE TABLE ", "CREATE TABLE IF NOT EXISTS ", 1))
     work.execute(f"ALTER TABLE {work.table(name)} DROP CONSTRAINT IF EXISTS {FRESH}")
     sql = str(work.one(f"SHOW CREATE TABLE {work.table(name)}"))
     if "\nTTL " in sql:

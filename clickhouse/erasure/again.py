@@ -46,23 +46,27 @@ def check_key(keys: Collection[str], pseudonyms: Pseudonyms | None) -> None:
         )
 
 
-def requests(work: Work, windows: Sequence[str], pseudonyms: Pseudonyms | None) -> list[Request]:
+def requests(works: Sequence[Work], windows: Sequence[str], pseudonyms: Pseudonyms | None) -> list[Request]:
     """One for each listed person, and domain, of whom there are rows; those who are listed beside the backups too.
 
-    Raises ConfigurationError for another key than theirs, or none.
+    `works`: on every ClickHouse shard. Raises ConfigurationError for another key than theirs, or none.
     """
-    listed = [*_listed(work), *((each.pseudonym, each.domain, each.key) for each in missing(work))]
+    first = works[0]
+    listed = [*_listed(first), *((each.pseudonym, each.domain, each.key) for each in missing(first))]
     check_key([key for _, _, key in listed], pseudonyms)
     if pseudonyms is None:
         return []
     wanted = {(pseudonym, domain) for pseudonym, domain, _ in listed}
     domains = sorted({domain for _, domain in wanted})
-    return [
-        Request(each, domain, windows, pseudonyms)
+    # Of one person there may be rows on several ClickHouse shards.
+    found = {
+        (each, domain): Request(each, domain, windows, pseudonyms)
+        for work in works
         for each in ids(work, windows)
         for domain in domains
         if (pseudonyms.of(each, domain), domain) in wanted
-    ]
+    }
+    return list(found.values())
 
 
 def ids(work: Work, windows: Sequence[str]) -> Iterator[str]:
@@ -83,10 +87,11 @@ def ids(work: Work, windows: Sequence[str]) -> Iterator[str]:
             yield str(found)
 
 
-def erase(work: Work, archive: Archive | None, ledger: Ledger, request: Request) -> Receipt:
+def erase(works: Sequence[Work], archive: Archive | None, ledger: Ledger, request: Request) -> Receipt:
     """Erase one of them, unless a legal hold forbids it; the shards are held, and nothing can be written."""
-    names = forget.held(work, request)
-    return forget.kept(work, archive, ledger, request, names) if names else forget.erase(work, archive, ledger, request)
+    if names := forget.held(works[0], request):
+        return forget.kept(works, archive, ledger, request, names)
+    return forget.erase(works, archive, ledger, request)
 
 
 def _listed(work: Work) -> list[tuple[str, str, str]]:

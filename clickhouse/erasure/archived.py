@@ -20,8 +20,8 @@ from clickhouse.archive.manifest import Manifest
 from clickhouse.archive.passing import made, staging
 from clickhouse.archive.rowhash import content
 from clickhouse.archive.store import Store
+from clickhouse.erasure.person import Person
 from clickhouse.erasure.receipt import Place, summed
-from clickhouse.erasure.tables import Person
 from clickhouse.legal import LegalHold
 from clickhouse.persons import VISIT
 from clickhouse.policy import create_queries
@@ -50,7 +50,9 @@ def erase(archive: Archive, who: Person, dry_run: bool) -> list[Place]:
         for each, rows in found(archive.store, who, which):
             covering = sorted(hold.name for hold in holds if _covers(hold, each, who))
             if not covering and not dry_run:
-                rewrite(archive, each, who, which)
+                run = each
+                for given in _given(archive.store, each, who, which):
+                    run = rewrite(archive, run, who.domain, which, given)
             where, kept = f"archive of {each.table}", rows if covering else 0
             places.append(Place(where=where, rows=rows - kept, kept=kept, holds=covering))
     return summed(places)
@@ -91,30 +93,41 @@ def _with_visits(store: Store) -> Iterator[tuple[pyarrow.Table, list[str]]]:
             yield _read(store, each, file.name, [*names, VISIT]), names
 
 
-def rewrite(archive: Archive, old: Manifest, who: Person, which: Which = Which.NAMED) -> Manifest:
-    """Write a run again without these rows of the person; the old one goes when the new one was read back.
+def _given(store: Store, each: Manifest, who: Person, which: Which) -> Iterator[dict[str, Any]]:
+    """The parameters that tell the person's rows of a run: of all visits those that the run has, in portions."""
+    if which is Which.NAMED:
+        yield {"person": who.id}
+        return
+    there: set[str] = set()
+    for file in each.files:
+        there |= set(_read(store, each, file.name, [VISIT])[VISIT].to_pylist())
+    for portion in persons.portions(sorted(there & set(who.visits))):
+        yield {"visits": portion}
 
-    The hash of what is left must be that of all without that of the person's rows: nothing else has gone.
+
+def rewrite(archive: Archive, old: Manifest, domain: str, which: Which, given: dict[str, Any]) -> Manifest:
+    """Write a run again without rows of a person; the old one goes when the new one was read back.
+
+    `given`: whose, and of which visits. The hash of what is left must be that of all without that of these rows:
+    nothing else has gone.
     """
     work, store = archive.work, archive.store
-    where = persons.in_domain(_condition(old, which), old.columns, who.domain)
+    where = persons.in_domain(_condition(old, which), old.columns, domain)
     run = manifest.next_run(store, old.table, old.day)
     live = next(table for table in ttl.tables(create_queries(work.client, work.database)) if table.name == old.table)
     with made(work, old.table, staging(old.table)) as back:
         table = work.table(back)
         files.known_columns(old, list(work.columns(old.table)))
         files.read(work, store, old, back)
-        theirs = content(work.client, table, old.columns, where, who.given)
+        theirs = content(work.client, table, old.columns, where, given)
         expected = old.content.without(theirs)
         rest = f"NOT ifNull({where}, 0)"
         archive.watch("write again")
-        written = files.write(
-            work, store, manifest.folder(old.table, old.day, run), table, old.columns, rest, who.given
-        )
+        written = files.write(work, store, manifest.folder(old.table, old.day, run), table, old.columns, rest, given)
         source = (table, rest, live.column or "")
         kinds = dict(zip(old.columns, old.types, strict=True))
         new = described(
-            work, old.table, old.day, run, written, expected, kinds, source, who.given,
+            work, old.table, old.day, run, written, expected, kinds, source, given,
             replaces=[old.run], erased=old.erased + theirs.rows,
         )  # fmt: skip
         work.execute(f"TRUNCATE TABLE {table} SYNC")

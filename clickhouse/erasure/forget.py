@@ -9,6 +9,9 @@
 5. The receipt is stored.
 
 It may be killed anywhere and called again: what is gone is gone, and what is left is found.
+
+`works` are those on every ClickHouse shard of a cluster; of a single server there is one. What every node has whole
+(the list, the receipt) is written at the first.
 """
 
 from collections.abc import Sequence
@@ -20,10 +23,10 @@ from typing import Literal
 from clickhouse import legal
 from clickhouse.archive.day import Archive
 from clickhouse.archive.passing import Work, bring_back
-from clickhouse.erasure import archived, beside, receipt, tables
+from clickhouse.erasure import archived, beside, person, receipt, tables
 from clickhouse.erasure.beside import Erased
+from clickhouse.erasure.person import Person
 from clickhouse.erasure.receipt import Place, Receipt
-from clickhouse.erasure.tables import Person
 from clickhouse.retention.ledger import Action, Ledger
 from streams.errors import ConfigurationError
 from streams.persons import Pseudonyms
@@ -79,44 +82,48 @@ def list_one(work: Work, erased: Erased) -> None:
     )
 
 
-def find(work: Work, archive: Archive | None, request: Request) -> list[Place]:
+def find(works: Sequence[Work], archive: Archive | None, request: Request) -> list[Place]:
     """What would be erased, and what a hold would keep. Changes nothing."""
-    who = _person(work, archive, request)
-    places = tables.erase(work, who, request.windows, dry_run=True)
+    who = _person(works, archive, request)
+    places = tables.erase(works, who, request.windows, dry_run=True)
     return [*places, *(archived.erase(archive, who, dry_run=True) if archive is not None else [])]
 
 
-def erase(work: Work, archive: Archive | None, ledger: Ledger, request: Request) -> Receipt:
+def erase(works: Sequence[Work], archive: Archive | None, ledger: Ledger, request: Request) -> Receipt:
     """Erase the rows that are there; the shards are held and nothing can be written. The receipt is stored."""
-    bring_back(work)
-    who = _person(work, archive, request)
+    for work in works:
+        work.catch_up()
+        bring_back(work)
+    who = _person(works, archive, request)
     places = archived.erase(archive, who, dry_run=False) if archive is not None else []
-    places = [*tables.erase(work, who, request.windows, dry_run=False), *places]
+    places = [*tables.erase(works, who, request.windows, dry_run=False), *places]
     for place in places:
         if not place.where.startswith("archive"):
             ledger.write(Action.ERASE, place.where, rows=place.rows, detail=f"erasure {ledger.run}")
     made = written(ledger, request, places, "partly held" if any(place.kept for place in places) else "erased")
-    receipt.store(work, made)
+    receipt.store(works[0], made)
     return made
 
 
-def _person(work: Work, archive: Archive | None, request: Request) -> Person:
+def _person(works: Sequence[Work], archive: Archive | None, request: Request) -> Person:
     """The person with the visits that rows of theirs name, and which of them nobody else has a part in."""
-    visits = tables.visits(work, request.person)
+    visits = person.visits(works, request.person)
     if archive is not None:
         visits |= archived.visits(archive.store, request.person)
-    others = tables.shared(work, request.person, visits)
+    others = person.shared(works, request.person, visits)
     if archive is not None:
         others |= archived.shared(archive.store, request.person, visits)
     keys = (request.person, *sorted(visits))
     return Person(request.person, request.domain, keys, tuple(sorted(visits - others)))
 
 
-def kept(work: Work, archive: Archive | None, ledger: Ledger, request: Request, names: Sequence[str]) -> Receipt:
+def kept(
+    works: Sequence[Work], archive: Archive | None, ledger: Ledger, request: Request, names: Sequence[str]
+) -> Receipt:
     """Erase nothing, since legal holds of these names are on the person; the receipt says so, and is stored."""
-    places = [as_held(place, names) for place in find(work, archive, request)]
+    places = [as_held(place, names) for place in find(works, archive, request)]
     made = written(ledger, request, places, "held")
-    receipt.store(work, made)
+    receipt.store(works[0], made)
     return made
 
 

@@ -63,6 +63,7 @@ REMAINS = (
         "the retention of each topic (retention.ms) has passed; a worker that reads them again drops them",
     ),
     Remainder("parts of tables that were replaced, and dropped files", "ClickHouse removes them: 8 minutes"),
+    Remainder("disks of replicas that were taken out of a cluster", "whoever took them out wipes them"),
     Remainder("text of queries in system.query_log and system.mutations", "14 days, or 100 later mutations of a table"),
     Remainder(
         "sketches of distinct counts, and sums in rollups and windows that name no person",

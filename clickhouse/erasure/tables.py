@@ -3,163 +3,90 @@
 Theirs are the rows that name them, and, of visits in which nobody else is named, those that name nobody: such as page
 views before the login. The latter go first, and from everywhere: as long as a row names both person and visit, a call
 after one that was killed finds the visit again.
+
+There may be more visits than one statement takes, so they are gone through in portions. In a cluster each ClickHouse
+shard is asked and changed by one replica; the others follow, and are waited for: until none has a row of the person.
 """
 
-import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from clickhouse import legal, persons
 from clickhouse.archive.passing import Work
+from clickhouse.erasure import deletion
+from clickhouse.erasure.deletion import Part, count
+from clickhouse.erasure.person import Person, places, with_visits
 from clickhouse.erasure.receipt import Place, summed
 from clickhouse.legal import LegalHold
-from clickhouse.policy import create_queries
 from clickhouse.retention import ttl
-from streams.errors import ConfigurationError, InvariantBroken, SinkUnavailable
-
-UNDERWAY = "underway"
-POLL_SECONDS = 0.1
+from streams.errors import ConfigurationError
 
 
-@dataclass(frozen=True)
-class Person:
-    """Who is to be erased, and from where."""
+class _Asked(NamedTuple):
+    """A table of one ClickHouse shard that may have rows of the person."""
 
-    id: str
-    domain: str = ""
-    """Empty: everywhere."""
-    keys: tuple[str, ...] = field(default=())
-    """Keys of windows that are the person's: the id, and the ids of visits."""
-    visits: tuple[str, ...] = field(default=())
-    """The visits in which nobody else is named."""
-
-    @property
-    def given(self) -> dict[str, Any]:
-        """Parameters of the conditions."""
-        return {"person": self.id, "keys": list(self.keys), "visits": list(self.visits)}
+    work: Work
+    table: ttl.Live
+    condition: str
 
 
-def visits(work: Work, identity: str) -> set[str]:
-    """The visits that rows of a person name."""
-    found: set[str] = set()
-    for table, names in _with_visits(work).items():
-        theirs = " OR ".join(f"`{name}` = {{person:String}}" for name in names)
-        rows = work.client.query(
-            f"SELECT DISTINCT ifNull({persons.VISIT}, '') FROM {work.table(table)} WHERE {theirs}",
-            parameters={"person": identity},
-        ).result_rows
-        found |= {str(visit) for (visit,) in rows if visit}
-    return found
+def erase(works: Sequence[Work], who: Person, windows: Sequence[str], dry_run: bool) -> list[Place]:
+    """Erase the rows; one place for each table with any. `works`: on every ClickHouse shard.
 
-
-def shared(work: Work, identity: str, visits: Collection[str]) -> set[str]:
-    """Those of the visits in which somebody else is named."""
-    found: set[str] = set()
-    for table, names in _with_visits(work).items() if visits else ():
-        others = " OR ".join(f"ifNull(`{name}`, '') NOT IN ('', {{person:String}})" for name in names)
-        rows = work.client.query(
-            f"SELECT DISTINCT {persons.VISIT} FROM {work.table(table)} "
-            f"WHERE ifNull({persons.VISIT}, '') IN {{visits:Array(String)}} AND ({others})",
-            parameters={"person": identity, "visits": sorted(visits)},
-        ).result_rows
-        found |= {str(visit) for (visit,) in rows}
-    return found
-
-
-def _with_visits(work: Work) -> dict[str, tuple[str, ...]]:
-    """The tables that name both persons and visits, with the columns of the former."""
-    found = persons.columns(work.client, work.database)
-    return {table: names for table, names in found.items() if persons.VISIT in work.columns(table)}
-
-
-def conditions(work: Work, who: Person, windows: Sequence[str]) -> dict[str, str]:
-    """Per table the condition that a row is the person's, for tables that may have any."""
-    known = persons.conditions(persons.columns(work.client, work.database), windows)
-    found = {}
-    for table, condition in known.items():
-        names = work.columns(table)
-        if not names:
-            raise ConfigurationError(f"there is no table {table} in {work.database}; run `millrace migrate apply`")
-        found[table] = persons.in_domain(condition, list(names), who.domain)
-    return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """The person's rows of one table."""
-
-    table: str
-    free: str
-    """The condition of those that no hold covers."""
-    total: int
-    rows: int
-    """Those that no hold covers."""
-    holds: tuple[LegalHold, ...]
-
-    @property
-    def place(self) -> Place:
-        kept = self.total - self.rows
-        return Place(where=self.table, rows=self.rows, kept=kept, holds=[hold.name for hold in self.holds if kept])
-
-
-def erase(work: Work, who: Person, windows: Sequence[str], dry_run: bool) -> list[Place]:
-    """Erase the rows; one place for each table with any.
-
-    Raises InvariantBroken if a row is left that no hold covers; ClickHouse's errors.
+    Raises InvariantBroken if a row is left that no hold covers; SinkUnavailable where ClickHouse cannot delete, or a
+    replica does not; ClickHouse's errors.
     """
-    anonymous = {
-        table: persons.in_domain(persons.of_visits(names), list(work.columns(table)), who.domain)
-        for table, names in _with_visits(work).items()
-        if who.visits
-    }
-    alone = [part for part in _parts(work, who, anonymous) if part.total]
-    named = [part for part in _parts(work, who, conditions(work, who, windows)) if part.total]
+    holds = legal.active(works[0].client, works[0].database)
+    alone = list(_alone(works, who, holds))
+    named = list(_named(works, who, windows, holds))
     if not dry_run:
         # Windows with the visits: a second call finds the keys by the rows of the other tables.
-        first = [part for part in named if part.table == persons.WINDOWS_TABLE]
-        _delete(work, who, [part for part in [*alone, *first] if part.rows])
-        _delete(work, who, [part for part in named if part.rows and part not in first])
-    return summed(part.place for part in [*alone, *named])
+        deletion.delete(works, [*alone, *(part for part in named if part.table == persons.WINDOWS_TABLE)])
+        deletion.delete(works, [part for part in named if part.table != persons.WINDOWS_TABLE])
+    return summed(part.place for part in [*alone, *named] if part.total)
 
 
-def _parts(work: Work, who: Person, conditions: Mapping[str, str]) -> Iterator[_Part]:
-    holds = legal.active(work.client, work.database)
-    live = {table.name: table for table in ttl.tables(create_queries(work.client, work.database))}
-    for table, condition in sorted(conditions.items()):
-        touching = tuple(hold for hold in holds if _concerns(hold, table, who))
-        free = f"({condition}) AND {_not_held(live[table], touching)}"
-        total = _count(work, table, condition, who)
-        yield _Part(table, free, total, _count(work, table, free, who) if touching else total, touching)
+def _alone(works: Sequence[Work], who: Person, holds: Sequence[LegalHold]) -> Iterator[Part]:
+    """The rows of the person's visits that name nobody."""
+    asked = [
+        _Asked(work, table, persons.in_domain(persons.of_visits(names), list(work.columns(table.name)), who.domain))
+        for work, table, names in with_visits(works)
+    ]
+    for portion in persons.portions(who.visits):
+        yield from _parts(asked, who, holds, {"visits": portion})
 
 
-def _delete(work: Work, who: Person, parts: Sequence[_Part]) -> None:
-    """Delete from several tables at once, and return when all is done."""
-    for part in parts:
-        work.lock.check()
-        work.client.command(
-            f"ALTER TABLE {work.table(part.table)} DELETE WHERE {part.free}",
-            parameters=who.given,
-            settings={"mutations_sync": 0},
-        )
-    while fault := _unfinished(work, [part.table for part in parts]):
-        if fault != UNDERWAY:
-            raise SinkUnavailable(f"ClickHouse cannot delete rows: {fault}; mend that, it goes on by itself")
-        time.sleep(POLL_SECONDS)
-    for part in parts:
-        if left := _count(work, part.table, part.free, who):
-            raise InvariantBroken(f"{left} rows of the person are still in {part.table}; run this again, and report it")
+def _named(works: Sequence[Work], who: Person, windows: Sequence[str], holds: Sequence[LegalHold]) -> Iterator[Part]:
+    """The rows that name the person, and the windows of person and visits."""
+    asked = list(_naming(works, who, windows))
+    yield from _parts([each for each in asked if not _is_windows(each)], who, holds, {"person": who.id})
+    for portion in persons.portions(who.keys):
+        yield from _parts([each for each in asked if _is_windows(each)], who, holds, {"keys": portion})
 
 
-def _unfinished(work: Work, tables: Sequence[str]) -> str:
-    """What keeps deletions from being done: UNDERWAY or a fault; empty if all are."""
-    rows = work.client.query(
-        "SELECT latest_fail_reason FROM system.mutations "
-        "WHERE database = {database:String} AND table IN {tables:Array(String)} AND NOT is_done "
-        "ORDER BY latest_fail_reason DESC LIMIT 1",
-        parameters={"database": work.database, "tables": list(tables)},
-    ).result_rows
-    return (str(rows[0][0]) or UNDERWAY) if rows else ""
+def _naming(works: Sequence[Work], who: Person, windows: Sequence[str]) -> Iterator[_Asked]:
+    for number, (work, tables) in enumerate(places(works)):
+        known = persons.conditions(persons.columns(work.client, work.database), windows)
+        for name, condition in sorted(known.items()):
+            if name in tables:
+                yield _Asked(work, tables[name], persons.in_domain(condition, list(work.columns(name)), who.domain))
+            elif not number:
+                raise ConfigurationError(f"there is no table {name} in {work.database}; run `millrace migrate apply`")
+
+
+def _is_windows(asked: _Asked) -> bool:
+    return asked.table.name == persons.WINDOWS_TABLE
+
+
+def _parts(
+    asked: Sequence[_Asked], who: Person, holds: Sequence[LegalHold], given: Mapping[str, Any]
+) -> Iterator[Part]:
+    for work, table, condition in asked:
+        touching = tuple(hold for hold in holds if _concerns(hold, table.name, who))
+        free = f"({condition}) AND {_not_held(table, touching)}"
+        total = count(work, table.name, condition, given)
+        rows = count(work, table.name, free, given) if touching else total
+        yield Part(work, table.name, free, given, total, rows, touching)
 
 
 def _concerns(hold: LegalHold, table: str, who: Person) -> bool:
@@ -179,7 +106,3 @@ def _not_held(table: ttl.Live, holds: Sequence[LegalHold]) -> str:
 
 def _is_bounded(hold: LegalHold) -> bool:
     return (hold.first_day, hold.last_day) != (legal.FIRST, legal.LAST)
-
-
-def _count(work: Work, table: str, condition: str, who: Person) -> int:
-    return int(work.one(f"SELECT count() FROM {work.table(table)} WHERE {condition}", **who.given))

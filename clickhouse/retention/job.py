@@ -41,6 +41,7 @@ def apply(works: Sequence[Work], ledger: Ledger) -> list[ttl.Change]:
 
 def drift(work: Work) -> list[ttl.Change]:
     """Where the live tables are not as the policy says."""
+    work.catch_up("legal_holds")
     holds = legal.active(work.client, work.database)
     queries = policy.create_queries(work.client, work.database)
     known = rules.load(work.settings)

@@ -138,13 +138,17 @@ class Ledger:
     def _placed(self, entry: Entry) -> Entry:
         return entry._replace(partition=entry.partition + self.place) if entry.partition else entry
 
+    def _own(self, partition: str) -> str | None:
+        """The name of a partition of this ledger's shard, as the log has it; None for one of another shard."""
+        return partition.removesuffix(self.place) if partition.endswith(self.place) else None
+
     def restored(self) -> dict[tuple[str, str], str]:
-        """Partitions (table, partition) that were brought back, with the day until which they stay."""
+        """Partitions (table, partition) that were brought back here, with the day until which they stay."""
         rows = self._query(
             "SELECT relation, partition, argMax(detail, at) FROM {database:Identifier}.retention_log "
             "WHERE action IN ('restore', 'drop') GROUP BY relation, partition HAVING argMax(action, at) = 'restore'",
         )
-        return {(table, partition): until for table, partition, until in rows}
+        return {(table, name): until for table, partition, until in rows if (name := self._own(partition)) is not None}
 
     def standing(self) -> dict[tuple[str, str], Standing]:
         """Partitions (table, partition) that were noted on the cold tier, or as ending, and have not left since."""
@@ -156,9 +160,9 @@ class Ledger:
             "WHERE action IN ('cold', 'ending') AND at > left_at GROUP BY relation, partition",
         )
         return {
-            (table, str(name).removesuffix(self.place)): Standing(bool(cold), int(count), int(size))
-            for table, name, cold, count, size in rows
-            if str(name).endswith(self.place)
+            (table, name): Standing(bool(cold), int(count), int(size))
+            for table, partition, cold, count, size in rows
+            if (name := self._own(partition)) is not None
         }
 
     def archived(self) -> set[str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from clickhouse import cluster, lock
+from clickhouse import lock
 from clickhouse.client import connect_sync
 from clickhouse.lock import RETENTION, Lock
 from streams.errors import ConfigurationError, MillraceError
@@ -19,16 +19,12 @@ POLL_SECONDS = 1.0
 
 
 @contextlib.contextmanager
-def taken(client: Client, settings: Settings, patience: float = 0.0, *, clustered: bool = False) -> Iterator[Lock]:
-    """Hold the lock for the time of the block.
+def taken(client: Client, settings: Settings, patience: float = 0.0) -> Iterator[Lock]:
+    """Hold the lock for the time of the block; in a cluster there is one for all its nodes.
 
-    Raises ConfigurationError if another still has it after `patience` seconds, and in a cluster, unless whoever takes
-    it works there too (`clustered`).
+    Raises ConfigurationError if another still has it after `patience` seconds.
     """
-    name = settings.clickhouse_cluster
-    if not clustered:
-        cluster.refuse(name, "archive, forget and backup")
-    database = settings.clickhouse_database
+    name, database = settings.clickhouse_cluster, settings.clickhouse_database
     owner, deadline = lock.new_owner(), time.monotonic() + patience
     lock.caught_up(client, database, name, RETENTION)
     while (

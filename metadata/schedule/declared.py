@@ -10,19 +10,12 @@ HOUR = 3600
 def jobs(settings: Settings) -> tuple[Job, ...]:
     """Every job; those whose setting is missing are off until an operator enables them.
 
-    In a cluster those are off whose command knows a single server and would refuse every time.
+    In a cluster the backup is one of PostgreSQL alone, since that of ClickHouse would refuse every time.
     """
-    is_single = settings.clickhouse_cluster is None
-    backed_up = () if is_single else ("--only", "postgres")
+    backed_up = () if settings.clickhouse_cluster is None else ("--only", "postgres")
     has_archive, has_backups = settings.archive_url is not None, settings.backup_folder is not None
     return (
-        Job(
-            "metrics_daily",
-            "Daily metrics of closed and of changed days.",
-            ("metrics-daily",),
-            "20 * * * *",
-            is_enabled=is_single,
-        ),
+        Job("metrics_daily", "Daily metrics of closed and of changed days.", ("metrics-daily",), "20 * * * *"),
         _nightly(
             "backup",
             "A backup of ClickHouse and PostgreSQL, in a cluster of PostgreSQL alone; the newest seven are kept.",
@@ -45,7 +38,7 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
             ("archive", "run"),
             "40 2 * * *",
             hours=12,
-            is_enabled=has_archive and is_single,
+            is_enabled=has_archive,
         ),
         _nightly(
             "reconcile",

@@ -6,9 +6,11 @@ import typer
 
 from clickhouse.archive import files, job, manifest
 from clickhouse.archive.day import Archive
-from clickhouse.archive.passing import made, staging
+from clickhouse.archive.passing import Work, made, staging
 from clickhouse.archive.restore import restore as bring_back
+from clickhouse.archive.share import Share
 from clickhouse.archive.store import opened
+from clickhouse.retention.ledger import Ledger
 from streams.cli import terminal
 from streams.cli.terminal import jobs
 from streams.errors import ConfigurationError, MillraceError
@@ -38,20 +40,20 @@ def run(
     """
     last = jobs.day(until, "--until")
     if dry_run:
-        with jobs.looking() as (work, ledger):
-            found = job.due_days(Archive(work, opened(work.settings), ledger), last)
-        lines = [jobs.due_line(each) for each in found]
+        with jobs.looking_everywhere() as everywhere:
+            lines = [
+                jobs.due_line(each) | jobs.of_shard(one.ledger)
+                for one in _archives(everywhere)
+                for each in job.due_days(one, last)
+            ]
     else:
-        with jobs.working() as (work, ledger):
+        with jobs.working_everywhere() as everywhere:
             lines = []
-            for outcome in job.run(Archive(work, opened(work.settings), ledger), last):
-                left = outcome.left
-                result = {"dropped_rows": left.rows if left else 0, "hash": left.hash if left else None}
-                lines.append(jobs.due_line(outcome.due) | result | {"why_not": outcome.why or None})
-                if not as_json:
-                    day = outcome.due.partition
-                    told = f"{left.rows:,} rows dropped, hash {left.hash}" if left else f"stays: {outcome.why}"
-                    typer.echo(f"{day.table.name} {day.name}: {told}")
+            for one in _archives(everywhere):
+                for outcome in job.run(one, last):
+                    lines.append(_line(outcome) | jobs.of_shard(one.ledger))
+                    if not as_json:
+                        typer.echo(_told(outcome, one.ledger.place))
     if as_json:
         terminal.json(lines)
     elif not lines:
@@ -85,7 +87,8 @@ def verify(table: OneTable = "", day: OneDay = None, as_json: AsJson = False) ->
     """
     found = _chosen(table, day)
     lines = []
-    with jobs.working() as (work, _):
+    with jobs.working() as (works, _):
+        work = works[0]  # the files are one archive, whichever node reads them back
         store = opened(work.settings)
         for each in found:
             fault = ""
@@ -117,15 +120,37 @@ def restore(
     """
     chosen = jobs.day(day, "--day")
     assert chosen is not None
-    with jobs.working() as (work, ledger):
-        came = bring_back(Archive(work, opened(work.settings), ledger), table, chosen, keep)
-        expected = manifest.total(manifest.manifests(opened(work.settings), table, chosen.isoformat()))
+    with jobs.working_everywhere() as everywhere:
+        archives = _archives(everywhere)
+        came = bring_back(archives, table, chosen, keep)
+        expected = manifest.total(manifest.manifests(archives[0].store, table, chosen.isoformat()))
     if as_json:
         terminal.json(
             {"table": table, "day": day, "rows": came.rows, "hash": came.hash, "archived_hash": expected.hash}
         )
     else:
         typer.echo(f"{table} {day}: {came.rows:,} rows are back, hash {came.hash}; archived: {expected.hash}")
+
+
+def _archives(everywhere: list[tuple[Work, Ledger]]) -> list[Archive]:
+    """The archive as each ClickHouse shard has to do with it."""
+    count = len(everywhere)
+    return [
+        Archive(work, opened(work.settings), ledger, share=Share(number, count))
+        for number, (work, ledger) in enumerate(everywhere)
+    ]
+
+
+def _line(outcome: job.Outcome) -> dict[str, object]:
+    left = outcome.left
+    result = {"dropped_rows": left.rows if left else 0, "hash": left.hash if left else None}
+    return jobs.due_line(outcome.due) | result | {"why_not": outcome.why or None}
+
+
+def _told(outcome: job.Outcome, place: str) -> str:
+    day, left = outcome.due.partition, outcome.left
+    told = f"{left.rows:,} rows dropped, hash {left.hash}" if left else f"stays: {outcome.why}"
+    return f"{day.table.name} {day.name}{place}: {told}"
 
 
 def _chosen(table: str, day: str | None) -> list[manifest.Manifest]:

@@ -7,16 +7,12 @@ from typing import Annotated
 
 import typer
 
-from clickhouse import cluster
-from clickhouse.client import connect
-from clickhouse.daily_job import run
+from clickhouse.daily_job import opened, run
 from streams.cli.terminal.bar import with_progress
 from streams.errors import ConfigurationError
 from streams.events.domains import DOMAINS
 from streams.settings import Settings, load
 
-LONG_SECONDS = 3600.0
-"""Longest wait for one statement."""
 CLOCK_SECONDS = 60.0
 """How far the clock that formed a batch may be from ours."""
 
@@ -36,10 +32,9 @@ def metrics_daily(
 
     Without a range: the days that were not computed yet, and those whose rows have changed since, such as by late
     events or a rebuild. With one: every closed day in it. A day replaces itself, so any run may be repeated; run it
-    once an hour.
+    once an hour. In a cluster once for all its nodes: it reads them all, and every node has the table whole.
     """
     settings = load()
-    cluster.refuse(settings.clickhouse_cluster, "metrics-daily")
     domains = list(only or DOMAINS)
     if unknown := set(domains) - DOMAINS.keys():
         raise ConfigurationError(f"--domain {min(unknown)} is no domain; choose of {', '.join(DOMAINS)}")
@@ -55,8 +50,5 @@ def metrics_daily(
 
 async def _compute(settings: Settings, domains: list[str], wanted: Callable[[date], bool] | None) -> int:
     late = settings.batch_age_seconds + settings.batch_settle_seconds + CLOCK_SECONDS
-    client = await connect(settings.model_copy(update={"clickhouse_timeout_seconds": LONG_SECONDS}))
-    try:
-        return await with_progress(lambda told: run(client, domains, wanted, late, told))
-    finally:
-        await client.close()
+    async with opened(settings) as store:
+        return await with_progress(lambda told: run(store, domains, wanted, late, told))

@@ -64,12 +64,12 @@ def forget(
 
 def _looked(settings: Settings, request: Request) -> Receipt:
     """What would be done."""
-    with jobs.looking() as (work, ledger):
-        return _dry(work, ledger, _archive(settings, work, ledger), request)
+    with jobs.looking() as (works, ledger):
+        return _dry(works, ledger, _archive(settings, works, ledger), request)
 
 
-def _dry(work: Work, ledger: Ledger, archive: Archive | None, request: Request) -> Receipt:
-    names, places = erasure.held(work, request), erasure.find(work, archive, request)
+def _dry(works: list[Work], ledger: Ledger, archive: Archive | None, request: Request) -> Receipt:
+    names, places = erasure.held(works[0], request), erasure.find(works, archive, request)
     places = [erasure.as_held(place, names) for place in places] if names else places
     return erasure.written(ledger, request, places, "dry run")
 
@@ -77,10 +77,10 @@ def _dry(work: Work, ledger: Ledger, archive: Archive | None, request: Request) 
 def _listed(settings: Settings, dry_run: bool, as_json: bool) -> None:
     """Everybody who is listed and has rows."""
     if dry_run:
-        with jobs.looking() as (work, ledger):
-            archive = _archive(settings, work, ledger)
-            wanted = again.requests(work, personal_windows(), pseudonyms_of(settings))
-            made = [_dry(work, ledger, archive, each) for each in wanted]
+        with jobs.looking() as (works, ledger):
+            archive = _archive(settings, works, ledger)
+            wanted = again.requests(works, personal_windows(), pseudonyms_of(settings))
+            made = [_dry(works, ledger, archive, each) for each in wanted]
     else:
         made = asyncio.run(_erase_listed(settings))
         asyncio.run(_clear_answers(settings))
@@ -98,24 +98,24 @@ def _listed(settings: Settings, dry_run: bool, as_json: bool) -> None:
 
 
 async def _erase_listed(settings: Settings) -> list[Receipt]:
-    with jobs.working() as (work, ledger):
-        archive = _archive(settings, work, ledger)
-        await asyncio.to_thread(again.tell, work)
-        if not await asyncio.to_thread(again.requests, work, personal_windows(), pseudonyms_of(settings)):
+    with jobs.working() as (works, ledger):
+        archive = _archive(settings, works, ledger)
+        await asyncio.to_thread(again.tell, works[0])
+        if not await asyncio.to_thread(again.requests, works, personal_windows(), pseudonyms_of(settings)):
             return []
         made = []
         async with quiet.quiet(settings, f"forget-{ledger.run}", "erased persons are erased again"):
             # Anew: what was on its way then has arrived.
-            for each in await asyncio.to_thread(again.requests, work, personal_windows(), pseudonyms_of(settings)):
+            for each in await asyncio.to_thread(again.requests, works, personal_windows(), pseudonyms_of(settings)):
                 how = {"domain": each.domain or "all", "again": True}
                 async with recorded(settings, Action.ERASE, each.pseudonym, how) as act:
-                    made.append(await asyncio.to_thread(again.erase, work, archive, ledger, each))
+                    made.append(await asyncio.to_thread(again.erase, works, archive, ledger, each))
                     act.figures.update(erasure=made[-1].erasure, state=made[-1].state, rows=made[-1].rows)
         return made
 
 
-def _archive(settings: Settings, work: Work, ledger: Ledger) -> Archive | None:
-    return Archive(work, opened(settings), ledger) if settings.archive_url else None
+def _archive(settings: Settings, works: list[Work], ledger: Ledger) -> Archive | None:
+    return Archive(works[0], opened(settings), ledger) if settings.archive_url else None
 
 
 def _is_held(made: Receipt) -> bool:
@@ -145,14 +145,14 @@ async def _erase_recorded(settings: Settings, request: Request) -> Receipt:
 
 
 async def _erase(settings: Settings, request: Request) -> Receipt:
-    with jobs.working() as (work, ledger):
-        archive = _archive(settings, work, ledger)
-        names = await asyncio.to_thread(erasure.held, work, request)
+    with jobs.working() as (works, ledger):
+        archive = _archive(settings, works, ledger)
+        names = await asyncio.to_thread(erasure.held, works[0], request)
         if names:
-            return await asyncio.to_thread(erasure.kept, work, archive, ledger, request, names)
-        await asyncio.to_thread(erasure.suppress, work, ledger, request)
+            return await asyncio.to_thread(erasure.kept, works, archive, ledger, request, names)
+        await asyncio.to_thread(erasure.suppress, works[0], ledger, request)
         async with quiet.quiet(settings, f"forget-{ledger.run}", "a person is erased"):
-            return await asyncio.to_thread(erasure.erase, work, archive, ledger, request)
+            return await asyncio.to_thread(erasure.erase, works, archive, ledger, request)
 
 
 async def _clear_answers(settings: Settings) -> None:

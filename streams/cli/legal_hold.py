@@ -44,12 +44,13 @@ def place(
     if from_day > to_day:
         raise ConfigurationError(f"--from {from_day} is after --to {to_day}")
     hold = LegalHold(name, table, from_day, to_day, domain, person, reason, terminal.operator())
-    with jobs.working() as (work, ledger):
-        if table and not work.columns(table):
-            raise ConfigurationError(f"--table {table}: there is no such table in database {work.database}")
-        legal.place(work.client, work.database, hold)
+    with jobs.working() as (works, ledger):
+        one = works[0]  # every node has the list of holds whole
+        if table and not one.columns(table):
+            raise ConfigurationError(f"--table {table}: there is no such table in database {one.database}")
+        legal.place(one.client, one.database, hold)
         ledger.write(Action.HOLD, table, detail=f"{name}: {reason}")
-        changed = job.apply([work], ledger)
+        changed = job.apply(works, ledger)
     typer.echo(f"in force; {len(changed)} tables drop nothing by themselves now. End it with: ", nl=False)
     typer.echo(f"millrace legal-hold release {name}")
 
@@ -57,21 +58,22 @@ def place(
 @app.command()
 def release(name: Annotated[str, typer.Argument(help="The word that the hold was placed under.")]) -> None:
     """End a hold; what is due goes with the next run of the jobs."""
-    with jobs.working() as (work, ledger):
-        holds = {hold.name: hold for hold in legal.active(work.client, work.database)}
+    with jobs.working() as (works, ledger):
+        one = works[0]
+        holds = {hold.name: hold for hold in legal.active(one.client, one.database)}
         if name not in holds:
             raise ConfigurationError(f"no legal hold {name!r} is in force; there are {', '.join(holds) or 'none'}")
-        legal.release(work.client, work.database, holds[name])
+        legal.release(one.client, one.database, holds[name])
         ledger.write(Action.RELEASE, holds[name].table, detail=name)
-        job.apply([work], ledger)
+        job.apply(works, ledger)
     typer.echo("released")
 
 
 @app.command("list")
 def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Show the holds in force."""
-    with jobs.looking() as (work, _):
-        holds = legal.active(work.client, work.database)
+    with jobs.looking() as (works, _):
+        holds = legal.active(works[0].client, works[0].database)
     if as_json:
         terminal.json([{name: getattr(hold, name) for name in hold.__slots__} for hold in holds])
         return

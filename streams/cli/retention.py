@@ -68,7 +68,7 @@ def check(as_json: AsJson = False) -> None:
         for work, ledger in everywhere:
             job.check_storage(work)
             drift |= {(each.table, each.what): {"table": each.table, "what": each.what} for each in job.drift(work)}
-            overdue += [jobs.due_line(each) | _of_shard(ledger) for each in _overdue(work, ledger)]
+            overdue += [jobs.due_line(each) | jobs.of_shard(ledger) for each in _overdue(work, ledger)]
         work, _ = everywhere[0]
         files = expiry.planned(work, [], work.today() - timedelta(days=LATE_DAYS))
         overdue += [jobs.due_line(each) for each in files if not each.holds]
@@ -98,7 +98,9 @@ def plan(
     with jobs.looking_everywhere() as everywhere:
         day = jobs.day(until, "--until") or everywhere[0][0].today()
         for number, (work, ledger) in enumerate(everywhere):
-            lines += [jobs.due_line(each) | _of_shard(ledger) for each in _planned(work, day, with_files=number == 0)]
+            lines += [
+                jobs.due_line(each) | jobs.of_shard(ledger) for each in _planned(work, day, with_files=number == 0)
+            ]
     lines.sort(key=lambda line: str(line["on"]))
     if as_json:
         terminal.json(lines)
@@ -141,12 +143,12 @@ def run(
     if dry_run:
         with jobs.looking_everywhere() as everywhere:
             for work, ledger in everywhere:
-                lines += [jobs.due_line(each) | _of_shard(ledger) for each in job.work_due(work)]
+                lines += [jobs.due_line(each) | jobs.of_shard(ledger) for each in job.work_due(work)]
     else:
         with jobs.working_everywhere() as everywhere:
             for work, ledger in everywhere:
                 for each, why in job.run(work, ledger):
-                    lines.append(jobs.due_line(each) | {"why_not": why or None} | _of_shard(ledger))
+                    lines.append(jobs.due_line(each) | {"why_not": why or None} | jobs.of_shard(ledger))
     if as_json:
         terminal.json(lines)
     elif lines:
@@ -173,11 +175,6 @@ def log_(
     terminal.table(
         columns, ([a.at, a.action, a.table, a.partition, a.rows, a.actor, a.detail or a.hash] for a in lines)
     )
-
-
-def _of_shard(ledger: Ledger) -> dict[str, object]:
-    """The ClickHouse shard that a line is about, where there is more than one place."""
-    return {"clickhouse_shard": ledger.shard} if ledger.shard else {}
 
 
 def _overdue(work: Work, ledger: Ledger) -> list[due.Due]:

@@ -2,25 +2,35 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from clickhouse import cluster, migrate, preflight, twins
-from clickhouse.client import connect_sync
-from clickhouse.retention import turn
-from streams.errors import ConfigurationError
+from clickhouse import cluster, daily_job, migrate, preflight, twins
+from clickhouse.archive.passing import Work
+from clickhouse.client import connect, connect_sync
+from clickhouse.erasure import deletion
+from clickhouse.erasure.deletion import Part
+from clickhouse.lock import RETENTION, Lock
+from streams.errors import ConfigurationError, SinkUnavailable
+from streams.events.domains import TICKETING
 from streams.settings import Settings
 from tests.support import engine
 from tests.support.clickhouse import PASSWORD, Server
+from tests.support.rows import bodies, insert, intent, samples
 from tests.support.tables import migrated
+from tests.support.waiting import until
 
 NODE = "<replica><host>127.0.0.1</host><port>9000</port></replica>"
+AWAY = NODE.replace("9000", "1")
 SERVERS = f"""<tcp_port>9000</tcp_port><remote_servers>
 <millrace><shard>{NODE}</shard></millrace><two><shard>{NODE}</shard><shard>{NODE}</shard></two>
+<away><shard>{NODE}{AWAY}</shard></away>
 </remote_servers>"""
-"""A cluster of which the engine, which opens no port, is the only node; and one in which it is both shards."""
+"""A cluster of which the engine, which opens no port, is the only node; one in which it is both shards; and one of
+which another replica is away."""
 EVERYWHERE = "Replicated{}MergeTree('/clickhouse/tables/{{uuid}}/all', '{{shard}}-{{replica}}'{})"
 SHARDED = "Replicated{}MergeTree('/clickhouse/tables/{{uuid}}/{{shard}}', '{{replica}}'{})"
 
@@ -191,6 +201,57 @@ def test_a_question_for_one_kafka_shard_goes_to_one_clickhouse_shard(tables: Cli
         assert asked.result_rows == [(number % 2 + 1,)]
 
 
+async def test_daily_metrics_are_those_of_all_shards(tables: Client, node: Settings) -> None:
+    """Sums are added over shards, people are merged: the engine is both shards, so it adds each row twice."""
+    for table, block in bodies(sold := samples(TICKETING, 100), intent()).items():
+        insert(tables, node, table, block, "daily")
+    tables.command("CREATE DATABASE m_two")
+    for sql in twins.behind(twins.objects(tables, "m"), {}, "m", "two"):
+        tables.command(sql.replace(" ON CLUSTER two", "").replace("m_all.", "m_two."), use_database=False)
+
+    client = await connect(node.model_copy(update={"clickhouse_database": "m_two"}))
+    try:
+        store = daily_job.Store(client, "m.metrics_daily", daily_job.NOT_STALE)
+        assert await daily_job.run(store, ("ticketing",), None, 0, lambda *_: None) == 1
+        assert await daily_job.run(store, ("ticketing",), None, 0, lambda *_: None) == 0, "it is not due again"
+    finally:
+        await client.close()
+
+    asked = "SELECT sum(value) FROM m.metrics_daily FINAL WHERE metric = {m:String} AND domain = 'ticketing'"
+    told = {metric: tables.query(asked, {"m": metric}).result_rows[0][0] for metric in ("events", "sessions")}
+    [(visits,)] = tables.query("SELECT uniqCombined64Merge(14)(sessions) FROM m.realtime_dashboard").result_rows
+    assert told == {"events": 2 * len(sold), "sessions": visits}
+    assert visits > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "ends"),
+    [
+        ("two", nullcontext()),
+        ("away", pytest.raises(SinkUnavailable, match="a replica of cluster away does not say whether it has deleted")),
+    ],
+)
+def test_an_erasure_is_not_done_before_every_replica_says_so(
+    name: str, ends: AbstractContextManager[object], tables: Client, node: Settings
+) -> None:
+    """The rows go where they can; the receipt has to wait for a replica that is away."""
+    tables.command(
+        "INSERT INTO m.events (event_id, ingested_at, user_id) VALUES ('x', now64(3), 'person-7')",
+        settings={"async_insert": 0},
+    )
+    work = Work(
+        tables,
+        node.model_copy(update={"clickhouse_cluster": name}),
+        Lock(tables, "m", 0, "tests", RETENTION),
+    )
+
+    with ends:
+        deletion.delete([work], [Part(work, "events", "user_id = {person:String}", {"person": "person-7"}, 1, 1, ())])
+
+    asked = "SELECT count() FROM m.events WHERE user_id = 'person-7'"
+    until("the rows to go", lambda: tables.query(asked).result_rows == [(0,)], 20)
+
+
 def test_the_plan_of_a_cluster(empty: Settings, server: Client, tmp_path: Path) -> None:
     (tmp_path / "0001_first.sql").write_text("CREATE TABLE {database}.a (`x` UInt8) ENGINE = MergeTree ORDER BY x;")
     name = empty.clickhouse_database
@@ -198,9 +259,3 @@ def test_the_plan_of_a_cluster(empty: Settings, server: Client, tmp_path: Path) 
     (step,) = migrate.plan(server, name, migrate.load(tmp_path), "prod")
 
     assert step.sql.startswith(f"CREATE TABLE {name}.a ON CLUSTER prod (`x` UInt8) ENGINE = ReplicatedMergeTree(")
-
-
-def test_a_job_that_knows_one_server_is_refused_in_a_cluster(client: Client, store: Settings) -> None:
-    clustered = store.model_copy(update={"clickhouse_cluster": "prod"})
-    with pytest.raises(ConfigurationError, match="CLICKHOUSE_CLUSTER=prod"), turn.taken(client, clustered):
-        pass

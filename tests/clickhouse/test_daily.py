@@ -27,7 +27,7 @@ def load(client: Client, settings: Settings, events: list[Any], first: int = 0) 
 
 
 async def run(client: AsyncClient, late: float = LATE) -> int:
-    return await daily_job.run(client, BOTH, None, late, lambda *_: None)
+    return await daily_job.run(daily_job.Store(client), BOTH, None, late, lambda *_: None)
 
 
 def values(client: Client, metric: str, domain: str, day: date = DAY) -> dict[str, Decimal | None]:
@@ -107,7 +107,7 @@ async def test_a_day_that_runs_is_not_computed(client: Client, async_client: Asy
     load(client, store, events)
     today = datetime.now(UTC).astimezone(NEW_YORK).date()
 
-    days = await daily_job.due(async_client, RIDES, LATE)
+    days = await daily_job.due(daily_job.Store(async_client), RIDES, LATE)
 
     assert today not in days
     assert all(days.values())
@@ -118,7 +118,7 @@ async def test_what_a_day_no_longer_has_is_gone(client: Client, async_client: As
     await run(async_client)
     client.command("TRUNCATE TABLE organizer_daily_metrics")
 
-    await daily_job.compute(async_client, TICKETING, DAY)
+    await daily_job.compute(daily_job.Store(async_client), TICKETING, DAY)
 
     assert values(client, "organizer_revenue", "ticketing") == {}
     assert values(client, "tickets_sold", "ticketing") != {}

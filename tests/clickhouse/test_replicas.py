@@ -14,6 +14,7 @@ import pytest
 from clickhouse import cluster, drift, migrate, statements, structure
 from clickhouse.client import connect
 from clickhouse.holds import Holds
+from clickhouse.suppressions import Suppressions
 from clickhouse.witness import Witness
 from deploy.local.zookeeper import ZooKeeper
 from streams.errors import SinkUnavailable
@@ -141,6 +142,8 @@ async def test_a_replica_that_cannot_catch_up_testifies_to_nothing(tmp_path: Pat
                 await Witness(opened, "millrace").replica.catch_up()
             with pytest.raises(SinkUnavailable, match="readonly mode"):
                 await Holds(opened, "millrace").active()
+            with pytest.raises(SinkUnavailable, match="readonly mode"):
+                await Suppressions(opened, "millrace").read()
         finally:
             await opened.close()
     finally:

@@ -24,13 +24,12 @@ from streams.events.domains import RIDES, TICKETING
 from streams.settings import Settings
 from tests.support.aged import aged, day, put
 from tests.support.command import millrace, millrace_with
-from tests.support.replicated import connected, make
+from tests.support.replicated import connected, make, whole_database
 from tests.support.rows import DAY, Block, bodies, insert, intent, samples
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.long
 
-HELD = "INSERT INTO holds (name, reason, held, at) SELECT 'mine', 'maintenance', 1, now64(3) - INTERVAL 1 HOUR"
 DAMAGED = ("daily_trips", "trip_events")
 
 
@@ -47,13 +46,7 @@ def count(client: Client, table: str) -> int:
 @pytest.fixture(scope="module")
 def whole(replicas: Settings) -> Settings:
     """Settings of a database with all tables and views, held for an hour already."""
-    name = f"test_{secrets.token_hex(6)}"
-    with connected(replicas, clickhouse_database="default") as client:
-        make(client, name, name)
-    settings = replicas.model_copy(update={"clickhouse_database": name, "kafka_group": name})
-    with connected(settings) as client:
-        client.command(HELD, settings={"async_insert": 0})
-    return settings
+    return whole_database(replicas)
 
 
 @pytest.fixture

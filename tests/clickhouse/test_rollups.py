@@ -5,6 +5,7 @@ Every test runs for each table that views fill, so a new line in `clickhouse.rol
 
 import math
 import random
+import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -139,6 +140,23 @@ async def test_a_table_is_what_a_query_over_the_raw_rows_says(name: str, filled:
     client.close()
 
     assert await _differences(filled, name) == []
+
+
+def test_every_view_that_fills_a_table_is_among_them(filled: Settings) -> None:
+    """But for those of the witness, which is held to the raw rows here."""
+    client = connect_sync(filled)
+    try:
+        sql = "SELECT create_table_query FROM system.tables WHERE database = currentDatabase() AND engine = {e:String}"
+        views = [str(create) for (create,) in client.query(sql, {"e": "MaterializedView"}).result_rows]
+        filled_by = {found[1] for create in views if (found := re.search(r" TO \w+\.(\w+)", create))}
+        assert len(views) > len(NAMES)
+        assert filled_by == {*NAMES, "delivered"}
+        for raw in RAW:
+            newest = "SELECT shard, max(intent) FROM {} GROUP BY shard ORDER BY shard"
+            seen = newest.format(f"delivered WHERE relation = '{raw.name}'")
+            assert client.query(seen).result_rows == client.query(newest.format(raw.name)).result_rows != []
+    finally:
+        client.close()
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=OFTEN.get(name, pytest.mark.faults)) for name in NAMES])

@@ -58,6 +58,10 @@ class Proxy:
         """Whether a request whose answer `swallows` is about begins with these bytes."""
         return self.inserts in data.split(b"\r\n", 1)[0]
 
+    def edited(self, data: bytes) -> bytes:
+        """What the server gets instead of these bytes."""
+        return data
+
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.refuses:
             writer.close()
@@ -85,6 +89,7 @@ class Proxy:
                     if self.delay:
                         await asyncio.sleep(self.delay)
                     await self.passes.wait()
+                    data = self.edited(data)
                     if self.is_insert(data):
                         inserting.set()
                         if self.stalls > 0:

@@ -5,10 +5,12 @@ stays read-only. So it is written to where a server's configuration would have p
 listens there: what replicas fetch from each other is the one thing that stays untested.
 """
 
+import secrets
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from clickhouse_connect.driver.client import Client
@@ -19,6 +21,7 @@ from deploy.local.zookeeper import ZooKeeper
 from streams.settings import Settings
 from tests.support import engine
 from tests.support.clickhouse import PASSWORD, Server
+from tests.support.proxy import Proxy, proxy_thread
 
 CLUSTER = "millrace"
 ADDRESS, PORT = b"localhost", 9009
@@ -29,6 +32,8 @@ LARGEST = 1 << 31
 HOST, PORT_AT, SCHEME = -0x70, -0x58, -0x50
 NODE = "<replica><host>127.0.0.1</host><port>9000</port></replica>"
 SERVERS = f"<tcp_port>9000</tcp_port><remote_servers><{CLUSTER}><shard>{NODE}</shard></{CLUSTER}></remote_servers>"
+ON_CLUSTER = f" ON CLUSTER {CLUSTER}".encode()
+HELD = "INSERT INTO holds (name, reason, held, at) SELECT 'mine', 'maintenance', 1, now64(3) - INTERVAL 1 HOUR"
 MACROS = "<macros><shard>1</shard><replica>one</replica></macros>"
 
 
@@ -97,6 +102,35 @@ def replicated(folder: Path, zookeeper: ZooKeeper) -> Iterator[Settings]:
         yield Settings(clickhouse_url=url, clickhouse_database="m", clickhouse_cluster=CLUSTER)
     finally:
         server.kill()  # closed in order it would wait for replicas that nobody answers
+
+
+class OneNode(Proxy):
+    """Lets the one node execute what is meant for the whole cluster: the engine has no queue of such statements."""
+
+    def edited(self, data: bytes) -> bytes:
+        return data.replace(ON_CLUSTER, b" " * len(ON_CLUSTER))
+
+
+@contextmanager
+def as_cluster(settings: Settings) -> Iterator[Settings]:
+    """Settings of the same server at an address where ON CLUSTER does what it does in a cluster of one node."""
+    url = urlsplit(settings.clickhouse_url or "")
+    assert url.hostname
+    assert url.port
+    with proxy_thread(url.hostname, url.port, OneNode) as made:
+        address = url._replace(netloc=url.netloc.replace(f":{url.port}", f":{made.port}")).geturl()
+        yield settings.model_copy(update={"clickhouse_url": address})
+
+
+def whole_database(replicas: Settings) -> Settings:
+    """Settings of a database with all tables and views, held for an hour already."""
+    name = f"test_{secrets.token_hex(6)}"
+    with connected(replicas, clickhouse_database="default") as client:
+        make(client, name, name)
+    settings = replicas.model_copy(update={"clickhouse_database": name, "kafka_group": name})
+    with connected(settings) as client:
+        client.command(HELD, settings={"async_insert": 0})
+    return settings
 
 
 def make(client: Client, database: str, group: str, only: tuple[str, ...] = ()) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from deploy.local.clickhouse.engine import Job, Table
-from deploy.local.clickhouse.external import Form
+from deploy.local.clickhouse.external import Form, checked
 from deploy.local.clickhouse.failures import refused
 
 _OWN = {
@@ -75,7 +75,7 @@ def _credentials(headers: Mapping[str, str], given: Mapping[str, str]) -> tuple[
 
 def read(method: str, headers: Mapping[str, str], given: Mapping[str, str], form: Form) -> Call:
     """Read a request without its data; raises EngineError for values that are not valid."""
-    values = form.fields | dict(given)
+    values = form.fields | {name: _checked(value) for name, value in given.items()}
     settings = {name: value for name, value in values.items() if _is_setting(name) and not form.describes(name)}
     for name in ("compress", "decompress"):
         if values.get(name, "0") not in ("0", "false"):
@@ -98,6 +98,11 @@ def read(method: str, headers: Mapping[str, str], given: Mapping[str, str], form
         session_must_exist=values.get("session_check", "0") == "1",
         tables=form.tables(values),
     )
+
+
+def _checked(value: str) -> str:
+    checked(value.encode(errors="surrogateescape"))
+    return value
 
 
 def _is_setting(name: str) -> bool:

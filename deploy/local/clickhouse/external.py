@@ -14,7 +14,8 @@ from deploy.local.clickhouse.spool import Spool, Spools
 
 T = TypeVar("T")
 _PIECE = 256 << 10
-_LONGEST_FIELD = 16 << 20
+LONGEST_FIELD = (128 << 10) + 1
+"""Bytes of a field: one more than ClickHouse's http_max_field_value_size, as its form reader counts."""
 
 
 @dataclass(slots=True)
@@ -75,8 +76,15 @@ async def _receive(request: web.Request, form: Form, spools: Spools, limits: Lim
                 raise refused(307, "TOO_MANY_BYTES", f"The form is longer than {limits.body_bytes} bytes")
             file.write(bytes(piece))
         if part.filename is None:
-            form.fields[part.name] = file.read(0, _LONGEST_FIELD).decode()
+            form.fields[part.name] = checked(file.read(0, LONGEST_FIELD + 1)).decode()
             form.files.pop(part.name).close()
+
+
+def checked(value: bytes) -> bytes:
+    """The value of a field or of a parameter in the URL; raises EngineError for one that ClickHouse would not take."""
+    if len(value) > LONGEST_FIELD:
+        raise refused(1000, "POCO_EXCEPTION", "HTML Form Exception: Field value too long")
+    return value
 
 
 async def _patiently(step: Awaitable[T], limits: Limits) -> T:

@@ -5,12 +5,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 
-from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from clickhouse import cluster
 from clickhouse.archive.passing import MAINTENANCE_SECONDS, Work
-from clickhouse.client import classify, connect_sync
+from clickhouse.client import classify
 from clickhouse.lock import Lock, new_owner
 from clickhouse.retention import turn
 from clickhouse.retention.due import Due
@@ -24,29 +22,26 @@ _UNITS = ("B", "KB", "MB", "GB", "TB")
 
 
 @contextmanager
-def looking() -> Iterator[tuple[Work, Ledger]]:
-    """Work that only reads: without a turn.
+def looking() -> Iterator[tuple[list[Work], Ledger]]:
+    """Work that only reads, without a turn, on each ClickHouse shard; and the log of what is about no single one.
 
-    Raises ConfigurationError in a cluster, and as `clickhouse.client.connect_sync` and `classify` do.
+    Raises as `looking_everywhere` does.
     """
-    with _connected() as (settings, client):
-        nobody = Lock(client, settings.clickhouse_database, 0, new_owner())
-        yield Work(client, settings, nobody), Ledger(client, settings.clickhouse_database, terminal.operator())
+    with looking_everywhere() as everywhere:
+        yield _together(everywhere)
 
 
 @contextmanager
-def working() -> Iterator[tuple[Work, Ledger]]:
-    """Work that changes something: one process at a time.
-
-    Raises ConfigurationError in a cluster, and while another is at it.
-    """
-    with _connected() as (settings, client), turn.taken(client, settings) as held:
-        yield Work(client, settings, held), Ledger(client, settings.clickhouse_database, terminal.operator())
+def working() -> Iterator[tuple[list[Work], Ledger]]:
+    """Work that changes something on each of them: one process at a time. Raises as `working_everywhere` does."""
+    with working_everywhere() as everywhere:
+        yield _together(everywhere)
 
 
 @contextmanager
 def looking_everywhere() -> Iterator[list[tuple[Work, Ledger]]]:
-    """The same on each ClickHouse shard of a cluster, by one replica that has caught up; elsewhere on the one server.
+    """Work that only reads, with a log of its own, on each ClickHouse shard of a cluster, by one replica that has
+    caught up; elsewhere on the one server.
 
     Raises as `clickhouse.shards.every_sync` and `classify` do.
     """
@@ -57,12 +52,16 @@ def looking_everywhere() -> Iterator[list[tuple[Work, Ledger]]]:
 
 @contextmanager
 def working_everywhere() -> Iterator[list[tuple[Work, Ledger]]]:
-    """Work that changes something on each of them: one process at a time. Raises as `looking_everywhere` does too."""
-    with (
-        _connected_everywhere() as (settings, places),
-        turn.taken(places[0].client, settings, clustered=True) as held,
-    ):
+    """Work that changes something on each of them: one process at a time.
+
+    Raises as `looking_everywhere` does, and ConfigurationError while another is at it.
+    """
+    with _connected_everywhere() as (settings, places), turn.taken(places[0].client, settings) as held:
         yield [_on(place, settings, held) for place in places]
+
+
+def _together(everywhere: list[tuple[Work, Ledger]]) -> tuple[list[Work], Ledger]:
+    return [work for work, _ in everywhere], replace(everywhere[0][1], shard="")
 
 
 def _on(place: Place, settings: Settings, lock: Lock) -> tuple[Work, Ledger]:
@@ -79,19 +78,6 @@ def _connected_everywhere() -> Iterator[tuple[Settings, list[Place]]]:
             yield settings, places
     except ClickHouseError as error:
         raise classify(error) from error
-
-
-@contextmanager
-def _connected() -> Iterator[tuple[Settings, Client]]:
-    settings = load()
-    cluster.refuse(settings.clickhouse_cluster, "archive, legal-hold and forget")
-    client = connect_sync(settings.model_copy(update={"clickhouse_timeout_seconds": MAINTENANCE_SECONDS}))
-    try:
-        yield settings, client
-    except ClickHouseError as error:
-        raise classify(error) from error
-    finally:
-        client.close()
 
 
 def day(text: str | None, option: str) -> date | None:
@@ -132,6 +118,11 @@ def due_line(each: Due) -> dict[str, object]:
         "files": each.files or None,
         "legal_holds": list(each.holds),
     }
+
+
+def of_shard(ledger: Ledger) -> dict[str, object]:
+    """The ClickHouse shard that a line is about, where there is more than one place."""
+    return {"clickhouse_shard": ledger.shard} if ledger.shard else {}
 
 
 def due_row(line: dict[str, object]) -> list[object]:

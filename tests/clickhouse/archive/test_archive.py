@@ -118,13 +118,13 @@ def test_a_day_comes_back_as_it_was_and_feeds_no_view(client: Client, store: Set
     assert count(client, "events_raw") == 0
 
     with archiving(store, tmp_path) as work:
-        came = restore(work, "events_raw", date.fromisoformat(day(OLD)), 30)
+        came = restore([work], "events_raw", date.fromisoformat(day(OLD)), 30)
 
     assert (came.rows, came.hash) == before == hashed(client)
     assert family_rows(client) == families
     with archiving(store, tmp_path) as work:
         with pytest.raises(ConfigurationError, match=r"events_raw has 190 rows of .* already"):
-            restore(work, "events_raw", date.fromisoformat(day(OLD)), 30)
+            restore([work], "events_raw", date.fromisoformat(day(OLD)), 30)
         assert list(job.run(work)) == []  # it was asked for, so it stays for a while
 
 
@@ -133,7 +133,7 @@ def test_a_restored_day_goes_again_without_being_written_again(client: Client, s
     put(client, store, aged(190, OLD), "old")
     ran(store, tmp_path)
     with archiving(store, tmp_path) as work:
-        restore(work, "events_raw", date.fromisoformat(day(OLD)), 0)
+        restore([work], "events_raw", date.fromisoformat(day(OLD)), 0)
     written = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
 
     assert ran(store, tmp_path) == [("events_raw", day(OLD), 190)]
@@ -155,7 +155,7 @@ def test_rows_that_come_after_the_drop_make_a_run_of_their_own(client: Client, s
     with archiving(store, tmp_path) as work:
         runs = manifest.manifests(work.store, "events_raw", day(OLD))
         assert [(each.run, each.rows, each.hash) for each in runs] == [(1, *before), (2, *late)]
-        restore(work, "events_raw", date.fromisoformat(day(OLD)), 30)
+        restore([work], "events_raw", date.fromisoformat(day(OLD)), 30)
     assert count(client, "events_raw") == 209
 
 
@@ -177,7 +177,7 @@ def test_a_job_that_is_killed_anywhere_loses_and_doubles_nothing(
 
     assert count(client, "events_raw") == 0
     with archiving(store, tmp_path) as work:
-        came = restore(work, "events_raw", date.fromisoformat(day(OLD)), 30)
+        came = restore([work], "events_raw", date.fromisoformat(day(OLD)), 30)
     assert came.rows == 209
     late = "chain IN (SELECT chain FROM events_raw) AND offset >= 1000"
     assert hashed(client, where=f"NOT ({late})") == before
@@ -206,7 +206,7 @@ def test_a_row_that_comes_between_read_back_and_drop_stops_the_drop(
         sent += 38
     with archiving(store, tmp_path) as work:
         assert [each.rows for each in manifest.manifests(work.store)] == [19, 19, 19, 19]
-        assert restore(work, "events_raw", date.fromisoformat(day(OLD)), 30).rows == sent
+        assert restore([work], "events_raw", date.fromisoformat(day(OLD)), 30).rows == sent
 
 
 def flip(file: Path, at: int) -> None:
@@ -263,7 +263,7 @@ def test_a_damaged_archive_stops_the_drop_of_a_restored_day_too(
     put(client, store, aged(190, OLD), "old")
     ran(store, tmp_path)
     with archiving(store, tmp_path) as work:
-        restore(work, "events_raw", date.fromisoformat(day(OLD)), 0)
+        restore([work], "events_raw", date.fromisoformat(day(OLD)), 0)
     flip(next(tmp_path.rglob("*.parquet")), 4000)
 
     with pytest.raises(ArchiveDamaged):

@@ -38,7 +38,7 @@ def test_a_day_goes_to_objects_and_comes_back_as_it_was(client: Client, store: S
     with archiving(store, bucket.url) as work:
         [kept] = manifest.manifests(work.store)
         assert (kept.rows, kept.hash) == (before.rows, before.hash)
-        came = restore(work, "events_raw", date.fromisoformat(day(OLD)), 30)
+        came = restore([work], "events_raw", date.fromisoformat(day(OLD)), 30)
     assert (came.rows, came.hash) == (before.rows, before.hash)
     assert content(client, "events_raw", columns) == before
 

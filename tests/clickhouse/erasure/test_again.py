@@ -40,7 +40,7 @@ def test_rows_that_come_back_with_a_database_that_does_not_know_go_again(
         put(client, backed, aged(19, 1, user_id=who), who, first=100 * n)
     with archiving(backed, tmp_path / "archive") as work:
         forget.suppress(work.work, work.ledger, Request(SOMEONE, "", [], KEY))
-        forget.erase(work.work, work, work.ledger, Request(SOMEONE, "", [], KEY))
+        forget.erase([work.work], work, work.ledger, Request(SOMEONE, "", [], KEY))
     [listed] = beside.read(tmp_path / "backups")
     assert (listed.pseudonym, listed.key) == (KEY.of(SOMEONE), KEY.fingerprint)
     assert SOMEONE not in (tmp_path / "backups" / beside.NAME).read_text("utf-8")
@@ -51,12 +51,12 @@ def test_rows_that_come_back_with_a_database_that_does_not_know_go_again(
 
     with archiving(backed, tmp_path / "archive") as work:
         assert again.missing(work.work) == [listed]
-        [found] = again.requests(work.work, [], KEY)
+        [found] = again.requests([work.work], [], KEY)
         assert found.person == SOMEONE
         again.tell(work.work)
-        receipt = again.erase(work.work, work, work.ledger, found)
+        receipt = again.erase([work.work], work, work.ledger, found)
         assert again.missing(work.work) == []
-        assert again.requests(work.work, [], KEY) == []
+        assert again.requests([work.work], [], KEY) == []
 
     assert receipt.state == "erased"
     assert (rows(client), count(client, "events_raw", f"user_id = '{OTHER}'")) == (0, others)
@@ -77,17 +77,17 @@ def test_a_person_of_whom_a_dead_letter_is_left_is_found(
     with archiving(backed, tmp_path / "archive") as work:
         assert SOMEONE in set(again.ids(work.work, ["ticketing.sessions"]))
         forget.suppress(work.work, work.ledger, Request(SOMEONE, "rides", [], KEY))
-        [found] = again.requests(work.work, [], KEY)
+        [found] = again.requests([work.work], [], KEY)
     assert (found.person, found.domain) == (SOMEONE, "rides")
 
 
 def test_another_key_or_none_is_refused(backed: Settings, tmp_path: Path) -> None:
     with archiving(backed, tmp_path / "archive") as work:
-        assert again.requests(work.work, [], None) == []
+        assert again.requests([work.work], [], None) == []
         forget.suppress(work.work, work.ledger, Request(SOMEONE, "", [], KEY))
         for key in (None, Pseudonyms("another key for tests")):
             with pytest.raises(ConfigurationError, match="ERASURE_KEY is not set or is another one"):
-                again.requests(work.work, [], key)
+                again.requests([work.work], [], key)
 
 
 def test_a_list_that_cannot_be_read_is_not_taken_for_an_empty_one(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from clickhouse.archive import job, manifest
 from clickhouse.archive.day import Archive
 from clickhouse.archive.passing import Work
 from clickhouse.archive.restore import restore
-from clickhouse.erasure import forget, tables
+from clickhouse.erasure import deletion, forget
+from clickhouse.erasure.deletion import Part
 from clickhouse.erasure.forget import Request
 from clickhouse.erasure.receipt import Receipt, stored
 from clickhouse.legal import LegalHold
@@ -109,7 +110,7 @@ def ids(client: Client, settings: Settings) -> dict[str, Any]:
 def forgotten(work: Archive, what: Request) -> Receipt:
     """Erase, as the command does once the shards are held."""
     forget.suppress(work.work, work.ledger, what)
-    return forget.erase(work.work, work, work.ledger, what)
+    return forget.erase([work.work], work, work.ledger, what)
 
 
 @pytest.fixture
@@ -136,7 +137,7 @@ def test_a_person_is_gone_from_all_tables_and_nobody_else_is(client: Client, kep
     assert all(before.values())
 
     with archiving(kept, tmp_path) as work:
-        expected = forget.find(work.work, work, request())
+        expected = forget.find([work.work], work, request())
         assert places(client, SOMEONE, kept)
         receipt = forgotten(work, request())
         again = forgotten(work, request())
@@ -196,7 +197,7 @@ def test_a_person_is_gone_from_the_archive(client: Client, kept: Settings, tmp_p
     with archiving(kept, tmp_path) as work:
         receipt = forgotten(work, request())
         after = manifest.manifests(work.store)
-        came = restore(work, "events_raw", date.fromisoformat(day(OLD)), 1)
+        came = restore([work], "events_raw", date.fromisoformat(day(OLD)), 1)
 
     archives = {place.where: place.rows for place in receipt.places if place.where.startswith("archive")}
     gone = {each.table: each.erased for each in after if each.erased}
@@ -236,7 +237,7 @@ def test_what_names_nobody_goes_with_a_visit_that_is_the_persons_alone(
     assert all(before.values())
 
     with archiving(kept, tmp_path) as work:
-        expected = forget.find(work.work, work, request())
+        expected = forget.find([work.work], work, request())
         receipt = forgotten(work, request())
         assert forgotten(work, request()).places == []
 
@@ -266,7 +267,7 @@ def test_visits_are_found_across_tables_and_archive(client: Client, kept: Settin
     assert min(alone.values()) > 0
 
     with archiving(kept, tmp_path) as work:
-        expected = forget.find(work.work, work, request())
+        expected = forget.find([work.work], work, request())
         receipt = forgotten(work, request())
         after = {each.table: each.rows for each in manifest.manifests(work.store)}
 
@@ -283,16 +284,16 @@ def test_a_visit_is_still_known_when_a_call_was_ended_between(
 ) -> None:
     """What names nobody goes first: as long as any of it is there, a row says whose the visit was."""
     visited(client, kept, 1, 0)
-    deleted = tables._delete
-    calls: list[Sequence[tables._Part]] = []
+    deleted = deletion.delete
+    calls: list[Sequence[Part]] = []
 
-    def once(work: Work, who: tables.Person, parts: Sequence[tables._Part]) -> None:
+    def once(works: Sequence[Work], parts: Sequence[Part]) -> None:
         calls.append(parts)
         if len(calls) == 2:
             raise Killed
-        deleted(work, who, parts)
+        deleted(works, parts)
 
-    monkeypatch.setattr(tables, "_delete", once)
+    monkeypatch.setattr(deletion, "delete", once)
     with archiving(kept, tmp_path) as work, pytest.raises(Killed):
         forgotten(work, request())
     assert {

@@ -14,6 +14,7 @@ import pytest
 import urllib3
 
 from deploy.local.clickhouse import launch
+from deploy.local.clickhouse.external import LONGEST_FIELD
 from tests.support.clickhouse import Address, Server
 from tests.support.waiting import until
 
@@ -145,6 +146,20 @@ def test_a_body_above_the_limit_is_refused(bounded: Server) -> None:
         answer = bounded.address.http(None, body=body, headers=bounded.address.credentials | headers)
         assert answer.status == 413
         assert b"--max-body-bytes" in answer.data
+
+
+@pytest.mark.parametrize("size", [LONGEST_FIELD, LONGEST_FIELD + 1])
+def test_a_parameter_longer_than_clickhouse_takes_is_refused(size: int, plain: Server) -> None:
+    """As http_max_field_value_size has it, in a form and in the URL; so what a real server refuses is refused here."""
+    sql, value = "SELECT length({x:String})", "x" * size
+    body, kind = urllib3.encode_multipart_formdata({"query": sql, "param_x": value})
+    headers = plain.address.credentials | {"Content-Type": kind}
+    answers = [plain.address.http(None, body=body, headers=headers), plain.address.http(sql, param_x=value)]
+
+    if size > LONGEST_FIELD:
+        assert all(b"Field value too long" in answer.data for answer in answers)
+    else:
+        assert [(answer.status, answer.data) for answer in answers] == [(200, b"%d\n" % size)] * 2
 
 
 def test_a_client_that_stalls_is_cut_and_inserts_nothing(bounded: Server) -> None:

@@ -25,6 +25,7 @@ async def test_from_nothing_to_a_report(settings: Settings, tmp_path: Path) -> N
     page = (tmp_path / "report.md").read_text()
     assert page.startswith("# ClickHouse setup: all is well")
     assert "| events_raw | MergeTree | 0 |" in page
+    assert "| events_hourly_mv | MaterializedView |  |  |  |" in page
 
     again = await millrace(settings, "clickhouse", "setup", "--report", str(tmp_path / "report.json"))
     assert (again.code, "nothing was pending" in again.out) == (0, True)
