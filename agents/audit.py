@@ -162,6 +162,27 @@ def verdicts(intent: Intent) -> dict[str, int]:
     return counts
 
 
+def completed(valid: Sequence[Intent]) -> set[int]:
+    """Of valid records in their order, the seqs of those of which a later one delivers what they lacked.
+
+    A superseding record does so for the one before it, and a chain that begins anew for every record that lies above
+    its beginning: that a running worker had put into a log that was just created, say, or whose rows were lost.
+    """
+    found = {record.seq - 1 for record in valid if record.missing is not None}
+    begun: list[Intent] = []
+    for record in reversed(valid):
+        if any(_lies_above(record, later) for later in begun):
+            found.add(record.seq)
+        if record.begins:
+            begun.append(record)
+    return found
+
+
+def _lies_above(record: Intent, later: Intent) -> bool:
+    """Whether a chain that begins with `later` takes everything of the record again."""
+    return all(later.ranges.get(topic, span)[0] <= span[0] for topic, span in record.ranges.items())
+
+
 def _backwards(decoded: Sequence[Intent | str], at: dict[str, int], anchor: int) -> set[int]:
     """The anchor and all its predecessors in the window."""
     valid = {anchor}

@@ -16,6 +16,7 @@ BENCHMARKS = {
     "memory": "whether the memory of a worker stays flat over half an hour",
     "recovery": "counting a shard's open windows again after a crash",
     "backup": "what a backup takes, and how long until all is back once ClickHouse is lost: RPO and RTO",
+    "outage": "how a worker bears minutes without ClickHouse: memory, CPU, lines of log, and how soon all is back",
     "volume": "20 million events: JSON against bytes on disk, parts made, and how fast they came in",
     "http": "events posted over HTTP, one and 500 a request, beside the product's own producer",
     "query": "how long the questions of people take over a store that `volume` has kept",

@@ -4,6 +4,8 @@ A worker delivers events; a full backup is taken, more events come, an increment
 is killed and its data folder removed, and the commands of docs/backup.md bring it back. RPO is told twice: what was
 lost, and what the topics had to give again, which is what would be lost had they not kept it. RTO runs from the kill
 to the last row. Broker, ClickHouse, worker and commands share the machine.
+
+PostgreSQL is measured by itself: so many lines of the audit log, a backup, an empty database, a restore.
 """
 
 import argparse
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from sqlalchemy import text
 
 from bench.ingest import RESULTS, Usage, drain
 from bench.world import clones, originals, send
@@ -26,6 +29,8 @@ from clickhouse import migrate
 from deploy.local.part import Part
 from deploy.local.stack import Stack
 from deploy.local.worker import environment, worker_part
+from metadata import migrate as metadata_migrate
+from metadata.session import connect_sync
 from streams.cli.topics import create
 from streams.settings import Settings
 from tests.support.found import doubled, moved_on
@@ -37,6 +42,12 @@ LATER = 5
 """After the full backup comes one part in so many, and again after the incremental one."""
 PATIENCE = 600.0
 WORLD = 100_000
+ROWS = 100_000
+"""Of the audit log, the metadata's longest table."""
+FILL = text(
+    "INSERT INTO audit_log (actor, action, subject, parameters, outcome) SELECT 'bench', 'export', 'row ' || n, "
+    "jsonb_build_object('number', n), 'begun' FROM generate_series(1, :rows) AS n"
+)
 console = Console(stderr=True)
 
 
@@ -111,18 +122,50 @@ def measure(stack: Stack, settings: Settings, events: int, home: Path) -> dict[s
     }
 
 
+def measure_postgres(settings: Settings, rows: int) -> dict[str, Any]:
+    """A backup of the metadata, the loss of all of it, and a restore."""
+    metadata_migrate.run(settings)
+    engine = connect_sync(settings)
+    try:
+        with engine.begin() as connection:
+            connection.execute(FILL, {"rows": rows})
+        made = backup(settings, "create", "--only", "postgres")
+        with engine.begin() as connection:
+            connection.execute(text("DROP SCHEMA public CASCADE"))
+            connection.execute(text("CREATE SCHEMA public"))
+        back = backup(settings, "restore", "--only", "postgres", "--yes")
+        with engine.begin() as connection:
+            found = connection.execute(text("SELECT count(*) FROM audit_log WHERE actor = 'bench'")).scalar_one()
+    finally:
+        engine.dispose()
+    return {
+        "postgres_rows": rows,
+        "postgres_rows_lost": rows - int(found),
+        "postgres_backup_seconds": made["seconds"],
+        "postgres_bytes": made["bytes"],
+        "postgres_restore_seconds": back["seconds"],
+    }
+
+
 def main() -> None:
     """Start a stack of its own, measure, print, and write the result."""
     parser = argparse.ArgumentParser(prog="python -m bench backup", description=__doc__)
     parser.add_argument("--events", type=int, default=EVENTS, help="before the full backup (default: %(default)s)")
+    parser.add_argument("--rows", type=int, default=ROWS, help="of PostgreSQL (default: %(default)s)")
+    parser.add_argument("--only", choices=("clickhouse", "postgres"), help="one of both; the other's figures stay")
     given = parser.parse_args()
+    path = RESULTS / "backup.json"
+    figures: dict[str, Any] = json.loads(path.read_text()) if given.only and path.exists() else {}
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         stack = Stack(Settings(millrace_home=home, log_level="warning"), home, console.print)
         with stack as settings:
-            figures = measure(stack, settings, given.events, home)
+            if given.only != "postgres":
+                figures |= measure(stack, settings, given.events, home)
+            if given.only != "clickhouse":
+                figures |= measure_postgres(settings, given.rows)
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "backup.json").write_text(json.dumps(figures, indent=2) + "\n")
+    path.write_text(json.dumps(figures, indent=2) + "\n")
     sys.stdout.write(json.dumps(figures) + "\n")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench import performance_page, sizing, sizing_page, store_page, trend
+from bench import outage_page, performance_page, sizing, sizing_page, store_page, trend
 from bench.curves import pictures
 from bench.parts import report as parts
 from bench.peers import picture
@@ -116,6 +116,16 @@ def _performance(text: str) -> str:
     return filled(text, tables)
 
 
+def _operations(text: str) -> str:
+    return filled(text, {"figures of outage": _outage})
+
+
+def _outage() -> str:
+    if not (RESULTS / "outage.json").exists():
+        return "No result is checked in yet: `make bench ARGS=outage` writes it, then `make bench ARGS=readme`."
+    return outage_page.outage(_result("outage"))
+
+
 def _parts() -> str:
     if not (RESULTS / "parts.json").exists():
         return "No result is checked in yet: `make bench ARGS=parts` writes it, then `make bench ARGS=readme`."
@@ -126,6 +136,7 @@ PAGES = {
     ROOT / "README.md": _readme,
     ROOT / "docs/store.md": _store,
     ROOT / "docs/performance.md": _performance,
+    ROOT / "docs/operations.md": _operations,
     ROOT / "docs/http-ingestion.md": _http,
     ROOT / "docs/analytics.md": _analytics,
     ROOT / "docs/asking-for-metrics.md": _asking,

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from agents.audit import Entry, kind, verdicts
+from agents.audit import Entry, completed, kind, verdicts
 from clickhouse.witness import Delivered
 from streams import log
 from streams.cli import terminal
@@ -58,7 +58,7 @@ async def _trail(
         for number in numbers:
             found = await reader.read(number, valid=limit + 1)
             valid = [entry for entry in found.log.entries if entry.is_valid]
-            superseded = {e.intent.seq - 1 for e in valid if e.intent is not None and e.intent.missing is not None}
+            superseded = completed([entry.intent for entry in valid if entry.intent is not None])
             for entry in valid[-limit:]:
                 if after is None or entry.raw.at >= after.timestamp() * 1000:
                     lines.append(await _line(reader, number, entry, found.seen, superseded, verify))

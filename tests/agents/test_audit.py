@@ -3,7 +3,7 @@
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from agents.audit import Raw, judge, kind, verdicts
+from agents.audit import Raw, completed, judge, kind, verdicts
 from clickhouse.witness import Delivered
 from streams.intent import Chain, Intent
 
@@ -105,3 +105,13 @@ def test_a_record_has_one_kind() -> None:
     assert kind(record(1, "", "a", 0, 5, missing={})) == "supersede"
     counted = verdicts(record(1, "", "a", 0, 9, verdict={"t": {"duplicate": [1, 2, 5, 1]}, "u": {"duplicate": [0, 1]}}))
     assert counted == {"duplicate": 4}
+
+
+def test_what_a_later_record_completes_is_not_missing() -> None:
+    begin, batch = record(1, "", "a", 0, 0, begins=True), record(2, "a", "b", 0, 5)
+    again, after = record(3, "b", "c", 0, 5, missing={}), record(4, "c", "d", 5, 9)
+    assert completed([begin, batch, again, after]) == {2}
+    # A repair begins a chain where the last record begins, with what that lacked; or where ClickHouse's rows end.
+    assert completed([begin, batch, again, after, record(5, "d", "e", 5, 9, begins=True)]) == {2, 4}
+    assert completed([begin, batch, again, after, record(5, "d", "e", 0, 0, begins=True)]) == {1, 2, 3, 4}
+    assert completed([begin, batch, again, after, record(5, "d", "e", 9, 9, begins=True)]) == {2}

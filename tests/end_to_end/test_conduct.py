@@ -81,11 +81,12 @@ def test_a_worker_without_clickhouse(embedded: Settings, workers: Crew, seconds:
 
 @pytest.mark.faults
 def test_a_worker_without_its_broker(embedded: Settings, workers: Crew) -> None:
-    """With nothing to read: not ready, alive, no busy loop."""
+    """With nothing to read: not ready, alive, few lines, no busy loop."""
     _, _, port = (embedded.kafka_bootstrap_servers or "").partition(":")
     worker = workers.start(embedded).wait_ready(embedded.kafka_partitions)
     (broker,) = [c.pid for c in psutil.net_connections("tcp") if c.status == "LISTEN" and c.laddr.port == int(port)]
     process = psutil.Process(broker)
+    before = worker.log.read_text().count("\n")
     process.suspend()
     try:
         until("not ready", lambda: told(worker)[:2] == (200, 503), 30)
@@ -97,4 +98,6 @@ def test_a_worker_without_its_broker(embedded: Settings, workers: Crew) -> None:
     finally:
         process.resume()
     until("ready again", lambda: told(worker) == (200, 200, []), 60)
+    lines = worker.log.read_text().splitlines()[before:]
+    assert len(lines) < LINES, "\n".join(lines)
     assert workers.stop() == [0]

@@ -65,11 +65,18 @@ AROUND = (Step.FILL, Step.CLOCK, Step.COMMIT, Step.CLOSE, Step.PUBLISH, Step.KEE
 AGING = (Step.AGAIN, Step.AGE_OUT, Step.MISSING, Step.LEDGER, Step.SUPERSEDE)
 REACHED = {
     Owner.FIRST: (*RECOVERY, Step.BEGIN, Step.VIEWS, Step.LINE, *BATCH, *AROUND),
-    Owner.REPLAYING: (*RECOVERY, Step.AGAIN_READ, Step.AGAIN, Step.COUNT, Step.VIEWS, *BATCH),
+    Owner.REPLAYING: (*RECOVERY, Step.AGAIN_READ, Step.AGAIN, Step.COUNT, Step.VIEWS, Step.LINE, *BATCH, *AROUND),
     Owner.AGED: (*AGING, Step.INTENT, Step.INSERT_RIDES, Step.VIEWS),
     Owner.REFUSED: (Step.REFUSED, Step.RECOUNT),
 }
 """The steps that each owner gets to."""
+ONLY_ONCE = {
+    Owner.FIRST: (Step.AGAIN_READ, Step.AGAIN, Step.COUNT),
+    Owner.REPLAYING: (Step.BEGIN,),
+}
+"""What either of the usual owners never gets to: one has nothing to deliver again, the other a chain already."""
+UNUSUAL = {step for owner in (Owner.AGED, Owner.REFUSED) for step in REACHED[owner]} - set(REACHED[Owner.REPLAYING])
+"""Steps of batches that aged or were refused."""
 LEFT = {Owner.REPLAYING: "insert-events_raw:after:2", Owner.AGED: "insert-events_raw:before:2"}
 """Where the former owner has died: its batch is in ClickHouse in part, and certainly not whole where it ages."""
 LATER_BATCHES = ("intent:after:3", "insert-events_raw:after:3", "deliver:before:3")
@@ -182,4 +189,12 @@ def test_every_place_is_walked(shards: int) -> None:
     walked = {walk.place for walk in WALKS if walk.shards == shards}
     there = {f"{step.label}:{when}" for step in Step for when in ("before", "after")}
     assert there - walked == {"replay:before", "replay:after"}
+
+
+@pytest.mark.parametrize("owner", ONLY_ONCE)
+def test_the_first_owner_and_the_replaying_one_die_at_every_step_that_they_get_to(owner: Owner) -> None:
+    assert set(Step) - UNUSUAL - {Step.REPLAY} == set(REACHED[owner]) | set(ONLY_ONCE[owner])
+
+
+def test_the_sample_is_of_the_walks() -> None:
     assert set(SAMPLE) <= set(WALKS)

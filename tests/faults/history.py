@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from agents import audit
-from agents.build import groupless
 from agents.consumer import stop
 from streams.batch import from_runs
 from streams.settings import Settings
+from tests.faults.chains import log_of
 from tests.faults.verdict import TABLES, Wrong
 from tests.support.found import query
 
@@ -57,7 +57,7 @@ async def _record(settings: Settings, wrong: Wrong) -> list[str]:
 
 async def _batches(settings: Settings, wrong: Wrong) -> list[tuple[str, datetime]]:
     """Every record of the log of intents, void ones too, whose range holds the event."""
-    log = await audit.read(settings.kafka_intents_topic, wrong.partition, groupless(settings), None)
+    log = await log_of(settings, wrong.partition)
     found = []
     for entry in log.entries:
         intent = entry.intent

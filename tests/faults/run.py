@@ -12,8 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from streams.settings import Settings
 from streams.world.truth import merged
 from tests.faults import results
+from tests.faults.chains import disordered
 from tests.faults.history import tell
 from tests.faults.kinds import KINDS, Fault
 from tests.faults.opening import opened
@@ -73,7 +75,8 @@ def run(schedule: Schedule, load: Load, home: Path) -> Result:
         verdict = asyncio.run(_verdict(site))
         verdict.problems += [*site.problems, *_invariants(site), *_batches(site)]
         if verdict.problems:
-            _explain(site, schedule, verdict)
+            for line in explained(site.settings, schedule, verdict, site.home / "workers"):
+                say(line)
         return Result(
             seed=schedule.seed,
             version=results.version(),
@@ -177,6 +180,7 @@ def _resumed(site: Site, fault: Fault) -> float | None:
 async def _verdict(site: Site) -> Verdict:
     wanted, left_out = await site.oracle.read(), await site.left_out.read()
     verdict = await judge(site.settings, wanted, left_out, merged(site.sent))
+    verdict.problems += await disordered(site.settings)
     if (found := sum(map(len, wanted.contested.values()))) != site.contested:
         verdict.problems.append(f"{found} events that versions judge differently are in the topics of {site.contested}")
     return verdict
@@ -194,18 +198,20 @@ def _invariants(site: Site) -> list[str]:
 def _batches(site: Site) -> list[str]:
     """What `millrace batches --verify` misses."""
     try:
-        said = site.millrace("batches", "--verify", "--limit", str(LISTED), "--json")
-    except AssertionError as error:
-        return [str(error)]
-    missing = [line for line in json.loads(said) if line["state"] == "missing"]
-    return [f"batch {line['seq']} of shard {line['shard']} is missing" for line in missing]
+        lines = json.loads(site.millrace("batches", "--verify", "--limit", str(LISTED), "--json", codes=(0, 1)))
+    except (AssertionError, ValueError) as error:
+        return [f"`millrace batches --verify` cannot be read: {error}"]
+    missing = [line for line in lines if line["state"] == "missing"]
+    return [
+        f"batch {line['seq']} of shard {line['shard']} is missing: of {line['rows']} ClickHouse holds {line['held']}"
+        for line in missing
+    ]
 
 
-def _explain(site: Site, schedule: Schedule, verdict: Verdict) -> None:
-    """Seed, schedule, the first wrong event and its whole history."""
-    say(f"seed {schedule.seed} FAILED: {json.dumps(verdict.problems, indent=2)}")
-    for fault in schedule.faults:
-        say(f"  {fault}")
+def explained(settings: Settings, schedule: Schedule, verdict: Verdict, logs: Path) -> list[str]:
+    """Seed, what does not hold, the schedule, the first wrong event and its whole history: what a failed run prints."""
+    lines = [f"seed {schedule.seed} FAILED: {json.dumps(verdict.problems, indent=2)}"]
+    lines += [f"  {fault}" for fault in schedule.faults]
     if verdict.wrong:
-        for line in tell(site.settings, verdict.wrong[0], site.home / "workers"):
-            say(f"  {line}")
+        lines += [f"  {line}" for line in tell(settings, verdict.wrong[0], logs)]
+    return lines

@@ -14,6 +14,7 @@ from streams.settings import Settings
 from streams.world.truth import FAMILIES
 from tests.faults.oracle import CONTESTED_TYPE, Place, Says, Wanted
 from tests.support.found import RAW, RIDES, TICKETING, query
+from tests.support.promises import misplaced
 
 TABLES = (*RAW, *RIDES, *TICKETING, "dead_letters")
 EVENT = "xxHash64(concat(source, '\\n', event_id, '\\n', event_type))"
@@ -97,23 +98,11 @@ def _found(settings: Settings, table: str) -> dict[Place, Says]:
 
 def compare(table: str, wanted: Mapping[Place, Says], found: Mapping[Place, Says]) -> list[Wrong]:
     """Compare one table with what is wanted there, place by place."""
-    wrong: list[Wrong] = []
-    for place in sorted(wanted.keys() | found.keys()):
-        want, have = wanted.get(place, {}), found.get(place, {})
-        for offset in want.keys() | have.keys():
-            if want.get(offset) != have.get(offset):
-                for what in _words(want.get(offset, []), have.get(offset, [])):
-                    wrong.append(Wrong(*place, offset, table, what))
-    return wrong
-
-
-def _words(wanted: list[tuple[int, str]], found: list[tuple[int, str]]) -> list[str]:
-    """What is wrong with the rows of one offset, a word for each."""
-    missing, extra = Counter(wanted) - Counter(found), Counter(found) - Counter(wanted)
-    if not wanted:
-        return ["foreign"] * extra.total()
-    changed = min(missing.total(), extra.total())
-    return ["changed"] * changed + ["lost"] * (missing.total() - changed) + ["doubled"] * (extra.total() - changed)
+    return [
+        Wrong(*place, offset, table, what)
+        for place in sorted(wanted.keys() | found.keys())
+        for offset, what in misplaced(wanted.get(place, {}), found.get(place, {}))
+    ]
 
 
 def settle_contested(wanted: Wanted, found: dict[str, dict[Place, Says]]) -> list[Wrong]:

@@ -1,67 +1,54 @@
-"""Every state that the model can reach, and the first one that breaks an invariant."""
+"""Every state that a model can reach, and the first one that breaks a promise."""
 
 from collections import deque
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable
+from typing import Generic, NamedTuple, TypeVar
 
-from tests.model.rules import Bounds, Rules
-from tests.model.state import BEGIN, Step, Worker, World
-from tests.model.steps import after
-
-
-def beginning(bounds: Bounds) -> World:
-    """Nothing has happened; both workers believe that the shard is theirs."""
-    down = Worker(Step.DOWN, BEGIN, None, 0, False)
-    nothing: frozenset[Any] = frozenset()
-    return World(
-        0, (), (), None, (0,) * bounds.offsets, nothing, nothing, nothing, nothing, (down, down), bounds.faults
-    )
+State = TypeVar("State", bound=Hashable)
 
 
-def broken(world: World) -> str:
-    """Which promise a state breaks; empty if none.
+class Found(NamedTuple):
+    """What a search has seen."""
 
-    These are what the store is held to everywhere: no row twice, none that no valid record accepts, and nothing
-    missing below the range of the last valid record.
-    """
-    records = world.history
-    for record in records:
-        if record.rows | record.dead != frozenset(range(record.start, record.end)):
-            return f"record {record.seq} neither accepts nor refuses a part of its range"
-    for offset, count in enumerate(world.table):
-        accepted = {offset in record.rows for record in records if record.start <= offset < record.end}
-        if count > 1:
-            return f"offset {offset} has {count} rows"
-        if count and accepted != {True}:
-            return f"offset {offset} has a row that no valid record accepts"
-        if not count and accepted == {True} and any(offset < record.start for record in records):
-            return f"offset {offset} has no row, although the chain is beyond it"
-    return ""
+    states: int
+    way: list[str]
+    """The shortest way to a state that breaks a promise, and which; empty if there is none."""
+    complete: bool
+    """Whether everything ever arrived: else nothing was shown."""
 
 
-def search(rules: Rules, bounds: Bounds, most: int = 3_000_000) -> tuple[int, list[str], bool]:
-    """States seen, the shortest way to a broken one (empty if there is none), and whether all rows ever arrived.
+class Model(NamedTuple, Generic[State]):
+    """A world and what can happen in it."""
 
-    Breadth first, so no shorter way exists. Raises OverflowError above `most` states.
-    """
-    first = beginning(bounds)
-    came: dict[World, tuple[World, str] | None] = {first: None}
-    todo = deque([first])
+    first: State
+    after: Callable[[State], Iterable[tuple[str, State]]]
+    """What may happen next, in words, and the state of then."""
+    broken: Callable[[State], str]
+    """Which promise a state breaks; empty if none."""
+    complete: Callable[[State], bool]
+    """Whether everything has arrived in a state."""
+
+
+def search(model: Model[State], most: int = 3_000_000) -> Found:
+    """Search breadth first, so that no shorter way exists. Raises OverflowError above `most` states."""
+    came: dict[State, tuple[State, str] | None] = {model.first: None}
+    todo = deque([model.first])
     complete = False
     while todo:
         world = todo.popleft()
-        if why := broken(world):
-            return len(came), [*_way(came, world), why], complete
-        complete = complete or all(world.table)
-        for what, following in after(world, rules, bounds):
+        if why := model.broken(world):
+            return Found(len(came), [*_way(came, world), why], complete)
+        complete = complete or model.complete(world)
+        for what, following in model.after(world):
             if following not in came:
                 came[following] = (world, what)
                 todo.append(following)
         if len(came) > most:
             raise OverflowError(f"more than {most:,} states")
-    return len(came), [], complete
+    return Found(len(came), [], complete)
 
 
-def _way(came: dict[World, tuple[World, str] | None], world: World) -> list[str]:
+def _way(came: dict[State, tuple[State, str] | None], world: State) -> list[str]:
     way: list[str] = []
     while (before := came[world]) is not None:
         world, what = before

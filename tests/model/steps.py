@@ -1,132 +1,96 @@
-"""What can happen in the model: the steps of the workers, of ClickHouse, of the clock, and the faults between them."""
+"""What can happen in the model: the steps of the workers, and the faults between them."""
 
 from collections.abc import Iterator
 
-from tests.model.rules import Bounds, Rules
-from tests.model.state import BEGIN, Insert, Offsets, Record, Step, Worker, World
+from tests.model import live, view
+from tests.model.outside import AGE, appended, around, chain, take
+from tests.model.rules import NOTHING, Bounds, Offsets, Rules
+from tests.model.state import BEGIN, Happened, Insert, Record, Step, Worker, World, with_worker
 
-AGE = 1
-"""A batch is aged when the clock is above its birth by more than this."""
-LONGEST = 1
-"""A query that ClickHouse has begun with ends within this (R8: the time limit of a receive)."""
-WINDOW = AGE + LONGEST
-"""How long a token is remembered (R8: age and longest insert)."""
 REFUSED: tuple[Offsets, Offsets] = (frozenset(), frozenset({0}))
 """What each worker's version would refuse: they differ, as in a deploy."""
-
-Happened = tuple[str, World]
-
-
-def chain(world: World, rules: Rules) -> list[Record]:
-    """The valid records, as every reader sees them; whoever comes to a log that was cut begins a chain in it."""
-    found = [BEGIN._replace(nonce=f"begin {world.cuts}")]
-    for record in world.log:
-        last = found[-1]
-        if not rules.valid:
-            found.append(record)
-        elif record.seq == last.seq + 1 and record.previous == last.nonce:
-            same = (record.start, record.end) == (last.start, last.end)
-            if same if record.missing is not None else record.start == last.end:
-                found.append(record)
-    return found
 
 
 def after(world: World, rules: Rules, bounds: Bounds) -> Iterator[Happened]:
     """Every state that may follow."""
-    yield from _outside(world, rules, bounds)
+    yield from around(world, rules, bounds)
+    if bounds.view:
+        yield from view.create(world, rules)
     for number in (0, 1):
         yield from _worker(world, rules, bounds, number)
-
-
-def _with(world: World, number: int, worker: Worker, **changes: object) -> World:
-    workers = tuple(worker if n == number else each for n, each in enumerate(world.workers))
-    return world._replace(workers=workers, **changes)  # type: ignore[arg-type]
-
-
-def _take(world: World, block: Insert, rules: Rules) -> World:
-    """ClickHouse writes a block, unless it remembers its token."""
-    if rules.token and any(token == block.token for token, _ in world.tokens):
-        return world
-    table = tuple(count + (offset in block.rows) for offset, count in enumerate(world.table))
-    witness = max(world.witness or (0, ""), block.token)
-    return world._replace(table=table, tokens=world.tokens | {(block.token, world.clock)}, witness=witness)
-
-
-def _appended(world: World, record: Record) -> World:
-    """The record stands in the log; `history` remembers it if it is valid there."""
-    there = world._replace(log=(*world.log, record))
-    valid = chain(there, Rules())[-1] is record
-    return there._replace(history=(*world.history, record)) if valid else there
-
-
-def _outside(world: World, rules: Rules, bounds: Bounds) -> Iterator[Happened]:
-    if world.clock < bounds.clock and all(world.clock < block.since + LONGEST for block in world.running):
-        kept = WINDOW if rules.window else 0
-        tokens = frozenset(each for each in world.tokens if world.clock + 1 - each[1] <= kept)
-        yield "time passes", world._replace(clock=world.clock + 1, tokens=tokens)
-    # Before the first row of a shard is in ClickHouse, nothing tells a log that was cut from a new one.
-    if world.log and world.witness and world.faults:
-        yield "the log is cut", world._replace(log=(), faults=world.faults - 1, cuts=world.cuts + 1)
-    for record in world.appends:
-        yield "a late append arrives", _appended(world, record)._replace(appends=world.appends - {record})
-    for block in world.network:
-        left = world._replace(network=world.network - {block})
-        if rules.fresh and world.clock > block.born + AGE:
-            yield "ClickHouse refuses an aged block", left
-        else:
-            yield (
-                "a late block reaches ClickHouse",
-                left._replace(running=world.running | {block._replace(since=world.clock)}),
-            )
-    for block in world.running:
-        left = world._replace(running=world.running - {block})
-        yield "a late block is written", _take(left, block, rules)
-        if world.faults:
-            lost = left.tokens | {(block.token, world.clock)}
-            yield (
-                "ClickHouse dies between token and part",
-                left._replace(tokens=lost, running=frozenset(), faults=world.faults - 1),
-            )
 
 
 def _worker(world: World, rules: Rules, bounds: Bounds, number: int) -> Iterator[Happened]:
     worker, name = world.workers[number], f"worker {number}"
     if worker.step is not Step.DOWN and world.faults:
-        gone = Worker(Step.DOWN, BEGIN, None, worker.proposals, False)
-        yield f"{name} dies", _with(world, number, gone, faults=world.faults - 1)
+        yield f"{name} dies", with_worker(world, number, _down(worker), faults=world.faults - 1)
+    yield from live.tell(world, rules, bounds, number)
+    may_begin = not (rules.hold and view.is_held(world))
     match worker.step:
-        case Step.DOWN:
-            yield f"{name} recovers", _with(world, number, _recovered(world, rules, worker))
-        case Step.READY if worker.proposals < bounds.proposals:
-            for end in range(worker.last.end + 1, bounds.offsets + 1):
-                span = frozenset(range(worker.last.end, end))
-                rows, dead = span - REFUSED[number], span & REFUSED[number]
-                yield f"{name} proposes", _propose(world, number, (worker.last.end, end), rows, dead, None)
-                if world.faults and rows and not rules.gaps:
-                    less = world._replace(faults=world.faults - 1)
-                    rows -= {max(rows)}
-                    yield (
-                        f"{name} proposes with a gap",
-                        _propose(less, number, (worker.last.end, end), rows, dead, None),
-                    )
+        case Step.DOWN if may_begin:
+            yield f"{name} recovers", with_worker(world, number, _recovered(world, rules, bounds, worker))
+        case Step.READY if may_begin and worker.proposals < bounds.proposals:
+            yield from _fill(world, rules, bounds, number)
         case Step.APPENDING:
-            yield from _append(world, rules, number)
+            yield from _append(world, rules, bounds, number)
         case Step.SENDING:
-            yield from _send(world, rules, number)
-        case Step.COUNTING:
+            yield from _send(world, rules, bounds, number)
+        case Step.TESTIFYING:
+            witness = max(world.witness or (0, ""), worker.last.token)
+            yield f"{name} writes a line", with_worker(world, number, _ready(worker), witness=witness)
+        case Step.COUNTING if may_begin:
             yield from _count(world, rules, bounds, number)
 
 
-def _recovered(world: World, rules: Rules, worker: Worker) -> Worker:
+def _down(worker: Worker) -> Worker:
+    """What it knew is gone, but for the numbers that its records do not have again."""
+    return Worker(Step.DOWN, BEGIN, None, worker.proposals, False)
+
+
+def _ready(worker: Worker) -> Worker:
+    """The last record is delivered."""
+    return live.counted(worker._replace(step=Step.READY, refused=NOTHING))
+
+
+def _delivered_or(worker: Worker, step: Step, bounds: Bounds) -> Worker:
+    """At `step` if the last record has rows to deliver; else done, but perhaps for its line."""
+    if worker.last.wanted:
+        return worker._replace(step=step)
+    if bounds.retention and worker.last.seq:
+        return worker._replace(step=Step.TESTIFYING)
+    return _ready(worker)
+
+
+def _recovered(world: World, rules: Rules, bounds: Bounds, worker: Worker) -> Worker:
     worker = worker._replace(cuts=world.cuts)
     records = chain(world, rules)
     if rules.cut and world.witness is not None and all(record.token != world.witness for record in records):
         return worker._replace(step=Step.STOPPED)
     last = records[-1]
-    if not last.wanted or not rules.second:
-        return worker._replace(step=Step.READY, last=last)
-    step = Step.COUNTING if world.clock > last.born + AGE else Step.SENDING
-    return worker._replace(step=step, last=last, unknown=True)
+    counts = live.recovered(world, rules, bounds, last)
+    worker = worker._replace(last=last, counts=counts, due=bool(counts), unknown=bool(last.wanted) and rules.second)
+    if not rules.second:
+        return _ready(worker)
+    return _delivered_or(worker, Step.COUNTING if world.clock > last.born + AGE else Step.SENDING, bounds)
+
+
+def _fill(world: World, rules: Rules, bounds: Bounds, number: int) -> Iterator[Happened]:
+    worker, name = world.workers[number], f"worker {number}"
+    for end in range(worker.last.end + 1, bounds.offsets + 1):
+        span = frozenset(range(worker.last.end, end))
+        dead = span & REFUSED[number]
+        dead |= live.repeats(worker, span - dead, bounds)
+        rows = span - dead
+        yield f"{name} proposes", _propose(world, number, (worker.last.end, end), rows, dead, None)
+        if world.faults and rows and not rules.gaps:
+            less = world._replace(faults=world.faults - 1)
+            yield (
+                f"{name} proposes with a gap",
+                _propose(less, number, (worker.last.end, end), rows - {max(rows)}, dead, None),
+            )
+    if bounds.retention and rules.lasts and worker.last.seq and world.clock > worker.last.born:
+        end = worker.last.end
+        yield f"{name} repeats an empty record", _propose(world, number, (end, end), NOTHING, NOTHING, None)
 
 
 def _propose(
@@ -135,38 +99,41 @@ def _propose(
     worker = world.workers[number]
     nonce = f"{number}{worker.proposals}"
     own = Record(worker.last.seq + 1, worker.last.nonce, nonce, *span, rows, dead, world.clock, missing)
-    return _with(
+    return with_worker(
         world, number, worker._replace(step=Step.APPENDING, own=own, proposals=worker.proposals + 1, unknown=False)
     )
 
 
-def _append(world: World, rules: Rules, number: int) -> Iterator[Happened]:
+def _append(world: World, rules: Rules, bounds: Bounds, number: int) -> Iterator[Happened]:
     worker = world.workers[number]
     own = worker.own
     assert own is not None
-    there = _appended(world, own)
+    there = appended(world, own)
     if rules.cut and worker.cuts != world.cuts:
         # The record is not where it was acknowledged: beyond what was read.
-        yield f"worker {number} finds the log cut", _with(there, number, worker._replace(step=Step.STOPPED))
+        yield f"worker {number} finds the log cut", with_worker(there, number, worker._replace(step=Step.STOPPED))
         return
-    down = Worker(Step.DOWN, BEGIN, None, worker.proposals, False)
     if chain(there, rules)[-1] is own:
-        step = Step.SENDING if own.wanted else Step.READY
+        # A superseding record has the rows of one that was counted, or is due.
+        due = bool(worker.counts) if own.missing is None else worker.due
+        follows = worker._replace(last=own, own=None, due=due, refused=NOTHING)
+        if own.missing is None:
+            follows = live.counted(follows)
         yield (
             f"worker {number} appends a valid record",
-            _with(there, number, Worker(step, own, None, worker.proposals, False, worker.cuts)),
+            with_worker(there, number, _delivered_or(follows, Step.SENDING, bounds)),
         )
     else:
-        yield f"worker {number} appends a void record and lets go", _with(there, number, down)
+        yield f"worker {number} appends a void record and lets go", with_worker(there, number, _down(worker))
     if world.faults:
         yield (
             f"an append of worker {number} is held back",
-            _with(world, number, down, appends=world.appends | {own}, faults=world.faults - 1),
+            with_worker(world, number, _down(worker), appends=world.appends | {own}, faults=world.faults - 1),
         )
 
 
-def _send(world: World, rules: Rules, number: int) -> Iterator[Happened]:
-    worker = world.workers[number]
+def _send(world: World, rules: Rules, bounds: Bounds, number: int) -> Iterator[Happened]:
+    worker, name = world.workers[number], f"worker {number}"
     last = worker.last
     aged = world.clock > last.born + AGE
     wanted = last.wanted
@@ -174,25 +141,34 @@ def _send(world: World, rules: Rules, number: int) -> Iterator[Happened]:
         wanted = frozenset(offset for offset in wanted if offset not in REFUSED[number])
     block = Insert(last.token, wanted, last.born)
     if aged:
-        yield f"worker {number} sees that its batch has aged", _with(world, number, worker._replace(step=Step.COUNTING))
-    if not (aged and rules.fresh):
-        written = _take(world, block, rules)
+        yield f"{name} sees that its batch has aged", with_worker(world, number, worker._replace(step=Step.COUNTING))
+    if wanted & bounds.refused:
+        if rules.refused:
+            told = worker._replace(step=Step.COUNTING, refused=wanted & bounds.refused)
+            yield f"{name} is refused its block, and finds the rows", with_worker(world, number, told)
+    elif not (aged and rules.fresh):
+        written = take(world, block, rules)
         there = all(written.table[offset] for offset in last.wanted)
         if there or not worker.unknown or not rules.counted:
-            yield f"worker {number} inserts", _with(written, number, worker._replace(step=Step.READY))
+            yield f"{name} inserts", with_worker(written, number, _ready(worker))
         else:
-            yield f"worker {number} inserts in vain", _with(written, number, worker)
+            yield f"{name} inserts in vain", with_worker(written, number, worker)
     if world.faults:
-        held = world.network | {block}
-        step = Step.SENDING if rules.acknowledged else Step.READY
+        lost = worker._replace(unknown=True)
         yield (
-            f"an insert of worker {number} is not answered",
-            _with(world, number, worker._replace(unknown=True, step=step), network=held, faults=world.faults - 1),
+            f"an insert of {name} is not answered",
+            with_worker(
+                world,
+                number,
+                lost if rules.acknowledged else _ready(lost),
+                network=world.network | {block},
+                faults=world.faults - 1,
+            ),
         )
 
 
 def _count(world: World, rules: Rules, bounds: Bounds, number: int) -> Iterator[Happened]:
-    worker = world.workers[number]
+    worker, name = world.workers[number], f"worker {number}"
     last = worker.last
     if world.clock <= last.born + AGE:
         return
@@ -202,9 +178,8 @@ def _count(world: World, rules: Rules, bounds: Bounds, number: int) -> Iterator[
     if not rules.missing:
         lacking = last.rows
     if not lacking:
-        yield f"worker {number} counts all rows", _with(world, number, worker._replace(step=Step.READY))
+        yield f"{name} counts all rows", with_worker(world, number, _ready(worker))
     elif worker.proposals < bounds.proposals:
-        yield (
-            f"worker {number} supersedes",
-            _propose(world, number, (last.start, last.end), last.rows, last.dead, lacking),
-        )
+        rows, dead = last.rows - worker.refused, last.dead | worker.refused
+        span = (last.start, last.end)
+        yield f"{name} supersedes", _propose(world, number, span, rows, dead, lacking - worker.refused)
