@@ -16,7 +16,7 @@ from api.metrics.cache import Content
 from api.metrics.service import LATE, Metrics, told
 from api.problems import Problem
 from clickhouse.analytics import funnel, funnel_answer, run, words
-from clickhouse.analytics.kinds import Kind, Question
+from clickhouse.analytics.kinds import Kind, Question, tells_people
 from clickhouse.analytics.words import PeopleWords
 from metadata.audit import Action
 from streams import http_metrics
@@ -48,6 +48,8 @@ class Analytics:
         given = words.read(kind.words, await _body(request))
         guard.allow_reading(key, given.domain)
         question = kind.ask(given)
+        if tells_people(question):
+            guard.allow_people(key)
         asked = fingerprint(kind, question, given.model_dump(exclude={"begin", "to", "zone"}))
         seconds = kept(self._settings, question, datetime.now(UTC))
         content = await self._metrics.shared(
@@ -86,7 +88,12 @@ def fingerprint(kind: Kind, question: Question, given: dict[str, Any]) -> list[A
 
 
 def kept(settings: Settings, question: Question, now: datetime) -> float:
-    """How long an answer may be kept, in seconds: by whether its people can still begin, or go on."""
+    """How long an answer may be kept, in seconds: by whether its people can still begin, or go on.
+
+    Ids of people are kept as briefly as running periods, so that an erased person is gone at once.
+    """
+    if tells_people(question):
+        return settings.cache_ttl_open_seconds
     if question.until <= now - LATE:
         return settings.cache_ttl_closed_seconds
     is_closed = question.span.end <= now - LATE

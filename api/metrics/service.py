@@ -117,6 +117,8 @@ class Metrics:
         key = await self.admit(request)
         given = geo.read(request.query_params)
         guard.allow_reading(key, given.domain.name)
+        if any(map(tells_people, given.asked.questions)):
+            guard.allow_people(key)
         found = [geo.shown(given, each) for each in await self._all(given.asked)]
         head = _head(geo.GROUP, given.asked.questions[0])
         return respond(head | {"domain": given.domain.name, "level": given.level.value}, found, request.headers)
