@@ -212,6 +212,15 @@ async def test_pages_follow_each_other_to_the_last_row(keyed: Page, explored: Ex
     assert {name for name, _ in file} == {"from", "to", "format", *REVENUE}
 
 
+async def test_a_period_without_events_is_zero_where_nothing_is(keyed: Page, explored: Explored) -> None:
+    data = "explorer.view.result.charts.flatMap(chart => chart.data.slice(1).flat())"
+    for metric, absent, other in (("average_booking_value", None, 0), ("gross_revenue", 0, None)):
+        await see(keyed, explored.address(metric=f"rides.{metric}", granularity="hour"))
+        found = await keyed.ask(data)
+        assert absent in found, metric
+        assert other not in found, metric
+
+
 def rows_of_workbook(folder: Path) -> list[dict[str, Any]]:
     """The rows of the one workbook in a folder, by their titles."""
     (saved,) = folder.glob("*.xlsx")
