@@ -83,7 +83,7 @@ async def text_of(page: Page, name: str) -> str:
 
 
 async def test_the_numbers_are_those_of_rest_once_a_key_is_given(page: Page, explored: Explored, rest: Asking) -> None:
-    half = explored.world.begin + timedelta(hours=30)
+    half = explored.world.begin + timedelta(hours=36)
     address = explored.address(**REVENUE | {"from": half.isoformat()})
     await page.open(address, height=1250)
     await page.until("the key to be wanted", "document.getElementById('status').textContent.includes('wants a key')")
