@@ -41,6 +41,8 @@ class CatalogueMetric(_Model):
     """What it can be grouped and filtered by."""
     rolling_days: int | None
     """Of rolling metrics: each day's value is over so many days. They are told by `day` alone."""
+    zero_of_nothing: bool
+    """Whether a period without events, which has no row, has 0; else it is unknown, as a mean of nothing is."""
     cache: Literal["fact", "cohort"]
     """How long an answer about a closed period is kept: cohort ones shorter, since what began may still end."""
     sources: list[CatalogueSource]

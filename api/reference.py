@@ -5,15 +5,19 @@ from typing import Any
 from fastapi.routing import APIWebSocketRoute
 
 from api.app import create
+from api.examples import OPENING as COMMANDS
+from api.examples import command
 from streams.settings import Settings
 
-OPENING = """<!-- Written by `make docs` from api/. -->
+OPENING = f"""<!-- Written by `make docs` from api/. -->
 # API
 
 `millrace web` serves it (Procfile `web:`), the dashboard at `/` and the [explorer](explorer.md) at `/explore`, on
 `API_HOST` and `API_PORT`. `/openapi.json` says the same for programs.
 
-- Times are RFC 3339 in UTC. Amounts are strings by currency, and are never added across currencies.
+- {COMMANDS}
+- Times are RFC 3339: live ones in UTC, those about metrics and product analytics in the zone that is asked for. Amounts
+  are strings by currency, and are never added across currencies.
 - Every live answer says what it knows: `as_of`, the `watermark`, each shard's age, and whether it is `complete`. A
   shard that has fallen silent still counts with what it said last, and is listed in `stale_shards`.
 - Numbers are read again when a shard has published, or after half a second; many viewers cost one read.
@@ -31,7 +35,7 @@ def reference() -> str:
     lines = [OPENING]
     for path, methods in schema["paths"].items():
         for method, operation in methods.items():
-            lines += _operation(f"{method.upper()} {path}", operation)
+            lines += _operation(method.upper(), path, operation)
     lines += ["## WS /v1/live/ws", "", _flowing(_socket(app)), ""]
     lines += ["# Questions and answers", ""]
     for name, model in schema["components"]["schemas"].items():
@@ -57,8 +61,9 @@ def _flowing(text: str) -> str:
     return " ".join(text.split())
 
 
-def _operation(title: str, operation: dict[str, Any]) -> list[str]:
-    lines = [f"## {title}", "", _flowing(operation["description"]), ""]
+def _operation(method: str, path: str, operation: dict[str, Any]) -> list[str]:
+    lines = [f"## {method} {path}", "", _flowing(operation["description"]), ""]
+    lines += ["```sh", command(method, path, operation), "```", ""]
     parameters = operation.get("parameters", [])
     if parameters:
         lines += ["| parameter | default | meaning |", "|---|---|---|"]

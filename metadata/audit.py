@@ -20,6 +20,7 @@ from sqlalchemy.orm import aliased
 
 from metadata.models import AuditRecord
 from metadata.session import told
+from metadata.storable import storable
 from streams.errors import MillraceError
 from streams.settings import Settings
 
@@ -221,7 +222,7 @@ async def ended(connection: AsyncConnection, record: int | None, outcome: Outcom
 
 def reason(error: BaseException) -> str:
     """Why something failed, in few words."""
-    return (str(error) or type(error).__name__)[:LONGEST_REASON]
+    return storable(str(error) or type(error).__name__)[:LONGEST_REASON]
 
 
 async def _insert(connection: AsyncConnection, entry: Entry, outcome: Outcome) -> int:

@@ -19,6 +19,7 @@ from metadata.audit import Entry, Outcome
 from metadata.models import JobRun, ReportExecution
 from metadata.schedule.job import RunState
 from metadata.session import told
+from metadata.storable import storable
 from streams.settings import Settings
 
 JOB: Final = "exports"
@@ -98,7 +99,7 @@ class Exports:
 
     async def take_back(self, now: datetime) -> None:
         """Let what a maker has left behind wait for its next attempt, or fail. For whoever has the lease."""
-        left = ReportExecution.state == State.RUNNING
+        left = (ReportExecution.state == State.RUNNING) & ReportExecution.report.is_(None)
         again = update(ReportExecution).where(left, ReportExecution.attempt < MOST_ATTEMPTS)
         over = update(ReportExecution).where(left).values(state=State.FAILED, error=GIVEN_UP, ended_at=now)
         with told(self._settings):
@@ -134,6 +135,7 @@ class Exports:
 
     async def failed(self, taken: Taken, why: str, now: datetime, *, for_good: bool) -> bool:
         """Say that an attempt failed; it is the last, or one that fails for good. Returns whether it was the last."""
+        why = storable(why)
         if not for_good and taken.attempt < MOST_ATTEMPTS:
             await self._change(taken, {"state": State.WAITING, "error": why, "progress": 0, "rows": None})
             return False

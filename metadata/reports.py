@@ -1,10 +1,10 @@
 """Reports as they are kept: what each shows, where it goes, the job that makes it, and what was made."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Update, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
@@ -14,11 +14,15 @@ from metadata.models import ReportConfig, ReportExecution, ScheduledJob
 from metadata.schedule.job import Job
 from metadata.schedule.jobs import row
 from metadata.session import told
+from metadata.storable import storable
 from streams.errors import ConfigurationError
 from streams.settings import Settings
 
 JOB: Final = "report:"
 """How names of their jobs begin."""
+LONGEST: Final = timedelta(hours=1)
+"""What is not made by then is made by nobody: so long a job may take, and what a person starts takes minutes."""
+GONE: Final = "whoever made it is gone: the process was killed, or its machine stopped"
 
 
 class Wanted(NamedTuple):
@@ -95,16 +99,21 @@ class Reports:
         raise ConfigurationError(f"there is no report {name!r}; there are: {known}")
 
     async def begin(self, report: ReportConfig, by: str, now: datetime) -> int:
-        """Say that a report is being made; returns the number of the execution."""
+        """Say that a report is being made; returns the number of the execution.
+
+        Of makings that never came to their end it says so too: whoever was killed could not.
+        """
         values = {"report": report.id, "asked": report.content, "asked_by": by, "state": "running", "attempt": 1}
         with told(self._settings):
             async with self._engine.begin() as connection:
+                await connection.execute(_gone())
                 new = insert(ReportExecution).values(**values, started_at=now).returning(ReportExecution.id)
                 return int((await connection.execute(new)).scalar_one())
 
     async def end(self, number: int, now: datetime, *, file: str | None, size: int | None, error: str | None) -> None:
         """Say how it ended: well where there is no error."""
-        values: dict[str, Any] = {"state": "failed" if error else "done", "error": error, "ended_at": now}
+        reason = storable(error) if error else None
+        values: dict[str, Any] = {"state": "failed" if error else "done", "error": reason, "ended_at": now}
         values |= {"file": file, "bytes": size}
         if not error:
             values["progress"] = 1.0
@@ -119,6 +128,13 @@ class Reports:
         with told(self._settings):
             async with AsyncSession(self._engine) as session:
                 return [*await session.scalars(asked.order_by(ReportExecution.id.desc()).limit(limit))]
+
+
+def _gone() -> Update:
+    """The statement that lets makings of reports fail that are older than any that lives, by PostgreSQL's clock."""
+    is_old = (ReportExecution.state == "running") & ReportExecution.report.is_not(None)
+    is_old &= ReportExecution.created_at <= func.now() - LONGEST
+    return update(ReportExecution).where(is_old).values(state="failed", error=GONE, ended_at=func.now())
 
 
 async def _schedule(connection: AsyncConnection, wanted: Wanted, now: datetime) -> None:

@@ -18,7 +18,7 @@ from api.metrics.freshness import Freshness
 from api.metrics.service import Metrics, told
 from api.problems import Problem
 from clickhouse.analytics import funnel, funnel_answer, run, words
-from clickhouse.analytics.kinds import Kind, Question
+from clickhouse.analytics.kinds import Kind, Question, tells_people
 from clickhouse.analytics.words import PeopleWords
 from metadata.audit import Action
 from streams import http_metrics
@@ -49,12 +49,11 @@ class Analytics:
         key = await self._metrics.admit(request)
         given = words.read(kind.words, await _body(request))
         guard.allow_reading(key, given.domain)
-        is_of_people = words.tells_people(given)
-        if is_of_people:
-            guard.allow_people(key)
         question = kind.ask(given)
+        if tells_people(question):
+            guard.allow_people(key)
         asked = fingerprint(kind, question, given.model_dump(exclude={"begin", "to", "zone"}))
-        may_be = kept(self._settings, question, datetime.now(UTC), is_of_people=is_of_people)
+        may_be = kept(self._settings, question, datetime.now(UTC))
         content = await self._metrics.shared(
             question.span.domain.name,
             asked,
@@ -90,9 +89,9 @@ def fingerprint(kind: Kind, question: Question, given: dict[str, Any]) -> list[A
     return ["analytics", kind.name, span.begin.isoformat(), span.end.isoformat(), span.zone.key, given]
 
 
-def kept(settings: Settings, question: Question, now: datetime, *, is_of_people: bool = False) -> Freshness:
-    """How old an answer may be: by whether it holds their ids, and whether its people can still begin, or go on."""
-    if is_of_people:
+def kept(settings: Settings, question: Question, now: datetime) -> Freshness:
+    """How old an answer may be: by whether it holds ids of people, and whether its people can still begin, or go on."""
+    if tells_people(question):
         return freshness.of_people(settings)
     if freshness.has_closed(question.until, now):
         return freshness.closed(settings)

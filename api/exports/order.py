@@ -11,6 +11,7 @@ from starlette.datastructures import QueryParams
 from api.metrics import parameters
 from api.metrics.service import tells_people
 from clickhouse.analytics import journey
+from clickhouse.analytics import kinds as journeys
 from clickhouse.analytics import words as analytics
 from clickhouse.analytics.kinds import KINDS
 from clickhouse.export import metrics as metric_rows
@@ -146,7 +147,7 @@ def of_analytics(name: str, question: bytes, form: str) -> Order:
         chosen,
         (span.domain.name,),
         is_rows=False,
-        tells_people=analytics.tells_people(given),
+        tells_people=journeys.tells_people(asked),
         facts={_ANALYTICS: name, "domain": span.domain.name, **times, "format": chosen.value},
         asked={
             _ANALYTICS: name,

@@ -1,11 +1,12 @@
 """The way of one export that is answered at once: the key, the order, the audit log, a temporary file, the answer."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import BinaryIO, Final, cast
 
 from fastapi import Request
 from fastapi.responses import Response, StreamingResponse
+from starlette import types
 
 from api.exports import order as ordering
 from api.exports.order import Order, Reach
@@ -71,7 +72,7 @@ class Exports:
         finally:
             self._underway -= 1
         http_metrics.EXPORT_ROWS.labels(wanted.format).inc(made.rows)
-        return StreamingResponse(pieces(file), headers=headers(wanted, made))
+        return Sent(file, headers(wanted, made))
 
     async def _made(self, wanted: Order, file: BinaryIO) -> Made:
         settings = self._settings
@@ -88,6 +89,21 @@ class Exports:
         return await self._metrics.read(
             lambda client: answer(client, question, compare=compare), lambda found: found.reading.source.is_rows
         )
+
+
+class Sent(StreamingResponse):
+    """A file as an answer, which is closed once it is sent, and when whoever wanted it is gone before."""
+
+    def __init__(self, file: BinaryIO, headers: Mapping[str, str]) -> None:
+        super().__init__(pieces(file), headers=headers)
+        self._file = file
+
+    async def __call__(self, scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
+        """Send it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._file.close()
 
 
 def allow(key: ApiKey, wanted: Order) -> None:
@@ -122,8 +138,7 @@ def headers(wanted: Order, made: Made) -> dict[str, str]:
 
 
 def pieces(file: BinaryIO) -> Iterator[bytes]:
-    """A file from its beginning, which is closed at its end."""
-    with file:
-        file.seek(0)
-        while piece := file.read(PIECE):
-            yield piece
+    """A file from its beginning."""
+    file.seek(0)
+    while piece := file.read(PIECE):
+        yield piece

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from clickhouse.metrics.question import Question
+from clickhouse.metrics.question import MOST_OFFSET, Question
 from streams.errors import QueryRefused
 
 
@@ -47,7 +47,7 @@ def place(text: str, asked_name: str, asked: Sequence[Any]) -> int:
         offset, name, mark = msgspec.json.decode(
             base64.b64decode(text.encode(), altchars=b"-_", validate=True), type=tuple[int, str, int]
         )
-        if name != asked_name or mark != _mark(asked) or offset < 0:
+        if name != asked_name or mark != _mark(asked) or not 0 <= offset <= MOST_OFFSET:
             raise ValueError(name)
     except (ValueError, binascii.Error, msgspec.MsgspecError):
         raise QueryRefused(

@@ -2,7 +2,7 @@
 
 import smtplib
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from typing import Final
@@ -37,7 +37,8 @@ def send(url: str, mail: EmailMessage) -> None:
     """Hand a mail to the server; blocks.
 
     Raises ConfigurationError for a wrong address, or a password that would go unencrypted; SinkUnavailable where the
-    server is away or asks to come again, WebhookRefused where it says no to the mail.
+    server is away or asks to come again, WebhookRefused where it says no to the mail, or to one of its addresses: then
+    the others have it.
     """
     parts = urlsplit(url)
     try:
@@ -50,16 +51,23 @@ def send(url: str, mail: EmailMessage) -> None:
         with _connected(parts.scheme, parts.hostname, port) as server:
             if parts.username:
                 server.login(unquote(parts.username), unquote(parts.password or ""))
-            server.send_message(mail)
+            refused = server.send_message(mail)
+    except UnicodeEncodeError:
+        raise ConfigurationError(
+            "SMTP_URL has a user or a password with letters that a mail server cannot take"
+        ) from None
+    except smtplib.SMTPNotSupportedError as error:
+        raise WebhookRefused(f"SMTP_URL: {parts.hostname} cannot take this mail: {error}") from error
     except smtplib.SMTPResponseException as error:
         raise _refused(parts.hostname, error.smtp_code, error.smtp_error) from error
     except smtplib.SMTPRecipientsRefused as error:
-        code, said = next(iter(error.recipients.values()))
-        raise _refused(f"{parts.hostname} takes none of the addresses", code, said) from error
+        raise _refused_addresses(f"{parts.hostname} takes none of the addresses", error.recipients) from error
     except (smtplib.SMTPException, OSError) as error:
         raise SinkUnavailable(
             f"SMTP_URL: {parts.hostname} cannot be reached: {error}. The report is tried again."
         ) from error
+    if refused:
+        raise _refused_addresses(f"{parts.hostname} does not take {', '.join(refused)}; the others have it", refused)
 
 
 def _connected(scheme: str, host: str, port: int) -> smtplib.SMTP:
@@ -87,6 +95,12 @@ class _Plain(smtplib.SMTP):
                 "SMTP_URL has a password, and the server offers no STARTTLS: take smtps://, or leave the password out"
             )
         return super().login(user, password, initial_response_ok=initial_response_ok)
+
+
+def _refused_addresses(who: str, answers: Mapping[str, tuple[int, bytes]]) -> SinkUnavailable | WebhookRefused:
+    """An address that may be taken later makes all be tried again."""
+    code, said = min(answers.values(), key=lambda answer: answer[0])
+    return _refused(who, code, said)
 
 
 def _refused(who: str, code: int, said: bytes | str) -> SinkUnavailable | WebhookRefused:

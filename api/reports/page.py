@@ -22,6 +22,7 @@ td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}svg{width:100%;heig
 """
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 _MINUTES: Final = ("5m", "15m", "hour")
+CURRENCY: Final = "currency"
 
 
 def page(title: str, made_at: datetime, parts: Sequence[str]) -> str:
@@ -45,7 +46,7 @@ def metric(section: Section, found: Answer) -> str:
     note += f"{asked.zone.key}; {as_of}"
     if found.has_more:
         note += f"; the largest {len(found.rows):,} rows of each period, there are more"
-    drawn = "" if section.chart == "none" or not found.rows else _chart(section, found, title)
+    drawn = "" if section.chart == "none" or not found.rows else _charts(section, found, title)
     return f'<h2>{text(title)}</h2><p class="note">{escape(note)}.</p>{drawn}{_rows(found)}'
 
 
@@ -66,20 +67,32 @@ def nothing(words: str) -> str:
     return f'<p class="note">{escape(words)}</p>'
 
 
-def _chart(section: Section, found: Answer, title: str) -> str:
+def _charts(section: Section, found: Answer, title: str) -> str:
+    """A chart, or one for each currency: amounts of two on one scale would invite to compare what must not be."""
+    by_currency: dict[str, list[Row]] = {}
+    for row in found.rows:
+        by_currency.setdefault(row.key.get(CURRENCY, ""), []).append(row)
+    return "".join(
+        f"<h3>{text(currency)}</h3>{_chart(section, found, rows, f'{title} {currency}')}"
+        if currency
+        else _chart(section, found, rows, title)
+        for currency, rows in sorted(by_currency.items())
+    )
+
+
+def _chart(section: Section, found: Answer, own: Sequence[Row], title: str) -> str:
     asked = found.question
     if section.chart == "bar" or asked.granularity is Granularity.TOTAL:
-        labels = [" ".join(row.key.values()) or _period(found, row) for row in found.rows]
-        return chart.bars(labels, [_float(row.value) for row in found.rows], title)
+        labels = [_name(row) or _period(found, row) for row in own]
+        return chart.bars(labels, [_float(row.value) for row in own], title)
     starts = asked.starts()
     by_key: dict[str, dict[datetime, Row]] = {}
-    for row in found.rows:
-        by_key.setdefault(" ".join(row.key.values()), {})[row.start.astimezone(UTC)] = row
-    # A period without events has no row; of a count that is a zero, of a ratio nothing.
-    is_sum = not found.reading.is_ratio
+    for row in own:
+        by_key.setdefault(_name(row), {})[row.start.astimezone(UTC)] = row
+    nothing = 0.0 if asked.metric.is_zero_of_nothing else None  # a period without events has no row
     series = []
     for key, rows in by_key.items():
-        values = [_float(rows[at].value) if at in rows else (0.0 if is_sum else None) for at in starts]
+        values = [_float(rows[at].value) if at in rows else nothing for at in starts]
         series.append(Series(key or asked.metric.short, values))
     series.sort(key=lambda each: -sum(value or 0.0 for value in each.values))
     if section.compare and len(series) == 1:
@@ -88,6 +101,11 @@ def _chart(section: Section, found: Answer, title: str) -> str:
         series.append(Series("the period before", before))
     form = "%m-%d %H:%M" if asked.granularity.value in _MINUTES else "%Y-%m-%d"
     return chart.lines([f"{at.astimezone(asked.zone):{form}}" for at in starts], series, title)
+
+
+def _name(row: Row) -> str:
+    """What tells a row from others of its period and currency."""
+    return " ".join(value for name, value in row.key.items() if name != CURRENCY)
 
 
 def _rows(found: Answer) -> str:

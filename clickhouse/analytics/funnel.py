@@ -56,6 +56,11 @@ class Funnel:
         """Later steps are looked for up to then, in UTC; not part of it."""
         return self.span.end + timedelta(milliseconds=self.window)
 
+    @property
+    def dimensions(self) -> frozenset[str]:
+        """Names of all dimensions that stand in it."""
+        return step.named(*self.steps, *self.exclude, by=self.by)
+
     @cached_property
     def classes(self) -> tuple[Step, ...]:
         """The steps, each once: an event is of one class at most."""

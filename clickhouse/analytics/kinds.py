@@ -11,6 +11,7 @@ from clickhouse.analytics import funnel, funnel_answer, paths, returning, return
 from clickhouse.analytics.journey import Span
 from clickhouse.analytics.words import CohortWords, FunnelWords, PathWords, RetentionWords, SpanWords
 from clickhouse.metrics.route import Limits
+from streams.persons import PERSON_FIELDS
 
 
 class Question(Protocol):
@@ -23,6 +24,15 @@ class Question(Protocol):
     @property
     def until(self) -> datetime:
         """Events are looked for up to then, in UTC."""
+
+    @property
+    def dimensions(self) -> frozenset[str]:
+        """Names of all dimensions that stand in it."""
+
+
+def tells_people(question: Question) -> bool:
+    """Whether ids of people stand in a question, and so may in its answer."""
+    return not question.dimensions.isdisjoint(PERSON_FIELDS)
 
 
 @dataclass(frozen=True, slots=True)

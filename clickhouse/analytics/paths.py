@@ -43,6 +43,11 @@ class Paths:
     limit: int
 
     @property
+    def dimensions(self) -> frozenset[str]:
+        """Names of all dimensions that stand in it."""
+        return step.named(self.anchor)
+
+    @property
     def until(self) -> datetime:
         """Events are looked for up to then, in UTC; not part of it."""
         return self.span.end + (timedelta() if self.is_before else timedelta(milliseconds=self.window))

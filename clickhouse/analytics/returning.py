@@ -66,6 +66,11 @@ class Retention(_OfReturning):
     is_rolling: bool
     """Who came back later counts too."""
 
+    @property
+    def dimensions(self) -> frozenset[str]:
+        """Names of all dimensions that stand in it."""
+        return step.named(self.asked.start, self.back, by=self.asked.by)
+
 
 @dataclass(frozen=True, slots=True)
 class Cohorts(_OfReturning):
@@ -74,6 +79,11 @@ class Cohorts(_OfReturning):
     doing: Step
     sum: str
     """Column of the amount; empty for none."""
+
+    @property
+    def dimensions(self) -> frozenset[str]:
+        """Names of all dimensions that stand in it."""
+        return step.named(self.asked.start, self.doing, by=self.asked.by)
 
 
 def ask_retention(words: RetentionWords, now: datetime | None = None) -> Retention:

@@ -55,6 +55,11 @@ def ask(span: Span, event: str, where: Mapping[str, Sequence[str]]) -> Step:
     return Step(event, tuple((name, _values(spec, name, where[name])) for name in sorted(where)))
 
 
+def named(*steps: Step, by: str = "") -> frozenset[str]:
+    """Names of the dimensions that stand in steps, and of one that is broken down by."""
+    return frozenset({name for step in steps for name, _ in step.where} | ({by} if by else set()))
+
+
 def apart(steps: Sequence[Step], others: Sequence[Step] = ()) -> None:
     """Check that one event cannot be two different ones of the steps, nor a step and one of the others.
 

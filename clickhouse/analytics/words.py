@@ -5,7 +5,6 @@ from typing import Final, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from streams.errors import QueryRefused
-from streams.persons import PERSON_FIELDS
 from streams.unknown import nearest
 
 Words = TypeVar("Words", bound=BaseModel)
@@ -147,14 +146,6 @@ def read(model: type[Words], text: bytes) -> Words:
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         raise _refusal(model, first["loc"], first["msg"], first["input"]) from None
-
-
-def tells_people(given: SpanWords) -> bool:
-    """Whether ids of people stand in a question or in its answer: it is broken down by them, or filtered."""
-    fields = [getattr(given, name) for name in type(given).model_fields]
-    steps = [step for field in fields for step in (field if isinstance(field, list) else [field])]
-    names = {name for step in steps if isinstance(step, StepWords) for name in step.where}
-    return not {getattr(given, "by", ""), *names}.isdisjoint(PERSON_FIELDS)
 
 
 def _refusal(model: type[BaseModel], place: tuple[int | str, ...], message: str, given: object) -> QueryRefused:

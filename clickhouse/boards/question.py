@@ -7,8 +7,8 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from clickhouse.boards.board import Board, Rank
-from clickhouse.metrics import periods
-from clickhouse.metrics.question import Where, filters, number, span
+from clickhouse.metrics.earlier import before
+from clickhouse.metrics.question import MOST_OFFSET, Where, filters, number, span
 from clickhouse.metrics.sources import Source
 from streams.errors import QueryRefused
 from streams.unknown import unknown
@@ -60,11 +60,11 @@ class Question:
 
     def at(self, offset: int) -> "Question":
         """The same question from another place on; of each board."""
-        return replace(self, offset=number("offset", offset, 0, 10_000_000))
+        return replace(self, offset=number("offset", offset, 0, MOST_OFFSET))
 
     def previous(self) -> "Question":
         """The same question about the range before."""
-        begin, end = periods.before(self.begin, self.end, self.zone)
+        begin, end = before(self.begin, self.end, self.zone)
         return replace(self, begin=begin, end=end, offset=0)
 
     def _fits(self, source: Source) -> bool:

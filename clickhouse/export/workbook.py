@@ -23,7 +23,8 @@ SHEET_ROWS: Final = 1_048_576
 CELL_CHARACTERS: Final = 32_767
 """Characters that Excel has in one cell."""
 EXACT: Final = 999_999_999_999_999
-"""Excel keeps fifteen digits: a longer whole number is written as text, so that none is lost."""
+"""Excel keeps fifteen digits: a longer whole number or amount is written as text, so that none is lost."""
+_DIGITS: Final = 15
 _OPTIONS: Final = {
     "constant_memory": True,
     "strings_to_formulas": False,
@@ -93,6 +94,8 @@ class Workbook:
             self._sheet.write_datetime(self._row, place, _naive(value, self._zones[place]), self._time)
         elif isinstance(value, int) and abs(value) > EXACT:
             self._text(place, str(value))
+        elif isinstance(value, Decimal) and _is_long(value):
+            self._text(place, f"{value:f}")
         elif isinstance(value, int | float | Decimal):
             if math.isfinite(value):
                 self._sheet.write_number(self._row, place, float(value))
@@ -109,6 +112,11 @@ class Workbook:
                 hint="Leave the column out, or take another format.",
             )
         self._sheet.write_string(self._row, place, text, self._quoted if is_formula(text) else None)
+
+
+def _is_long(value: Decimal) -> bool:
+    """Whether an amount has more digits than Excel keeps; it has four behind the point at most."""
+    return abs(value) > EXACT // 10_000 and Decimal(f"{value:.{_DIGITS}g}") != value
 
 
 def _zone(kind: Any) -> ZoneInfo | None:

@@ -13,6 +13,7 @@ from clickhouse_connect.driver.exceptions import Error
 
 from clickhouse.client import classify
 from clickhouse.metrics import periods
+from clickhouse.metrics.earlier import earlier
 from clickhouse.metrics.metric import Metric, Reading, Unit
 from clickhouse.metrics.periods import Granularity
 from clickhouse.metrics.question import Question
@@ -44,7 +45,7 @@ class Row:
     """Of a ratio or a mean."""
     denominator: Value = None
     previous: Value = None
-    """The value in the period before, where that was asked for."""
+    """The value in the period that it is compared with, where that was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ async def read(client: AsyncClient, question: Question, reading: Reading, *, com
             value=before.begin.isoformat(),
             hint="Compare by fewer dimensions, or filter.",
         )
-    return replace(found, rows=_beside(question, found.rows, before, other), compared=(before.begin, before.end))
+    return replace(found, rows=_beside(question, found.rows, other), compared=(before.begin, before.end))
 
 
 async def as_of(client: AsyncClient, metric: Metric) -> datetime | None:
@@ -170,11 +171,13 @@ def _divided(metric: Metric, numerator: Value, denominator: Value) -> Value:
     return float(numerator) / float(denominator)
 
 
-def _beside(question: Question, rows: Sequence[Row], before: Question, other: Sequence[Row]) -> list[Row]:
-    """The rows with what they were: the n-th period beside the n-th, key by key."""
-    place = {start: number for number, start in enumerate(question.starts())}
-    earlier = {start: number for number, start in enumerate(before.starts())}
-    values = {(earlier.get(row.start.astimezone(UTC)), *row.key.values()): row.value for row in other}
-    return [
-        replace(row, previous=values.get((place.get(row.start.astimezone(UTC)), *row.key.values()))) for row in rows
-    ]
+def _beside(question: Question, rows: Sequence[Row], other: Sequence[Row]) -> list[Row]:
+    """The rows with what they were: each period beside its own in the range before, key by key."""
+    how = earlier(question.begin, question.end, question.zone, question.granularity)
+    values = {(row.start.astimezone(UTC), *row.key.values()): row.value for row in other}
+
+    def previous(row: Row) -> Value:
+        start = how.beside(row.start, question.granularity)
+        return None if start is None else values.get((start, *row.key.values()))
+
+    return [replace(row, previous=previous(row)) for row in rows]

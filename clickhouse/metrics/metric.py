@@ -15,6 +15,7 @@ from streams.events.domains import Domain
 
 FOLDER: Final = Path(__file__).with_name("sql")
 _HEAD: Final = re.compile(r"^-- from ([\w, ]+?)(?: by (\w+))?(?: per (\w+): (.+))?$")
+_QUANTILE: Final = re.compile(r"quantile|sumMap|arrayFirst")
 _NEAR: Final = re.compile(r"uniqCombined64|sumMap")
 
 
@@ -103,6 +104,12 @@ class Metric:
         """The ways to read it, the smallest source first. Raises ConfigurationError where the file is wrong."""
         path = FOLDER / self.domain.name / f"{self.short}.sql"
         return tuple(parse(path.read_text(encoding="utf-8"), self.domain, str(path.name)))
+
+    @cached_property
+    def is_zero_of_nothing(self) -> bool:
+        """Whether a period without events has 0: a count or a sum has; a mean, a share, a percentile is unknown."""
+        reading = self.readings[0]
+        return not reading.is_ratio and _QUANTILE.search(reading.measures) is None
 
     def covers(self, reading: Reading, wanted: Sequence[str]) -> bool:
         """Whether a reading knows these dimensions."""

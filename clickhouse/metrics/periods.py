@@ -28,6 +28,7 @@ class Granularity(StrEnum):
 
 
 _SECONDS: Final = {Granularity.FIVE_MINUTES: 300, Granularity.QUARTER_HOUR: 900, Granularity.HOUR: 3600}
+_HOUR: Final = timedelta(hours=1)
 _DAYS: Final = {
     Granularity.DAY: 1,
     Granularity.WEEK: 7,
@@ -72,6 +73,11 @@ def seconds_of(granularity: Granularity) -> int:
     return _SECONDS.get(granularity, 86_400)
 
 
+def is_short(granularity: Granularity) -> bool:
+    """Whether periods are shorter than a day."""
+    return granularity in _SECONDS
+
+
 def midnight(day: date, zone: ZoneInfo) -> datetime:
     """The first moment of a day, in UTC: where midnight is skipped, the moment after it."""
     return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
@@ -79,12 +85,14 @@ def midnight(day: date, zone: ZoneInfo) -> datetime:
 
 def floor(moment: datetime, granularity: Granularity, zone: ZoneInfo) -> datetime:
     """Beginning of the period that a moment lies in, in UTC."""
+    if granularity is Granularity.HOUR:
+        # From midnight on, as ClickHouse counts them: hours of Kathmandu begin 15 minutes past those of UTC, and where
+        # clocks move by half an hour (Lord Howe), the last one of that day is half an hour long.
+        begin = midnight(moment.astimezone(zone).date(), zone)
+        return begin + (moment - begin) // _HOUR * _HOUR
     if granularity in _SECONDS:
-        # By the local clock: an hour begins at the full hour of Kathmandu, 15 minutes past that of UTC.
-        offset = int((moment.astimezone(zone).utcoffset() or timedelta()).total_seconds())
-        length = _SECONDS[granularity]
         seconds = int(moment.timestamp())
-        return datetime.fromtimestamp(seconds - (seconds + offset) % length, UTC)
+        return datetime.fromtimestamp(seconds - seconds % _SECONDS[granularity], UTC)
     return midnight(first_day(moment.astimezone(zone).date(), granularity), zone)
 
 
@@ -102,7 +110,8 @@ def first_day(day: date, granularity: Granularity) -> date:
 def after(start: datetime, granularity: Granularity, zone: ZoneInfo) -> datetime:
     """Beginning of the next period, in UTC."""
     if granularity in _SECONDS:
-        return start + timedelta(seconds=_SECONDS[granularity])
+        # The last hour of a day may be shorter.
+        return floor(start + timedelta(seconds=_SECONDS[granularity]), granularity, zone)
     day = start.astimezone(zone).date()
     most = {Granularity.DAY: 1, Granularity.WEEK: 7, Granularity.MONTH: 31, Granularity.QUARTER: 92}.get(
         granularity, 366
@@ -119,11 +128,3 @@ def starts(begin: datetime, end: datetime, granularity: Granularity, zone: ZoneI
     while start < end:
         yield start
         start = after(start, granularity, zone)
-
-
-def before(begin: datetime, end: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """The range of the same length that ends where this one begins; in whole days where it is of whole days."""
-    first, last = begin.astimezone(zone), end.astimezone(zone)
-    if midnight(first.date(), zone) == begin and midnight(last.date(), zone) == end:
-        return midnight(first.date() - (last.date() - first.date()), zone), begin
-    return begin - (end - begin), begin

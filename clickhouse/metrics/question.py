@@ -9,6 +9,7 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from clickhouse.metrics import periods
+from clickhouse.metrics.earlier import before
 from clickhouse.metrics.metric import Metric
 from clickhouse.metrics.periods import Granularity
 from streams.errors import QueryRefused
@@ -20,6 +21,8 @@ MOST_PERIODS = 5_000
 MOST_ROWS = 10_000
 """Rows of one page at most."""
 USUAL_ROWS = 1_000
+MOST_OFFSET = 10_000_000
+"""Rows before a page at most."""
 USUAL_DAYS = 7
 """Whole days that are asked for where no beginning is given."""
 MOST_VALUES = 100
@@ -81,8 +84,8 @@ class Question:
         return list(periods.starts(self.begin, self.end, self.granularity, self.zone))
 
     def previous(self) -> "Question":
-        """The same question about the range before."""
-        begin, end = periods.before(self.begin, self.end, self.zone)
+        """The same question about the range that it is compared with."""
+        begin, end = before(self.begin, self.end, self.zone, self.granularity)
         return replace(self, begin=begin, end=end, offset=0)
 
 
@@ -114,7 +117,7 @@ def ask(
         filters(metric, where),
         exact,
         number("limit", limit, 1, MOST_ROWS),
-        number("offset", offset, 0, 10_000_000),
+        number("offset", offset, 0, MOST_OFFSET),
     )
     _check(question)
     return question
@@ -148,8 +151,8 @@ def moment(name: str, text: str, zone: ZoneInfo, now: datetime) -> datetime:
     text = text.strip()
     try:
         if age := _AGE.fullmatch(text):
-            return now - timedelta(**{_UNITS[age[2]]: int(age[1])})
-        if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+            found = now - timedelta(**{_UNITS[age[2]]: int(age[1])})
+        elif re.fullmatch(r"\d{4}-\d\d-\d\d", text):
             found = periods.midnight(date.fromisoformat(text), zone)
         else:
             found = datetime.fromisoformat(text.replace(" ", "+"))  # a plus sign in an address means a space

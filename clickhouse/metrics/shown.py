@@ -19,6 +19,7 @@ def declaration(metric: Metric) -> dict[str, Any]:
         "unit": metric.unit.value,
         "dimensions": list(metric.dimensions),
         "rolling_days": metric.rolling_days or None,
+        "zero_of_nothing": metric.is_zero_of_nothing,
         "cache": metric.cache.value,
         "sources": [
             {

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from metadata.schedule.runs import Ended
+from metadata.storable import storable
 from streams import guard
 
 KEPT_BYTES: Final = 4000
@@ -68,7 +69,7 @@ class Attempt:
         finally:
             self.end("")
             reading.cancel()
-        text = self._said.decode(errors="replace")
+        text = storable(self._said.decode(errors="replace"))
         return Ended(code, f"{text.strip()}\n{self._why if code else ''}".strip())
 
     async def _read(self) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, DateTime, case, delete, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, DateTime, case, delete, false, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from sqlalchemy.orm import aliased
@@ -162,14 +162,16 @@ class Runs:
     async def clean(self, before: datetime) -> tuple[int, int]:
         """Remove runs and report executions that ended before a moment; of each job the newest run stays.
 
-        Returns how many of each.
+        So does an export whose file can still be fetched. Returns how many of each.
         """
         newer = aliased(JobRun)
+        has_file = ReportExecution.expires_at > func.now()
         is_newest = ~select(newer.id).where(newer.job == JobRun.job, newer.due_at > JobRun.due_at).exists()
         with told(self._settings):
             async with self._engine.begin() as connection:
                 runs = delete(JobRun).where(JobRun.ended_at < before, _is_over(), ~is_newest)
-                reports = delete(ReportExecution).where(ReportExecution.ended_at < before)
+                old = (ReportExecution.ended_at < before) & func.coalesce(has_file, false()).is_(False)
+                reports = delete(ReportExecution).where(old)
                 return await _count(connection, runs), await _count(connection, reports)
 
 

@@ -83,7 +83,7 @@ async def text_of(page: Page, name: str) -> str:
 
 
 async def test_the_numbers_are_those_of_rest_once_a_key_is_given(page: Page, explored: Explored, rest: Asking) -> None:
-    half = explored.world.begin + timedelta(hours=30)
+    half = explored.world.begin + timedelta(hours=36)
     address = explored.address(**REVENUE | {"from": half.isoformat()})
     await page.open(address, height=1250)
     await page.until("the key to be wanted", "document.getElementById('status').textContent.includes('wants a key')")
@@ -210,6 +210,15 @@ async def test_pages_follow_each_other_to_the_last_row(keyed: Page, explored: Ex
     assert not await keyed.ask("document.getElementById('more')")
     file = parse_qsl(urlsplit(await keyed.ask("document.querySelector('#files [data-path]').dataset.path")).query)
     assert {name for name, _ in file} == {"from", "to", "format", *REVENUE}
+
+
+async def test_a_period_without_events_is_zero_where_nothing_is(keyed: Page, explored: Explored) -> None:
+    data = "explorer.view.result.charts.flatMap(chart => chart.data.slice(1).flat())"
+    for metric, absent, other in (("average_booking_value", None, 0), ("gross_revenue", 0, None)):
+        await see(keyed, explored.address(metric=f"rides.{metric}", granularity="hour"))
+        found = await keyed.ask(data)
+        assert absent in found, metric
+        assert other not in found, metric
 
 
 def rows_of_workbook(folder: Path) -> list[dict[str, Any]]:

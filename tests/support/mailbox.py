@@ -10,10 +10,11 @@ from email.message import EmailMessage
 
 @dataclass
 class Mailbox:
-    """Takes mails; `refuses` is its answer to every recipient, if it has one."""
+    """Takes mails; `refuses` is its answer to every recipient that `refused` begins, if it has one."""
 
     port: int = 0
     refuses: str = ""
+    refused: str = ""
     mails: list[EmailMessage] = field(default_factory=list)
     recipients: list[str] = field(default_factory=list)
 
@@ -29,8 +30,10 @@ class Mailbox:
             word = line[:4].upper()
             answer = "250 ok"
             if word == b"RCPT":
-                answer = self.refuses or "250 ok"
-                self.recipients.append(line.decode().partition("<")[2].partition(">")[0])
+                recipient = line.decode().partition("<")[2].partition(">")[0]
+                self.recipients.append(recipient)
+                if recipient.startswith(self.refused):
+                    answer = self.refuses or "250 ok"
             elif word == b"DATA":
                 writer.write(b"354 go on\r\n")
                 self.mails.append(await _mail(reader))

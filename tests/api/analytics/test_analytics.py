@@ -163,6 +163,33 @@ async def test_a_key_sees_what_it_may(asking: Asking, metric_settings: Settings,
     assert "metrics:read" in unscoped.headers["WWW-Authenticate"]
 
 
+DRIVEN = {"event": "trip.completed", "where": {"driver_id": ["nyc-driver-1"]}}
+BY_DRIVER: dict[str, tuple[str, dict[str, Any]]] = {
+    "a breakdown": ("funnels", {"steps": ["trip.started", "trip.completed"], "by": "driver_id"}),
+    "a step": ("funnels", {"steps": [DRIVEN, "payment.success"]}),
+    "an exclusion": ("funnels", {"steps": ["booking.created", "payment.success"], "exclude": [DRIVEN]}),
+    "a start": ("retention", {"start": DRIVEN}),
+    "a return by each": ("retention", {"start": "trip.started", "back": "trip.completed", "by": "driver_id"}),
+    "a cohort": ("cohorts", {"start": "booking.created", "doing": DRIVEN}),
+    "an anchor": ("paths", {"anchor": DRIVEN}),
+}
+"""Questions in which ids of drivers stand."""
+
+
+@pytest.mark.parametrize("where", BY_DRIVER)
+async def test_ids_of_people_need_a_scope_of_their_own(
+    where: str, asking: Asking, people_key: str, metric_world: World
+) -> None:
+    name, words = BY_DRIVER[where]
+    asked = question(metric_world, domain="rides", **words)
+
+    refused = await asking.post(f"{PATHS}{name}", asked)
+    given = await asking.post(f"{PATHS}{name}", asked, people_key)
+
+    assert (refused.status, given.status) == (403, 200)
+    assert "people:read" in refused.headers["WWW-Authenticate"]
+
+
 async def test_openapi_tells_every_question_with_an_example(asking: Asking) -> None:
     schema = (await asking.get("/openapi.json")).content
 

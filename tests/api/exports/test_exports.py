@@ -1,13 +1,17 @@
 """Exports over real HTTP: every format says what the metrics and the tables say; scopes, limits and the audit hold."""
 
 import asyncio
+import contextlib
 import csv
 import io
 import json
+import os
+import re
+import tempfile
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import aiohttp
 import openpyxl
@@ -257,3 +261,33 @@ async def test_hostile_words_are_clear_errors(asking: Asking, rows_key: str) -> 
             found = await asking.get(f"/v1/export/{path}", rows_key)
             assert found.status in (400, 404), path
             assert "X-Other" not in found.headers
+
+
+def unnamed() -> int:
+    """Files of this process, and so of the web process in it, that have no name any more."""
+    found = 0
+    for number in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):  # closed since
+            name = os.readlink(f"/proc/self/fd/{number}")
+            found += name.startswith(f"{tempfile.gettempdir()}/#") or name.endswith(" (deleted)")
+    return found
+
+
+async def test_whoever_goes_away_in_the_middle_leaves_no_file(
+    asking: Asking, rows_key: str, metric_world: World
+) -> None:
+    place, before = urlsplit(asking.url), unnamed()
+    reader, writer = await asyncio.open_connection(place.hostname, place.port)
+    path = f"/v1/export/tables/events_raw?{span(metric_world)}&format=json"
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {rows_key}\r\n\r\n".encode())
+    head = await reader.readuntil(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200"), head
+    size = int(re.findall(rb"(?i)content-length: (\d+)", head)[0])
+    assert size > 8_000_000  # more than sockets hold: it is not sent yet
+    assert unnamed() == before + 1
+    writer.transport.abort()
+
+    async def gone() -> bool:
+        return unnamed() == before
+
+    await eventually("the file to go", gone)

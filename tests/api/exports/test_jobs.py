@@ -96,6 +96,17 @@ QUESTIONS: dict[str, dict[str, Any]] = {
 }
 
 
+async def test_a_question_with_ids_of_people_needs_their_scope(ordering: Ordering) -> None:
+    asked = {"domain": "rides", "steps": ["trip.started", "trip.completed"], "by": "driver_id"}
+    order = {"analytics": "funnels", "question": asked | ordering.order_of}
+    people = await new_key(ordering.settings, [Scope.METRICS_READ, Scope.PEOPLE_READ])
+
+    refused, given = [await ordering.asking.post("/v1/exports", order, key) for key in (None, people)]
+
+    assert (refused.status, given.status) == (403, 202)
+    assert "people:read" in refused.headers["WWW-Authenticate"]
+
+
 def answered(name: str, answer: dict[str, Any]) -> list[list[Any]]:
     """What an answer at once says, as the rows of a file say it."""
     if name == "paths":

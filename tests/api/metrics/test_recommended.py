@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from itertools import islice
+from pathlib import Path
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -20,8 +21,10 @@ from tests.support.command import millrace
 from tests.support.live import served
 from tests.support.metric_client import Asking
 from tests.support.posting import new_key
+from tests.support.snippets import addressed, run
 from tests.support.tables import migrated
 
+ROOT = Path(__file__).parents[3]
 RIDES = {Who.RIDER: town.town(3, 120, 8, 0.7, quarters=5), Who.DRIVER: town.town(4, 120, 8, 0.5, quarters=4)}
 SPAN = f"from={quote(town.BEGIN.isoformat())}&to={quote(town.END.isoformat())}"
 WORDS = ("--from", town.BEGIN.isoformat(), "--to", town.END.isoformat())
@@ -72,6 +75,18 @@ async def test_routes_are_those_of_the_rides(who: Who, in_town: Asking) -> None:
         assert [each.rank for each in told.routes] == [*range(1, len(wanted) + 1)]
         assert (told.who, told.id, told.own_routes) == (who, person, len(known[person]))
         assert told.source == SIDES[who].table
+
+
+async def test_the_command_of_the_document_runs(in_town: Asking) -> None:
+    (command,) = addressed((ROOT / "docs/API.md").read_text())["GET", "/v1/metrics/routes/recommended"]
+    # In the town others live, at a time of its own.
+    words = {"rider": "person-7", "from": town.BEGIN.isoformat(), "to": town.END.isoformat()}
+    told = " ".join(f"--data-urlencode '{name}={value}'" for name, value in words.items())
+    assert command.count("-d rider=rider-17") == 1
+
+    found = await run(in_town.url, in_town.key, "sh", "-ec", command.replace("-d rider=rider-17", told))
+
+    assert RecommendedAnswer.model_validate_json(found).id == "person-7"
 
 
 async def test_too_little_is_no_mistake_of_the_client(in_town: Asking) -> None:

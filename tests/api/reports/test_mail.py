@@ -5,6 +5,7 @@ from email.message import EmailMessage
 
 import pytest
 
+from api.reports import mail as mail_of
 from api.reports.mail import message, send
 from streams.errors import ConfigurationError, SinkUnavailable, WebhookRefused
 from tests.support.mailbox import mailbox
@@ -47,6 +48,36 @@ async def test_what_the_server_says_decides(answer: str, error: type[Exception])
         box.refuses = answer
         with pytest.raises(error, match=answer):
             await asyncio.to_thread(send, box.url, mail())
+    assert box.mails == []
+
+
+@pytest.mark.parametrize(("answer", "error"), [("450 later", SinkUnavailable), ("550 nobody", WebhookRefused)])
+async def test_one_address_that_is_refused_is_told_and_the_others_have_it(answer: str, error: type[Exception]) -> None:
+    async with mailbox() as box:
+        box.refuses, box.refused = answer, "b@"
+        with pytest.raises(error, match=f"does not take b@example.org; the others have it: {answer}"):
+            await asyncio.to_thread(send, box.url, mail())
+    assert len(box.mails) == 1
+
+
+async def test_a_server_that_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mail_of, "SECONDS", 0.2)
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(SinkUnavailable, match=r"127\.0\.0\.1 cannot be reached: .*timed out"):
+            await asyncio.to_thread(send, f"smtp://127.0.0.1:{port}", mail())
+
+
+async def test_an_address_that_the_server_cannot_spell_is_told() -> None:
+    made = message("millrace@example.org", ["\u00fc@example.org"], "Weekly", HTML.encode(), "weekly.html")
+    async with mailbox() as box:
+        with pytest.raises(WebhookRefused, match="cannot take this mail"):
+            await asyncio.to_thread(send, box.url, made)
     assert box.mails == []
 
 

@@ -246,3 +246,39 @@ async def test_a_period_that_goes_on_is_not_complete(journey_store: Client, jour
     ends = [datetime.fromisoformat(each["end"]) for each in cohort["periods"]]
     assert [each["complete"] for each in cohort["periods"]] == [end <= as_of for end in ends]
     assert len(ends) == 61
+
+
+async def test_who_did_it_twice_is_one_person(journey_store: Client, journey_reader: AsyncClient) -> None:
+    paid = [(1, Decimal(5), "EUR"), (2, Decimal(7), "USD"), (3, Decimal(1), "EUR")]
+    bought = [Done("ann", NOON + timedelta(hours=hours), PAID, "", amount, name) for hours, amount, name in paid]
+    world.load(journey_store, [Done("ann", NOON, V), *bought])
+    asked = {"domain": "ticketing", "zone": "UTC", "from": str(NOON.date()), "start": V, "periods": 1}
+    words = CohortWords.model_validate(
+        asked | {"to": str(NOON.date() + timedelta(days=1)), "doing": P, "sum": "amount"}
+    )
+
+    (cohort,) = (await returning_answer.cohorts(journey_reader, returning.ask_cohorts(words)))["cohorts"]
+
+    first, second = cohort["periods"]
+    assert (cohort["people"], first["people"], first["events"]) == (1, 1, 3)
+    assert {name: Decimal(amount) for name, amount in first["sums"].items()} == {"EUR": 6, "USD": 7}
+    assert (second["people"], second["events"], second["sums"]) == (0, 0, {})
+
+
+@pytest.mark.parametrize(
+    ("direction", "path"),
+    [
+        ("after", ["event.viewed", "checkout.started", "page.viewed"]),
+        ("before", ["checkout.started", "page.viewed", "event.viewed"]),
+    ],
+)
+async def test_what_happened_with_the_anchor_stands_beside_it(
+    direction: str, path: list[str], journey_store: Client, journey_reader: AsyncClient
+) -> None:
+    world.load(journey_store, [Done("ann", NOON, kind) for kind in (V, "event.viewed", "checkout.started")])
+    asked = {"domain": "ticketing", "from": NOON.isoformat(), "anchor": "event.viewed", "direction": direction}
+    words = PathWords.model_validate(asked | {"to": (NOON + timedelta(hours=1)).isoformat()})
+
+    answer = await paths.answer(journey_reader, paths.ask(words))
+
+    assert [each["events"] for each in answer["paths"]] == [path]

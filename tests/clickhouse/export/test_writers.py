@@ -145,6 +145,20 @@ def test_a_full_sheet_is_followed_by_another() -> None:
     assert found["1"]["B2"].value == datetime(2030, 5, 1, 18, 15, 15, 123000)
 
 
+def test_an_amount_of_more_digits_than_excel_keeps_is_text() -> None:
+    amounts = ["99999999999.9999", "123456789012.3456", "-99999999999999.9999", "200000000000.0000"]
+    file = io.BytesIO()
+    book = Workbook(file, pa.schema([("money", pa.decimal128(38, 4))]))
+    money = pa.array([Decimal(text) for text in amounts], pa.decimal128(38, 4))
+    book.write(pa.RecordBatch.from_pydict({"money": money}))
+    book.close()
+
+    ((first,), (second,), (third,), (fourth,)) = from_xlsx(file.getvalue())
+    assert [cell.data_type for cell in (first, second, third, fourth)] == ["n", "s", "s", "n"]
+    assert (first.value, second.value, third.value) == (99999999999.9999, *amounts[1:3])
+    assert fourth.value == 200_000_000_000
+
+
 def test_a_text_that_no_cell_holds_is_refused() -> None:
     written(Format.XLSX, ("x" * CELL_CHARACTERS,))
     with pytest.raises(QueryRefused, match="32,768 characters") as raised:

@@ -8,6 +8,7 @@ import pytest
 from clickhouse_connect.driver.asyncclient import AsyncClient
 
 from clickhouse.metrics import answer, catalogue, periods, route
+from clickhouse.metrics.earlier import before
 from clickhouse.metrics.metric import FOLDER, parse
 from clickhouse.metrics.periods import Granularity
 from clickhouse.metrics.question import Question, ask
@@ -36,6 +37,8 @@ def whole_of(world: World) -> dict[str, Any]:
         ({"begin": "yesterday"}, "bad_time", "2026-01-31T12:00:00Z"),
         ({"begin": "2026-05-01T00:00:00"}, "bad_time", "no zone"),
         ({"begin": "0001-01-01"}, "bad_time", "2000 to 2100"),
+        ({"begin": "9999w"}, "bad_time", "2000 to 2100"),
+        ({"begin": "999999w"}, "bad_time", "7d"),
         ({"begin": "2026-05-02", "end": "2026-05-02"}, "bad_range", "after `from`"),
         ({"zone": "Mars/Olympus"}, "bad_zone", "America/New_York"),
         ({"zone": "../../etc/passwd"}, "bad_zone", "America/New_York"),
@@ -145,7 +148,7 @@ async def test_the_largest_come_first_and_pages_follow_each_other(metric_world: 
 async def test_the_period_before_stands_beside(metric_world: World, reader: AsyncClient) -> None:
     zone = ZoneInfo("America/New_York")
     middle = periods.midnight(periods.floor(metric_world.end, Granularity.DAY, zone).astimezone(zone).date(), zone)
-    begin, _ = periods.before(middle, metric_world.end, zone)
+    begin, _ = before(middle, metric_world.end, zone, Granularity.HOUR)
     span: dict[str, Any] = {"granularity": "hour", "zone": zone.key}
     now = await answer.answer(
         reader, ask(REVENUE, begin=middle.isoformat(), end=metric_world.end.isoformat(), **span), compare=True

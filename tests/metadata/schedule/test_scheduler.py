@@ -89,6 +89,15 @@ async def test_a_failed_attempt_is_tried_again_later_each_time(chores: Chores, c
     assert len(chores.begun) == 3
 
 
+async def test_whatever_a_command_says_its_end_is_noted(chores: Chores, clock: Clock) -> None:
+    scheduler = chores.scheduler(chores.job("mutter"))
+    await scheduler.step()
+    clock.now += HOUR
+    (run,) = await whole(scheduler)
+    assert (run.state, run.output) == ("done", "told to mutter\na\ufffdb\ufffd")
+    assert scheduler.running == {}
+
+
 async def test_one_that_takes_too_long_is_ended(chores: Chores, clock: Clock) -> None:
     scheduler = chores.scheduler(chores.job("sleep", attempts=1, timeout_seconds=1))
     await scheduler.step()

@@ -105,7 +105,7 @@ export class MetricView {
   }
 
   show(answer) {
-    this.result = new MetricResult(this.words, this.path, { refuse: this.refuse });
+    this.result = new MetricResult(this.words, this.path, { metric: this.metric, refuse: this.refuse });
     this.result.show(answer);
   }
 }

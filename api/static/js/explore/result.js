@@ -13,9 +13,10 @@ const FLOORS = { count: 4, ratio: 0.05, money: 1, seconds: 1, kilometres: 1, sta
 const DAY = 86400;
 
 export class MetricResult {
-  /** `words`: the question; `path`: where it is answered, and where files of it are made. */
-  constructor(words, path, { refuse }) {
-    Object.assign(this, { words, path, refuse, charts: [] });
+  /** `words`: the question; `path`: where it is answered, and where files of it are made; `metric`: as the catalogue says. */
+  constructor(words, path, { metric, refuse }) {
+    // A period without events counts nothing, and has no ratio, mean or percentile.
+    Object.assign(this, { words, path, refuse, absent: metric?.zero_of_nothing ? 0 : null, charts: [] });
   }
 
   clear() {
@@ -84,7 +85,7 @@ export class MetricResult {
     this.charts.push(chart);
     const known = this.found.next_cursor ? this.found.rows.at(-1).end : this.answer.to; // further rows are not here yet
     const times = moments(rows, { ...this.answer, to: known });
-    chart.show(times, linesOf(rows, times, { unit, compared: this.found.compared_with !== null, total: "all" }));
+    chart.show(times, linesOf(rows, times, { absent: this.absent, compared: this.found.compared_with !== null, total: "all" }));
   }
 
   tabulate(rows) {

@@ -48,9 +48,8 @@ export function moments(rows, { from, to, granularity }) {
   return [...found].sort((one, two) => one - two);
 }
 
-/** Lines over moments: a period without events counts nothing, and has no ratio or mean. */
-export function linesOf(rows, times, { unit, compared, total }) {
-  const absent = unit === "count" || unit === "money" ? 0 : null;
+/** Lines over moments; `absent`: what a period without events has. */
+export function linesOf(rows, times, { absent, compared, total }) {
   const line = (name, own, read, colour) => {
     const values = new Map(own.map((row) => [seconds(row.start), read(row)]));
     const number = (value) => (value === null || value === undefined ? absent : Number(value));
