@@ -113,7 +113,7 @@ def create(settings: Settings) -> FastAPI:
     for router in _questions(settings, asked, engine):
         built.include_router(router)
     built.include_router(stream.routes(numbers, feeds))
-    built.include_router(health.routes(numbers, feeds, ingestion))
+    built.include_router(health.routes(numbers, asked, feeds, ingestion))
     _pages(built)
     built.add_middleware(ingest.Direct, ingestion=ingestion)
     built.add_middleware(Unexpected)

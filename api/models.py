@@ -231,9 +231,11 @@ class Ready(_Model):
     """Whether requests can be answered."""
 
     ready: bool
-    """Redis answers."""
+    """Redis or ClickHouse answers."""
     redis: str
-    """`ok`, or what is wrong."""
+    """`ok`, or why live numbers cannot be read."""
+    metrics: str
+    """`ok`, or why metrics cannot be read from ClickHouse."""
 
 
 class Health(Ready):

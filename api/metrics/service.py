@@ -44,6 +44,8 @@ from streams.settings import Settings
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
+PROBE_SECONDS: Final = 1.0
+"""Longest wait of a probe for ClickHouse."""
 _HOW: Final = ("cache", "age_seconds")
 """What an answer says of how it came, which is no part of it."""
 _PER_ROW: Final = ("metric", "unit", "by", "exact", "source", "as_of", "compared_with", "rows", "next_cursor")
@@ -202,6 +204,17 @@ class Metrics:
             if self._reader is None:
                 self._reader = await connect_clickhouse(self._settings, reading=True)
             return self._reader
+
+    async def problem(self) -> str:
+        """`ok`, or why no metric can be read from ClickHouse now. Never raises for an outage."""
+        if self._parts is None:
+            return "off; metrics need DATABASE_URL and CLICKHOUSE_URL"
+        try:
+            async with asyncio.timeout(PROBE_SECONDS):
+                answers = await (await self.client()).ping(PROBE_SECONDS)
+        except (TimeoutError, MillraceError) as error:
+            return str(error) or f"ClickHouse gave no answer in {PROBE_SECONDS:g} s"
+        return "ok" if answers else "ClickHouse does not answer"
 
 
 async def told(group: str, answering: Awaitable[Response]) -> Response:

@@ -186,6 +186,7 @@ async def test_without_redis_only_live_says_yes() -> None:
             assert await get(http, "/live") == {"live": True}
             models.Ready.model_validate(ready := await get(http, "/ready", 503))
             assert "REDIS_URL" in ready["redis"]
+            assert "DATABASE_URL" in ready["metrics"]
             health = await get(http, "/health")
             models.Health.model_validate(health)
             assert (health["ready"], health["head"]) == (False, None)
