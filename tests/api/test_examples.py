@@ -38,7 +38,7 @@ ELSEWHERE = ("GET", "/v1/metrics/routes/recommended")
 def place(metric_world: World, stack_settings: Settings, tmp_path: Path) -> Iterator[tuple[str, str, Settings]]:
     """Address of a web process that takes events and orders, a key that may do all, and the settings."""
     with fresh_database(stack_settings) as url:
-        own = {"database_url": SecretStr(url), "kafka_group": "examples", "export_dir": tmp_path / "exports"}
+        own = {"database_url": SecretStr(url), "kafka_group": "examples", "export_dir": str(tmp_path / "exports")}
         settings = metric_world.settings.model_copy(update=own)
         migrate.run(settings)
         key = asyncio.run(_prepared(settings))
