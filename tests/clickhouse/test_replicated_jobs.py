@@ -33,9 +33,10 @@ FROM {table} FINAL ORDER BY ALL
 
 
 @pytest.fixture(scope="module")
-def whole(replicas: Settings) -> Iterator[Settings]:
-    """Settings of a database with all tables, views and twins, as commands have them."""
-    with as_cluster(whole_database(replicas)) as settings:
+def whole(replicas: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Settings of a database with all tables, views and twins, as commands have them; no `make up` here is found."""
+    own = whole_database(replicas).model_copy(update={"millrace_home": tmp_path_factory.mktemp("home")})
+    with as_cluster(own) as settings:
         with connected(settings) as client:
             twins.follow(client, settings)
         yield settings
