@@ -11,16 +11,9 @@ from streams.codec import spec_of
 from streams.events import registry
 
 
-def delivered(batch: Batch) -> float | None:
-    """Count a batch whose rows ClickHouse has acknowledged; its freshness, p95 in seconds, None without rows."""
-    now = time.time()
-    stamps: list[int] = []
-    times: list[float] = []
-    rows = 0
+def taken(batch: Batch) -> None:
+    """Count the records of a batch whose rows ClickHouse holds, by type and outcome."""
     for part in batch.judged.accepted:
-        rows += len(part.events)
-        stamps += part.stamps
-        times += [event.time.timestamp() for event in part.events[:: max(1, len(part.events) // 200)]]
         for kind, count in Counter(map(type, part.events)).items():
             metrics.EVENTS.labels(spec_of(kind).name, "row").inc(count)
     for letter in batch.content.dead:
@@ -28,8 +21,18 @@ def delivered(batch: Batch) -> float | None:
         metrics.EVENTS.labels(name, "dead_letter").inc()
     for (left, word), count in batch.judged.left_out.items():
         metrics.EVENTS.labels(left, word).inc(count)
+
+
+def delivered(batch: Batch) -> float | None:
+    """Measure a batch whose rows ClickHouse has acknowledged; its freshness, p95 in seconds, None without rows."""
+    now = time.time()
+    stamps: list[int] = []
+    times: list[float] = []
+    for part in batch.judged.accepted:
+        stamps += part.stamps
+        times += [event.time.timestamp() for event in part.events[:: max(1, len(part.events) // 200)]]
     metrics.BATCHES.labels("new").inc()
-    metrics.BATCH_ROWS.observe(rows)
+    metrics.BATCH_ROWS.observe(sum(len(part.events) for part in batch.judged.accepted))
     metrics.BATCH_BYTES.inc(sum(decoded.size for chunks in batch.decoded.values() for decoded in chunks))
     if not stamps:
         return None

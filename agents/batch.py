@@ -53,5 +53,5 @@ class Batch:
             for table, parts in self.content.tables.items()
         }
         accepted = [part.only(set(part.offsets) - offsets.get(part.topic, set())) for part in self.judged.accepted]
-        judged = Judged(accepted, self.judged.dead + letters, verdict)
+        judged = Judged(accepted, self.judged.dead + letters, verdict, left_out=self.judged.left_out)
         return Batch(self.ranges, self.decoded, judged, Content(tables, judged.dead, self.content.days))

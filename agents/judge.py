@@ -138,7 +138,7 @@ class Judged:
     unreadable: dict[str, set[int]] = field(default_factory=dict)
     """Offsets that the record accepts and this version cannot read; only a second delivery has them."""
     left_out: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """Events left out without a dead letter, by event type and word; only a new batch knows them."""
+    """Events left out without a dead letter, by event type and word; `unknown` where the event cannot be read."""
 
     def leave_out(self, word: str, part: Accepted, indexes: set[int]) -> list[int]:
         """Take events out of the part and count them; returns their offsets."""
@@ -217,7 +217,10 @@ def follow(decoded: Mapping[str, list[Decoded]], intent: Intent, policy: Policy)
                     part.offsets.append(record.offset)
                     part.stamps.append(record.timestamp)
                     part.events.append(event)
-                elif word not in (DUPLICATE, SAMPLED_OUT, SUPPRESSED, LOST):
+                elif word in (DUPLICATE, SAMPLED_OUT, SUPPRESSED):
+                    name = "unknown" if isinstance(event, Refusal) else spec_of(type(event)).name
+                    judged.left_out[name, word] += 1
+                elif word != LOST:
                     said = _said_again(event, Reject(word), intent, policy)
                     judged.dead.append(DeadLetter.of(chunk.chunk, record, event, Reject(word), *said))
         judged.accepted.append(part)

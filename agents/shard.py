@@ -293,6 +293,8 @@ class Shard:
         with step(Step.AGAIN):
             batch = await self._settler.finish(last, offset, batch, second=True)
         self._count(batch, last)
+        if last.seq != self.settled:  # else this owner has told it before it began anew
+            self._tell(batch)
         for part in batch.judged.accepted:
             around.memory.enter(part.topic, self.number, part.offsets, part.events, last.ingested_at / 1000)
         metrics.BATCHES.labels("second").inc()
@@ -452,14 +454,19 @@ class Shard:
         parts = max(map(len, batch.content.days.values()), default=0)
         self._not_before = self._moved_at + parts * around.sizes.seconds_a_part
         self.freshness = account.delivered(batch)
-        for part in batch.judged.accepted:
-            self.rows[part.topic.partition(".")[0]] += len(part.events)
-        self.dead.update(str(letter.reason) for letter in batch.content.dead)
+        self._tell(batch)
         self._intake.drained(self.buffer.size)
         self._align()
         with step(Step.COMMIT):
             await around.flow.commit(self.number, self.proposer.last.ends)
         self._dead_share.check(batch.judged.records, len(batch.content.dead))
+
+    def _tell(self, batch: Batch) -> None:
+        """Tell metrics and pages what became of the records of a batch that ClickHouse holds."""
+        account.taken(batch)
+        for part in batch.judged.accepted:
+            self.rows[part.topic.partition(".")[0]] += len(part.events)
+        self.dead.update(str(letter.reason) for letter in batch.content.dead)
 
     def _count(self, batch: Batch, record: Intent) -> None:
         """Let the windows take the whole accepted set of the range, once (R12)."""

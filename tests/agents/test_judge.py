@@ -88,6 +88,7 @@ def test_a_second_delivery_follows_the_record() -> None:
     again = follow(decoded, record_of(first.verdict, at), POLICY)
     assert again.accepted[0].offsets == first.accepted[0].offsets
     assert again.dead == first.dead
+    assert again.left_out == first.left_out
     assert not again.unreadable
 
 

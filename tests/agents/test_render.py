@@ -92,8 +92,10 @@ def test_a_superseding_record_takes_only_what_is_missing() -> None:
 
 def test_a_refused_row_becomes_a_dead_letter_and_enters_the_verdict() -> None:
     whole = batch(["user.registered", "booking.created"])
+    whole.judged.left_out["booking.created", "duplicate"] = 3
     changed = whole.refuse({"rides.booking": {100}}, Reject.REFUSED, "code 27")
     assert changed.content.rows == {"events_raw": 1, "dead_letters": 3}
     assert changed.verdict["rides.booking"] == {"malformed": [101, 1], "refused": [100, 1]}
     assert whole.content.rows == {"events_raw": 2, "dead_letters": 2}
     assert changed.content.dead[-1].message == "code 27"
+    assert changed.judged.left_out == whole.judged.left_out

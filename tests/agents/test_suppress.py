@@ -79,6 +79,7 @@ async def test_a_second_delivery_follows_the_record_not_the_list(suppressed: Sup
 
     assert again.accepted[0].offsets == [11]
     assert [letter.record.offset for letter in again.dead] == [14, 17]
+    assert again.left_out == first.left_out
     before = Intent(chain="c", seq=2, previous="p", nonce="n", ranges={}, verdict={}, version="9.9")
     assert 10 in follow({"rides.booking": [bookings()]}, before, POLICY).accepted[0].offsets
 
