@@ -106,13 +106,12 @@ class Rendering:
 
 def body(parts: Sequence[Rows], intent: Intent, log_offset: int, shard: int) -> tuple[list[str], bytes]:
     """The rows of one table, complete with what their batch shares: names of the columns, and Arrow of one block."""
-    shared = _shared(intent, log_offset, shard)
-    whole = []
-    for part in parts:
-        count = len(part.offsets)
-        same = {name: _same(name, value, count) for name, value in (shared | {"topic": part.topic}).items()}
-        whole.append(part.columns | same)
-    return arrow.stream(whole, [len(part.offsets) for part in parts])
+    counts = [len(part.offsets) for part in parts]
+    whole = [
+        part.columns | {"topic": _same("topic", part.topic, count)} for part, count in zip(parts, counts, strict=True)
+    ]
+    shared = {name: _same(name, value, sum(counts)) for name, value in _shared(intent, log_offset, shard).items()}
+    return arrow.stream(whole, counts, shared)
 
 
 def bounded(stamp: int) -> int:

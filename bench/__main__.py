@@ -23,6 +23,7 @@ BENCHMARKS = {
     "keys": "whether the sort keys are worth it: each table of such a store beside a copy in another order",
     "indexes": "what the skip indexes and a projection are worth: asked with and without, over such a store",
     "metrics": "how long the metrics of the catalogue take over such a store",
+    "endpoints": "how long every address of metrics takes over HTTP, with and without an answer in the cache",
     "analytics": "how long funnels, retention, cohorts and paths take over such a store",
     "traffic": "an hour of people in front of dashboards: cache hits, waiting, and a load tool's steady rate",
     "states": "what the states of rollups cost: percentiles kept in five ways, people counted in two",

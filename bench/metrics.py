@@ -33,14 +33,19 @@ async def measure(settings: Settings, rounds: int, dice: random.Random) -> dict[
     """Raw rows of the store; by metric milliseconds over the rounds, what was read of which tables."""
     client = await connect(settings)
     try:
-        spans = {domain: await _span(client, domain) for domain in {metric.domain.name for metric in METRICS}}
+        ranges = await spans(client)
         run = uncached.new_run("metrics")
-        found = {metric.name: await _of(client, metric, spans, rounds, dice, run) for metric in METRICS}
+        found = {metric.name: await _of(client, metric, ranges, rounds, dice, run) for metric in METRICS}
         read = await uncached.read(client, run)
         rows = (await client.query(kept.RAW_ROWS)).result_rows[0][0]
         return {"rows": rows, "metrics": {name: each | read[name] for name, each in found.items()}}
     finally:
         await client.close()
+
+
+async def spans(client: AsyncClient) -> dict[str, tuple[datetime, datetime]]:
+    """By domain the first and the last hour of the store."""
+    return {domain: await _span(client, domain) for domain in {metric.domain.name for metric in METRICS}}
 
 
 async def _span(client: AsyncClient, domain: str) -> tuple[datetime, datetime]:

@@ -89,7 +89,11 @@ def _analytics(text: str) -> str:
 
 
 def _asking(text: str) -> str:
-    return filled(text, {"figures of traffic": lambda: store_page.traffic(_result("traffic"))})
+    tables = {
+        "figures of endpoints": lambda: store_page.endpoints(_result("endpoints")),
+        "figures of traffic": lambda: store_page.traffic(_result("traffic")),
+    }
+    return filled(text, tables)
 
 
 def _rollups(text: str) -> str:

@@ -120,6 +120,24 @@ def metrics(result: Result) -> str:
     return f"{told}\n\n{table}"
 
 
+def endpoints(result: Result) -> str:
+    """Every address of metrics over HTTP, while the cache has nothing, and then."""
+    rows = []
+    for name, each in result["addresses"].items():
+        times = (each["uncached"][figure] for figure in ("median_ms", "p95_ms"))
+        cached = (each["cached"][figure] for figure in ("median_ms", "p95_ms"))
+        rows.append(
+            (
+                f"`/v1/metrics/{name}`",
+                f"{each['questions']:,}",
+                *(f"{spent:.0f}" for spent in times),
+                *(f"{spent:.1f}" for spent in cached),
+            )
+        )
+    head = ("address", "questions", "uncached p50 ms", "p95 ms", "cached p50 ms", "p95 ms")
+    return f"Over {result['rows']:,} raw rows:\n\n{markdown(head, rows)}"
+
+
 def analytics(result: Result) -> str:
     """Each question of product analytics: its path, its times, and what it costs over the longest range."""
     rows = [

@@ -6,7 +6,7 @@ ClickHouse reads a row of Arrow for a sixth of the CPU that the same row costs a
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from importlib.abc import MetaPathFinder
 from typing import Any, Final
 
@@ -73,27 +73,47 @@ def stamped(stamps: Stamps, missing: NDArray[np.bool_] | None = None) -> Array:
 
 def constant(value: Any, kind: Any, count: int) -> Array:
     """A column that says the same in every row; datetimes and Decimals as pyarrow takes them."""
-    return pa.repeat(pa.scalar(value, kind), count)
+    return pa.repeat(_scalar(value, kind), count)
 
 
-def stream(parts: Sequence[Mapping[str, Array]], counts: Sequence[int]) -> tuple[list[str], bytes]:
+@lru_cache(1024)
+def _scalar(value: Any, kind: Any) -> Any:
+    """Making a scalar costs as much as repeating it a thousand times, and most of them come again and again."""
+    return pa.scalar(value, kind)
+
+
+def stream(
+    parts: Sequence[Mapping[str, Array]], counts: Sequence[int], shared: Mapping[str, Array]
+) -> tuple[list[str], bytes]:
     """Names of the columns, and one record batch of all parts in Arrow's stream format, compressed with lz4.
 
-    `counts`: rows of each part. A column that a part lacks is NULL in its rows. One batch, so that the insert is one
-    block (R9).
+    `counts`: rows of each part. A column that a part lacks is NULL in its rows. `shared`: columns of all parts at once.
+    One batch, so that the insert is one block (R9).
     """
     kinds = {name: column.type for part in parts for name, column in part.items()}
-    columns = [
-        pa.concat_arrays(
-            [part[name] if name in part else pa.nulls(n, kind) for part, n in zip(parts, counts, strict=True)]
-        )
-        for name, kind in kinds.items()
-    ]
-    batch = pa.RecordBatch.from_arrays(columns, names=list(kinds))
+    columns = {name: _joined(name, kind, parts, counts) for name, kind in kinds.items()} | shared
+    batch = pa.RecordBatch.from_arrays([*columns.values()], names=[*columns])
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, batch.schema, options=_LZ4) as writer:
         writer.write_batch(batch)
-    return list(kinds), sink.getvalue().to_pybytes()
+    return [*columns], sink.getvalue().to_pybytes()
+
+
+def _joined(name: str, kind: Any, parts: Sequence[Mapping[str, Array]], counts: Sequence[int]) -> Array:
+    """One column of all parts; parts that lack it, one after the other, are one stretch of NULL."""
+    pieces, lacking = [], 0
+    for part, count in zip(parts, counts, strict=True):
+        column = part.get(name)
+        if column is None:
+            lacking += count
+            continue
+        if lacking:
+            pieces.append(pa.nulls(lacking, kind))
+            lacking = 0
+        pieces.append(column)
+    if lacking:
+        pieces.append(pa.nulls(lacking, kind))
+    return pa.concat_arrays(pieces)
 
 
 def without_pandas() -> None:

@@ -254,7 +254,9 @@ def _block(table: str, parts: Iterable[tuple[Rows, int]], now: int) -> Block:
     whole, counts = [], []
     for rows, shard in parts:
         count = len(rows.offsets)
-        shared = {"topic": rows.topic, "shard": shard, "ingested_at": now, "app_version": "peer"}
-        whole.append(rows.columns | {name: arrow.constant(value, kinds[name], count) for name, value in shared.items()})
+        own = {"topic": rows.topic, "shard": shard}
+        whole.append(rows.columns | {name: arrow.constant(value, kinds[name], count) for name, value in own.items()})
         counts.append(count)
-    return Block(table, *arrow.stream(whole, counts))
+    same = {"ingested_at": now, "app_version": "peer"}
+    shared = {name: arrow.constant(value, kinds[name], sum(counts)) for name, value in same.items()}
+    return Block(table, *arrow.stream(whole, counts, shared))

@@ -95,10 +95,11 @@ def test_every_millisecond_stays_what_it_is() -> None:
 
 
 def test_columns_that_a_part_lacks_are_null_in_its_rows() -> None:
-    names, block = arrow.stream([{"a": pa.array([1, 2])}, {"b": pa.array(["x"])}], [2, 1])
+    parts = [{"a": pa.array([1, 2])}, {"b": pa.array(["x"])}, {"b": pa.array(["y"])}, {"a": pa.array([3])}]
+    names, block = arrow.stream(parts, [2, 1, 1, 1], {"c": pa.array([True] * 5)})
     (batch,) = pa.ipc.open_stream(block)
-    assert names == ["a", "b"]
-    assert batch.to_pylist() == [{"a": 1, "b": None}, {"a": 2, "b": None}, {"a": None, "b": "x"}]
+    assert names == ["a", "b", "c"]
+    assert batch.to_pydict() == {"a": [1, 2, None, None, 3], "b": [None, None, "x", "y", None], "c": [True] * 5}
 
 
 def test_a_type_without_a_way_to_clickhouse_is_named() -> None:
