@@ -35,7 +35,7 @@ from streams.cli.topics import create
 from streams.settings import Settings
 
 LATEST = Path(__file__).parent.parent / "results" / "latest.json"
-SIZES = {"tiny": (4_000, 8_000, 1, 5), "small": (60_000, 240_000, 1, 12), "full": (150_000, 900_000, 3, 30)}
+SIZES = {"tiny": (4_000, 8_000, 1, 5), "small": (60_000, 240_000, 1, 12), "full": (150_000, 900_000, 3, 45)}
 """Events of the first part, of the second, rounds, and seconds of our steady part."""
 RATE = 10_000
 console = Console(stderr=True)

@@ -25,7 +25,7 @@ from deploy.local.worker import families
 
 LOOK_SECONDS = 0.1
 PATIENCE = 900.0
-STEADY_LOOK_SECONDS = 0.5
+STEADY_LOOK_SECONDS = 2.0
 """Each look at a worker's pages costs it some milliseconds, which are none of the job's."""
 SETTLE = 0.2
 """The first part of the steady phase that does not count."""
