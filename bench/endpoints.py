@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
+import redis.asyncio as redis
 from rich.progress import track
 from rich.table import Table
 
@@ -116,9 +117,19 @@ async def _ask(url: str, key: str, rounds: int, ranges: Ranges, dice: random.Ran
     return found
 
 
+async def _forget(settings: Settings) -> None:
+    """Empty the Redis of the kept store, or the first question might be an earlier run's."""
+    client = redis.Redis.from_url(settings.redis_url or "")
+    try:
+        await client.flushdb()
+    finally:
+        await client.aclose()
+
+
 async def measure(settings: Settings, rounds: int, dice: random.Random) -> dict[str, Any]:
     """Raw rows of the store, and what each address took."""
     await asyncio.to_thread(migrate_metadata.run, settings)
+    await _forget(settings)
     key = await new_key(settings, Scope.METRICS_READ, Scope.PEOPLE_READ)
     client = await connect(settings)
     try:

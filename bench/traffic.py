@@ -269,9 +269,9 @@ def run(arguments: argparse.Namespace, home: Path) -> dict[str, Any]:
     """Start the parts, fill the store if it is a new one, and measure."""
     is_new = arguments.home is None
     with Stack(Settings(millrace_home=home, log_level="warning"), home) as settings:
-        migrate.run(settings)
         migrate_metadata.run(settings)
         if is_new:
+            migrate.run(settings)
             console.print(f"making a store of {arguments.events:,} events")
             fill(settings, arguments.events)
         return measure(settings, arguments, home)

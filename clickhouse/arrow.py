@@ -91,7 +91,7 @@ def stream(
     One batch, so that the insert is one block (R9).
     """
     kinds = {name: column.type for part in parts for name, column in part.items()}
-    columns = {name: _joined(name, kind, parts, counts) for name, kind in kinds.items()} | shared
+    columns = {name: _joined(name, kind, parts, counts) for name, kind in kinds.items()} | dict(shared)
     batch = pa.RecordBatch.from_arrays([*columns.values()], names=[*columns])
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, batch.schema, options=_LZ4) as writer:
