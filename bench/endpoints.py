@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -22,10 +22,12 @@ import redis.asyncio as redis
 from rich.progress import track
 from rich.table import Table
 
+from api.metrics.boards import BOARDS
+from api.metrics.geo import GROUP as PLACES
+from api.metrics.routes import PATHS
 from bench import kept
-from bench.metrics import DAYS, QUARTER, spans
+from bench.metrics import DAYS, somewhere, spans
 from bench.traffic import asking, console, new_key, web_process
-from clickhouse.boards.board import DRIVERS, ROUTES
 from clickhouse.client import connect
 from clickhouse.metrics import catalogue, geo
 from clickhouse.metrics.metric import Metric
@@ -80,8 +82,8 @@ def questions(number: int, ranges: Ranges, dice: random.Random) -> Iterator[tupl
         for level in geo.names(domain):
             metric = geo.metrics(domain)[0]
             words = {"domain": domain.name, "level": level.value, "metric": metric.short}
-            yield "geo", {**words, **_range(domain.name, ranges, days, dice)}
-    for address, board in (("drivers/leaderboard", DRIVERS), ("routes/popular", ROUTES)):
+            yield PLACES, {**words, **_range(domain.name, ranges, days, dice)}
+    for address, board in BOARDS.items():
         for rank in board.ranks:
             yield address, {"rank_by": rank, **_range(RIDES.name, ranges, days, dice)}
 
@@ -97,10 +99,8 @@ def _ways(metric: Metric) -> Iterator[Words]:
 
 
 def _range(domain: str, ranges: Ranges, days: int, dice: random.Random) -> Words:
-    first, last = ranges[domain]
-    room = max(0.0, (last - first).total_seconds() - days * 86_400)
-    end = last - timedelta(seconds=dice.random() * room // QUARTER * QUARTER)
-    return {"from": (end - timedelta(days=days)).isoformat(), "to": end.isoformat()}
+    begin, end = somewhere(ranges[domain], days, dice)
+    return {"from": begin.isoformat(), "to": end.isoformat()}
 
 
 async def _ask(url: str, key: str, rounds: int, ranges: Ranges, dice: random.Random) -> dict[str, Address]:
@@ -109,7 +109,7 @@ async def _ask(url: str, key: str, rounds: int, ranges: Ranges, dice: random.Ran
     asked = [each for number in range(rounds) for each in questions(number, ranges, dice)]
     with contextlib.closing(wire):
         for address, words in track(asked, "asking", console=console):
-            request = asking(f"/v1/metrics/{address}?{urlencode(words)}", key)
+            request = asking(f"{PATHS}{address}?{urlencode(words)}", key)
             for _ in range(1 + AGAIN):
                 began = time.perf_counter()
                 said = await wire.say(request)

@@ -48,6 +48,14 @@ async def spans(client: AsyncClient) -> dict[str, tuple[datetime, datetime]]:
     return {domain: await _span(client, domain) for domain in {metric.domain.name for metric in METRICS}}
 
 
+def somewhere(span: tuple[datetime, datetime], days: int, dice: random.Random) -> tuple[datetime, datetime]:
+    """A range of so many days anywhere in a span; it ends at a quarter of an hour before the span's end, or there."""
+    first, last = span
+    room = max(0.0, (last - first).total_seconds() - days * 86_400)
+    end = last - timedelta(seconds=dice.random() * room // QUARTER * QUARTER)
+    return end - timedelta(days=days), end
+
+
 async def _span(client: AsyncClient, domain: str) -> tuple[datetime, datetime]:
     first, last = (await client.query(SPAN, parameters={"domain": domain})).result_rows[0]
     return first.replace(tzinfo=UTC), last.replace(tzinfo=UTC)
@@ -78,10 +86,8 @@ async def _of(
 
 
 def _questions(metric: Metric, span: tuple[datetime, datetime], days: int, dice: random.Random) -> list[Question]:
-    first, last = span
-    room = max(0.0, (last - first).total_seconds() - days * 86_400)
-    end = last - timedelta(seconds=dice.random() * room // QUARTER * QUARTER)
-    words: dict[str, Any] = {"begin": (end - timedelta(days=days)).isoformat(), "end": end.isoformat()}
+    begin, end = somewhere(span, days, dice)
+    words: dict[str, Any] = {"begin": begin.isoformat(), "end": end.isoformat()}
     if metric.rolling_days:
         return [ask(metric, granularity="day", **words)]
     plain = [ask(metric, **words), ask(metric, granularity="day", **words)]
