@@ -12,9 +12,6 @@ from streams.events.domains import Domain
 
 LIMITS: Final = Limits(200_000_000, 10)
 """Of an answer at once: within what the profile `api` of deploy/clickhouse allows."""
-THREAD_BYTES: Final = 128 << 20
-"""Free memory that a thread is worth: by ClickHouse's own rule a gigabyte, and the embedded server has two in all."""
-_THREAD_RULE: Final = "max_threads_min_free_memory_per_thread"
 _HINT: Final = "Ask for a shorter time or window, or for fewer steps."
 JOB_HINT: Final = "Ask for a shorter time or window, or have it answered as a job: POST /v1/exports with `analytics`."
 
@@ -23,12 +20,8 @@ async def rows(
     client: AsyncClient, sql: str, values: dict[str, Any], limits: Limits = LIMITS
 ) -> Sequence[Sequence[Any]]:
     """The rows of the statement. Raises QueryRefused where it costs too much, and as `clickhouse.client.classify`."""
-    return await answer.run(client, sql, values, limits, JOB_HINT if limits is LIMITS else _HINT, threads(client))
-
-
-def threads(client: AsyncClient) -> dict[str, int]:
-    """The settings by which a server of little memory takes all its cores, too; none for one that has no such rule."""
-    return {_THREAD_RULE: THREAD_BYTES} if _THREAD_RULE in client.server_settings else {}
+    hint = JOB_HINT if limits is LIMITS else _HINT
+    return await answer.run(client, sql, values, limits, hint, answer.threads(client))
 
 
 async def as_of(client: AsyncClient, domain: Domain) -> datetime | None:

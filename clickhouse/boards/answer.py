@@ -98,7 +98,8 @@ async def _lines(
     sql, values = compose(question, source, most, only)
     limits = route.ROWS if source.is_rows else route.AGGREGATE
     columns = ("board", *question.board.names, "value", *question.board.figures, "place", "members", "whole")
-    return [dict(zip(columns, line, strict=True)) for line in await answer.run(client, sql, values, limits, _HINT)]
+    found = await answer.run(client, sql, values, limits, _HINT, answer.threads(client))
+    return [dict(zip(columns, line, strict=True)) for line in found]
 
 
 async def _earlier(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.exceptions import Error
@@ -25,6 +25,9 @@ Value = int | float | Decimal | None
 """Money is Decimal; None: a ratio of nothing."""
 MOST_COMPARED = 50_000
 """Rows of the previous period at most."""
+THREAD_BYTES: Final = 128 << 20
+"""Free memory that a thread is worth: by ClickHouse's own rule a gigabyte, and the embedded server has two in all."""
+_THREAD_RULE: Final = "max_threads_min_free_memory_per_thread"
 # 158 and 307 rows and bytes to read, 159 and 160 time, 241 memory, 396 result
 _TOO_MUCH = frozenset({158, 159, 160, 241, 307, 396})
 _AS_OF = "SELECT max(at), count() FROM delivered WHERE relation = {table:String}"
@@ -127,6 +130,11 @@ async def run(
     except Exception as error:
         raise classify(error) from error
     return rows
+
+
+def threads(client: AsyncClient) -> dict[str, int]:
+    """The settings by which a server of little memory takes all its cores, too; none for one that has no such rule."""
+    return {_THREAD_RULE: THREAD_BYTES} if _THREAD_RULE in client.server_settings else {}
 
 
 def _row(question: Question, reading: Reading, line: Sequence[Any]) -> Row:

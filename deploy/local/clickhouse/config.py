@@ -67,6 +67,9 @@ _CONFIG = """<clickhouse>
   <background_common_pool_size>2</background_common_pool_size>
   <background_schedule_pool_size>4</background_schedule_pool_size>
   <merge_tree>
+    <!-- Small parts count alike, whatever they weigh: by the usual 5 a month of a rollup is written again every fifth
+         insert. ClickHouse lowers it by itself as parts grow old or many. -->
+    <merge_selector_base>20</merge_selector_base>
     <number_of_free_entries_in_pool_to_execute_mutation>2</number_of_free_entries_in_pool_to_execute_mutation>
     <number_of_free_entries_in_pool_to_lower_max_size_of_merge>2</number_of_free_entries_in_pool_to_lower_max_size_of_merge>
     <number_of_free_entries_in_pool_to_execute_optimize_entire_partition>2</number_of_free_entries_in_pool_to_execute_optimize_entire_partition>
