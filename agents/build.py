@@ -21,6 +21,7 @@ from agents.gate import Gate
 from agents.judge import Policy
 from agents.locate import Locate
 from agents.log import IntentLog
+from agents.pace import Pace
 from agents.pressure import Pressure
 from agents.recover import Beginning
 from agents.render import Render
@@ -192,7 +193,7 @@ async def open_worker(
         counted=asyncio.Event(),
         intent_log=lambda shard: IntentLog(settings.kafka_intents_topic, shard, producer, consumer),
         source=lambda shard: Source(shard, names, consumer),
-        stretch=pressure.stretch,
+        pace=Pace(settings.batch_rows, settings.batch_bytes, settings.batch_seconds, pressure.stretch),
     )
     shards = Shards(around, positions, pressure, settings.audit_seconds, settings.live_publish_seconds)
     webhook = open_webhook(settings)
@@ -282,9 +283,6 @@ def _limits(settings: Settings) -> Limits:
 
 def _sizes(settings: Settings) -> Sizes:
     return Sizes(
-        rows=settings.batch_rows,
-        bytes=settings.batch_bytes,
-        seconds=settings.batch_seconds,
         buffer_bytes=max(SMALLEST_BUFFER, settings.buffer_bytes // settings.kafka_partitions),
         event_bytes=settings.event_bytes_limit,
         idle_seconds=settings.shard_idle_close_seconds,

@@ -82,6 +82,13 @@ class Intake:
         ends = self._flow.told(self._shard, TOLD_SECONDS)
         return [topic for topic in silent if topic in ends and topic not in self.ahead and done[topic] >= ends[topic]]
 
+    def waiting(self, expected: Mapping[str, int]) -> int:
+        """How many records the topics that are fetched have from these offsets on, as the broker told just now."""
+        if self.is_paused:
+            return 0
+        ends = self._flow.told(self._shard, TOLD_SECONDS)
+        return sum(max(0, ends.get(topic, 0) - offset) for topic, offset in expected.items() if topic not in self.ahead)
+
     def align(self, watermark: int, topics: Mapping[str, int], arrived: Mapping[str, float], now: float) -> None:
         """Hold the topics whose own watermark (ms) is too far ahead of the shard's, while the others move.
 

@@ -22,6 +22,7 @@ from agents.judge import Policy, follow, judge
 from agents.kill_point import Step, step
 from agents.log import IntentLog
 from agents.outage import Outages
+from agents.pace import Pace
 from agents.propose import Proposer
 from agents.pulse import Pulse
 from agents.recover import Beginning, check_starts, read_chain
@@ -62,11 +63,8 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Limits of batch and buffer."""
+    """Limits of what a shard takes and waits for."""
 
-    rows: int
-    bytes: int
-    seconds: float
     buffer_bytes: int
     event_bytes: int
     idle_seconds: float
@@ -106,8 +104,8 @@ class Surroundings:
     """Address of this worker's pages; empty if it has none."""
     intent_log: Callable[[int], IntentLog]
     source: Callable[[int], Source]
-    stretch: Callable[[], float]
-    """How much longer than `Sizes.seconds` a batch gathers, by the number of parts in ClickHouse."""
+    pace: Pace
+    """When batches are sent."""
 
 
 class Shard:
@@ -360,8 +358,7 @@ class Shard:
                 check_starts(self.number, self.proposer.chain, await self._source.bounds())
             now = time.monotonic()
             if self.buffer.chunks:
-                full = self.buffer.rows >= sizes.rows or self.buffer.size >= sizes.bytes
-                due = self._first_at + (0.0 if full else sizes.seconds * self._around.stretch())
+                due = self._around.pace.due(self.buffer, self._intake, self._first_at, now)
                 due = max(due, self._not_before)
                 if now >= due:
                     return True
@@ -386,7 +383,7 @@ class Shard:
                 is_due = await self._due()
             if is_due:
                 self._enter(State.RUNNING)
-                await self._send(self.buffer.take(self._around.sizes.rows, self._around.sizes.bytes))
+                await self._send(self.buffer.take(self._around.pace.rows, self._around.pace.size))
             elif self._leaving and self.proposer.last.is_empty and self._around.gate.reason is None:
                 return
             else:

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 
 import pytest
 
+from agents.buffer import Buffer
 from agents.flow import STALL_SECONDS, Intake
+from agents.pace import BEHIND, Pace
 from streams.settings import Settings
 from tests.support.feed import Pipeline, pipeline, produce
 from tests.support.store import Answers, exactly
@@ -76,6 +78,40 @@ def test_a_topic_that_waits_for_others_is_not_idle(intake: Intake, told: Told) -
     arrived = {"a": 100.0, "b": 100.0}
     intake.align(T, {"a": T, "b": T + HOUR + 1}, arrived, 100)
     assert intake.idle({"a": 5, "b": 5}, ["a", "b"]) == ["a"]
+
+
+def test_what_waits_is_what_the_topics_that_are_fetched_have_beyond_what_was_taken(intake: Intake, told: Told) -> None:
+    told.ends_told = {"a": 15, "b": 105, "c": 5}
+    assert intake.waiting({"a": 5, "b": 5, "c": 6, "d": 0}) == 110  # an end may have been told before the last fetch
+    intake.align(T, {"a": T, "b": T + HOUR + 1}, {"a": 100.0, "b": 100.0}, 100)
+    assert intake.waiting({"a": 5, "b": 5}) == 10
+    intake.filled(2000)
+    assert intake.waiting({"a": 5, "b": 5}) == 0
+
+
+def held(rows: int, size: int = 0) -> Buffer:
+    """A buffer with so much in it, of topic `a` up to offset 100."""
+    return Buffer({"a": 100}, [], rows, size)
+
+
+PACE = Pace(rows=1000, size=50_000, seconds=2.0, stretch=lambda: 1.5)
+
+
+def test_a_batch_is_sent_when_it_is_full_or_old(intake: Intake) -> None:
+    assert PACE.due(held(1000), intake, 10.0, 10.1) == 10.0
+    assert PACE.due(held(1, 50_000), intake, 10.0, 10.1) == 10.0
+    assert PACE.due(held(999, 49_999), intake, 10.0, 10.1) == 13.0
+    assert PACE.due(held(1), intake, 10.0, 99.0) == 13.0
+
+
+def test_a_batch_gathers_longer_while_more_waits_than_it_takes(intake: Intake, told: Told) -> None:
+    told.ends_told = {"a": 601}
+    assert PACE.due(held(500), intake, 10.0, 13.0) == 10.0 + 3.0 * BEHIND
+    told.ends_told = {"a": 600}
+    assert PACE.due(held(500), intake, 10.0, 13.0) == 13.0
+    told.ends_told = {"a": 5_000}
+    intake.filled(2000)  # nothing comes any more until this batch is sent
+    assert PACE.due(held(500), intake, 10.0, 13.0) == 13.0
 
 
 def test_a_full_buffer_pauses_until_half_of_it_is_gone(intake: Intake, told: Told) -> None:
