@@ -8,8 +8,8 @@ from agents.buffer import Buffer
 from agents.flow import Intake
 
 BEHIND: Final = 4.0
-"""A batch gathers so many times longer while more waits in the topics than it still takes. What has waited there is hardly
-later for it, and each batch costs worker and ClickHouse some tens of parts, however small it is."""
+"""A batch gathers so many times longer while more waits in the topics than it still takes. What has waited there is
+hardly later for it, and each batch costs ClickHouse some tens of parts, however small it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Pace:
     """How many times that age, by the number of parts in ClickHouse."""
 
     def due(self, buffer: Buffer, intake: Intake, first_at: float, now: float) -> float:
-        """When the batch that began at `first_at` is to be sent, by the clock of both, in seconds; it may be later soon."""
+        """When the batch that began at `first_at` is to be sent, by the clock of both, in seconds; then ask again."""
         if buffer.rows >= self.rows or buffer.size >= self.size:
             return first_at
         usual = self.seconds * self.stretch()
