@@ -105,7 +105,7 @@ class Settings(BaseSettings):
     batch_bytes: Count = 16777216
     """Source bytes of one batch at most."""
     batch_seconds: Seconds = 0.8
-    """Age at which a batch is sent although it is not full."""
+    """Age at which a batch is sent although it is not full; four times that while more waits than it takes."""
     batch_parts_soft_limit: Count = 150
     """Active parts of one partition above which batches are made larger and rarer."""
     buffer_bytes: Count = 41943040

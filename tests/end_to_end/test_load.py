@@ -23,7 +23,7 @@ from tests.support.workers import Crew
 
 COUNT = int(os.environ.get("MILLRACE_LOAD", "8000"))
 PATIENCE = 120 + COUNT / 1000
-WORDS = ("load", "--rate", "max", "--seed", "20", "--invalid", "0.01", "--duplicate", "0.01", "--late", "0.02")
+WORDS = ("load", "--rate", "max", "--seed", "20", "--invalid", "0.04", "--duplicate", "0.01", "--late", "0.02")
 SAMPLE = 60
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120 + COUNT / 100)]
