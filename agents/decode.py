@@ -15,7 +15,7 @@ def decode(chunk: Chunk, bytes_limit: int) -> Decoded:
     records = chunk.records
     values = [record.value for record in records]
     events = codec.decode_values(values, topic=chunk.topic, limit=bytes_limit)
-    for (kind, _), count in codec.unknown_fields(values, events).items():
+    for (kind, _), count in codec.unknown_fields(values, events, start=chunk.start).items():
         metrics.UNKNOWN_FIELDS.labels(kind).inc(count)
     with_headers = [i for i, record in enumerate(records) if record.headers] if any(map(_headers, records)) else ()
     for i in with_headers:

@@ -170,17 +170,17 @@ class Memory:
 
     def keys(self, topic: str, partition: int, events: Sequence[Identified]) -> list[bytes]:
         """The 16-byte key of every event."""
-        seeds = self._seeds
-        if len(seeds) > SOURCES:
-            seeds.clear()
-        keys = []
-        for event in events:
-            place = (topic, partition, event.source)
-            seed = seeds.get(place)
-            if seed is None:
-                seed = seeds[place] = self._seed(*place)
-            keys.append(xxh3_128_digest(event.id.encode("utf-8", "surrogatepass"), seed))
-        return keys
+        if len(self._seeds) > SOURCES:
+            self._seeds.clear()
+        seeds = {source: self._seed_of(topic, partition, source) for source in {event.source for event in events}}
+        return [xxh3_128_digest(event.id.encode("utf-8", "surrogatepass"), seeds[event.source]) for event in events]
+
+    def _seed_of(self, topic: str, partition: int, source: str) -> int:
+        place = (topic, partition, source)
+        seed = self._seeds.get(place)
+        if seed is None:
+            seed = self._seeds[place] = self._seed(*place)
+        return seed
 
     def _seed(self, topic: str, partition: int, source: str) -> int:
         epoch = self._epochs.get((topic, partition), 0)

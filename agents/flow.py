@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 
 TOLD_SECONDS = 5.0
 """An end that the broker has told longer ago may lie behind the true one. It tells the end of a topic that is fetched
-ten times a second, and that of a paused one, or while it is away, not at all."""
+a few times a second, and that of a paused one, or while it is away, not at all."""
 STALL_SECONDS = 10.0
 """Nobody waits for a topic of which nothing has come for so long: its partition may be away, and rows go on."""
 

@@ -24,7 +24,7 @@ import streams.records  # its reader can take whole batches
 import streams.refresh  # noqa: F401  # a broker that is away costs no core
 from streams.batch import Chunk
 
-FETCH_BYTES, FETCH_WAIT_MS = 1 << 20, 100
+FETCH_BYTES, FETCH_WAIT_MS = 1 << 20, 200
 """The broker answers a fetch once it has so many bytes, or after so long. Without the first it answers each record that
 comes, hundreds of times a second, and every answer costs a chunk for each topic in it."""
 ENDS_SECONDS = 1.0

@@ -9,18 +9,26 @@ import msgspec
 from streams.codec.structs import EnvelopeStruct
 from streams.codec.verdict import Refusal
 
+SAMPLED = 100
+"""One event of so many is looked at, unless the caller says otherwise."""
+
 _object = msgspec.json.Decoder(dict[str, Any])
 
 
 def unknown_fields(
-    values: Sequence[bytes | None], results: Sequence[EnvelopeStruct | Refusal], every: int = 100
+    values: Sequence[bytes | None],
+    results: Sequence[EnvelopeStruct | Refusal],
+    every: int = SAMPLED,
+    start: int = 0,
 ) -> Counter[tuple[str, str]]:
     """How many events carry a field that their class lacks, by (event type, path of the field).
 
     An estimate: every `every`-th event is looked at and counts for as many; `every=1` is exact, at some 5 us an event.
+    `start` is the number of the first one in its log, so that a log is looked at alike however it is cut into chunks.
     """
     found: Counter[tuple[str, str]] = Counter()
-    for value, result in zip(values[::every], results[::every], strict=True):
+    chosen = slice(-start % every, None, every)
+    for value, result in zip(values[chosen], results[chosen], strict=True):
         if value is None or isinstance(result, Refusal):
             continue
         config: Any = type(result).__struct_config__

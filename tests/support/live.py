@@ -72,8 +72,8 @@ def panes_of(slices: Slices, events: Sequence[Event]) -> dict[int, dict[Key, lis
     return panes
 
 
-def counted(slices: Slices, events: Sequence[Event]) -> Sequence[Event]:
-    """What these slices count of one shard's events: the events, or the sessions of them that have ended by now."""
+def counted(slices: Slices, events: Sequence[Event], now: float) -> Sequence[Event]:
+    """What these slices count of one shard's events: the events, or the sessions of them that have ended by `now`."""
     session = slices.session
     if session is None:
         return events
@@ -84,12 +84,7 @@ def counted(slices: Slices, events: Sequence[Event]) -> Sequence[Event]:
             if not known or event["at"] - known[-1][-1]["at"] > session.gap:
                 known.append([])
             known[-1].append(event)
-    return [
-        _ended(session, part)
-        for known in parts.values()
-        for part in known
-        if part[-1]["at"] + session.gap < time.time()
-    ]
+    return [_ended(session, part) for known in parts.values() for part in known if part[-1]["at"] + session.gap < now]
 
 
 def _ended(session: Session, part: list[Event]) -> Event:
@@ -144,10 +139,11 @@ class Published:
         self.redis.hset(shard_key(self.group, shard), mapping=heard)  # type: ignore[arg-type]  # a value is bytes
         return status
 
-    def events(self, shard: int, events: Sequence[Event]) -> None:
+    def events(self, shard: int, events: Sequence[Event], now: float | None = None) -> None:
         """Publish the panes of all that a shard has seen, in place of what it published of them before."""
+        now = time.time() if now is None else now
         for slices in self.declared.slices.values():
-            for start, lines in panes_of(slices, counted(slices, events)).items():
+            for start, lines in panes_of(slices, counted(slices, events, now)).items():
                 name = pane_key(self.group, slices, shard, start)
                 values = {encode_key(key): encode_states(slices, states) for key, states in lines.items()}
                 self.redis.delete(name)

@@ -38,7 +38,7 @@ async def test_two_shards_read_as_one_whole(published: Published, live: Live) ->
     now = time.time()
     events = [*rides(200, now), *ticketing(200, now)]
     for shard in (0, 1):
-        published.events(shard, events[shard::2])
+        published.events(shard, events[shard::2], now)
         published.status(shard)
     hourly = [window for window in declared.windows.values() if window.size == 3600 and not window.over.key]
     assert len(hourly) == 9
@@ -47,7 +47,7 @@ async def test_two_shards_read_as_one_whole(published: Published, live: Live) ->
     assert (view.stale, [row.kept for rows in view.rows for row in rows]) == ((), [True] * 9)
     for window, (row,) in zip(hourly, view.rows, strict=True):
         slices = declared.slices[window.over.name]
-        seen = [event for shard in (0, 1) for event in counted(slices, events[shard::2])]
+        seen = [event for shard in (0, 1) for event in counted(slices, events[shard::2], now)]
         inside = [event for event in seen if row.start <= event["at"] < row.end]
         assert row.values == whole(slices, inside, 3600), window.name
         assert row.start <= now < row.end

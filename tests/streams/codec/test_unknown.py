@@ -1,8 +1,11 @@
 """Unknown fields are tolerated and counted."""
 
 import json
+from collections import Counter
 from random import Random
 from typing import Any
+
+import pytest
 
 from streams import codec
 from streams.events import registry
@@ -34,6 +37,15 @@ def test_every_unknown_field_is_named_by_its_path() -> None:
 def test_a_sample_stands_for_all() -> None:
     given = values(200)
     assert codec.unknown_fields(given, codec.decode_values(given))["trip.started", "data.vehicle"] == 200
+
+
+@pytest.mark.parametrize("size", [1, 7, 60, 100, 250])
+def test_a_log_is_sampled_alike_however_it_is_cut_into_chunks(size: int) -> None:
+    given, found = values(500), Counter[tuple[str, str]]()
+    for start in range(0, len(given), size):
+        chunk = given[start : start + size]
+        found += codec.unknown_fields(chunk, codec.decode_values(chunk), start=start)
+    assert found["trip.started", "data.vehicle"] == 500
 
 
 def test_known_fields_are_not_counted() -> None:
