@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench import outage_page, performance_page, sizing, sizing_page, store_page, trend
+from bench import outage_page, performance_page, sizing, sizing_page, spent, store_page, trend
 from bench.curves import pictures
 from bench.parts import report as parts
 from bench.peers import picture
@@ -114,6 +114,7 @@ def _performance(text: str) -> str:
         "figures of sizing": lambda: sizing_page.sizing(costs()),
         "figures of plan": lambda: sizing_page.worked(costs()),
         "figures of limits": lambda: sizing_page.limits(_result("ingest"), costs()),
+        "figures of cpu": lambda: spent.spent(pictures.read()),
         "figures of parts": _parts,
         "figures of runs": lambda: performance_page.guard(trend.read(RESULTS / "history.jsonl")),
     }

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from bench import performance_page, query, store_page
+from bench import performance_page, query, spent, store_page
 from bench.curves import declared, pictures, stages, svg, viewers, workers
 from bench.curves.__main__ import Run, table
 from bench.curves.curve import SIZES, Curve, Figures, Plot, Size, chosen, figure
 from bench.curves.journal import Journal
 from bench.sizing import GROUP_USE, Costs, plan
+from bench.stages import STAGES
 from clickhouse.metrics import catalogue
 from streams import codec
 from streams.codec import Refusal
@@ -215,6 +216,22 @@ def test_growth_is_told_as_a_power_of_the_rows(tmp_path: Path) -> None:
     said = performance_page.growth(first, last)
     assert "For 16 times the rows the middle question takes 4.0 times as long (power 0.50" in said
     assert f"| `{names[0]}` | 5 | 80 | 1.00 |" in said
+
+
+def test_what_a_steady_worker_spends_is_taken_apart(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "curves.jsonl", HERE)
+    assert "Not measured yet: `make bench-curves ARGS='--only load stages'`" in spent.spent(journal)
+    load, parts = (next(chosen(declared.CURVES, [name])) for name in ("load", "stages"))
+    # 30 ms a second and 20 us an event; what a full core does at more says nothing of it.
+    for rate, share in ((1_000, 0.05), (5_000, 0.13), (10_000, 0.23), (50_000, 0.9)):
+        journal.add(load, "full", rate, {"steady_cpu_share": share}, 1.0)
+    for rows, each in ((500, 9.0), (spent.BATCH, 2.0)):
+        journal.add(parts, "full", rows, {"stages": dict.fromkeys(STAGES, each)}, 1.0)
+    said = spent.spent(journal)
+    assert "| all that the process takes | 23.0 | 23% |" in said
+    assert "| stage render | 2.0 | 2% |" in said
+    assert "| everything else | 13.0 | 13% |" in said
+    assert "30 ms a second whatever comes, and 20.0 us an event" in said
 
 
 def test_a_plan_grows_with_the_rate_and_is_cut_into_cells() -> None:
