@@ -10,10 +10,11 @@ from bench.stages import STAGES
 from bench.store_page import markdown
 
 RATE = 10_000.0
-"""Events a second that are looked into, and the highest rate that the line is drawn through."""
+"""Events a second that are sent: what is looked into, and the highest rate that the line is drawn through."""
 BATCH = 2_500.0
 """Rows of the batches whose stages are told: about what one of two shards sends at that rate."""
 LOAD, STAGE = "load", "stages"
+TAKEN, SHARE = "steady_events_per_second", "steady_cpu_share"
 
 
 def spent(journal: Journal) -> str:
@@ -23,16 +24,18 @@ def spent(journal: Journal) -> str:
     batches = [point for point in journal.shown(curves[STAGE]) if point.value == BATCH]
     if len(loads) < 2 or loads[-1].value != RATE or not batches:
         return f"Not measured yet: `make bench-curves ARGS='--only {LOAD} {STAGE}'` does it."
-    whole = (figure(loads[-1].figures, "steady_cpu_share") or 0.0) / RATE * 1e6
-    each, second = line(loads)
+    taken, share = _seen(loads[-1])
     stages = {name: figure(batches[0].figures, f"stages/{name}") or 0.0 for name in STAGES}
-    inside = sum(stages.values())
     rows = [
-        ("all that the process takes", _us(whole), f"{whole * RATE / 1e6:.0%}"),
-        *((f"stage {name}", _us(us), f"{us * RATE / 1e6:.0%}") for name, us in stages.items()),
-        ("everything else", _us(whole - inside), f"{(whole - inside) * RATE / 1e6:.0%}"),
+        ("all that the process takes", share / taken * 1e6),
+        *((f"stage {name}", us) for name, us in stages.items()),
+        ("everything else", share / taken * 1e6 - sum(stages.values())),
     ]
-    table = markdown((f"at {RATE:,.0f} events a second", "us of CPU an event", "of a core"), rows)
+    table = markdown(
+        (f"{RATE:,.0f} events a second sent, {taken:,.0f} taken", "us of CPU an event", "of a core"),
+        [(name, f"{us:.1f}", f"{us * taken / 1e6:.0%}") for name, us in rows],
+    )
+    each, second = line(loads)
     return (
         f"{table}\n\nA line through the loads up to there: {second * 1000:.0f} ms a second whatever comes, and "
         f"{each:.1f} us an event. Stages are those of batches of {BATCH:,.0f} rows, without broker and store beside "
@@ -42,11 +45,11 @@ def spent(journal: Journal) -> str:
 
 def line(points: Sequence[Measured]) -> tuple[float, float]:
     """Least squares through loads: microseconds an event, and CPU seconds of a second without events."""
-    fit = statistics.linear_regression(
-        [point.value for point in points], [figure(point.figures, "steady_cpu_share") or 0.0 for point in points]
-    )
+    taken, share = zip(*map(_seen, points), strict=True)
+    fit = statistics.linear_regression(taken, share)
     return fit.slope * 1e6, fit.intercept
 
 
-def _us(value: float) -> str:
-    return f"{value:.1f}"
+def _seen(load: Measured) -> tuple[float, float]:
+    """Events taken a second, and the share of a core that it took."""
+    return figure(load.figures, TAKEN) or 0.0, figure(load.figures, SHARE) or 0.0

@@ -224,7 +224,8 @@ def test_what_a_steady_worker_spends_is_taken_apart(tmp_path: Path) -> None:
     load, parts = (next(chosen(declared.CURVES, [name])) for name in ("load", "stages"))
     # 30 ms a second and 20 us an event; what a full core does at more says nothing of it.
     for rate, share in ((1_000, 0.05), (5_000, 0.13), (10_000, 0.23), (50_000, 0.9)):
-        journal.add(load, "full", rate, {"steady_cpu_share": share}, 1.0)
+        seen = {"steady_cpu_share": share, "steady_events_per_second": rate}
+        journal.add(load, "full", rate, seen, 1.0)
     for rows, each in ((500, 9.0), (spent.BATCH, 2.0)):
         journal.add(parts, "full", rows, {"stages": dict.fromkeys(STAGES, each)}, 1.0)
     said = spent.spent(journal)
