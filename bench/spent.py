@@ -3,10 +3,9 @@
 import statistics
 from collections.abc import Sequence
 
-from bench.curves.curve import figure
+from bench.curves.curve import chosen
 from bench.curves.declared import CURVES
 from bench.curves.journal import Journal, Measured
-from bench.stages import STAGES
 from bench.store_page import markdown
 
 RATE = 10_000.0
@@ -18,14 +17,14 @@ TAKEN, SHARE = "steady_events_per_second", "steady_cpu_share"
 
 
 def spent(journal: Journal) -> str:
-    """The CPU of an event at `RATE`, taken apart; or the commands that measure what is needed."""
-    curves = {curve.name: curve for curve in CURVES}
-    loads = [point for point in journal.shown(curves[LOAD]) if point.value <= RATE]
-    batches = [point for point in journal.shown(curves[STAGE]) if point.value == BATCH]
-    if len(loads) < 2 or loads[-1].value != RATE or not batches:
+    """The CPU of an event at `RATE`, taken apart; or the command that measures what is needed on one machine."""
+    load, stage = (next(chosen(CURVES, [name])) for name in (LOAD, STAGE))
+    loads = [point for point in journal.shown(load) if point.value <= RATE]
+    batches = [point for point in journal.shown(stage) if point.value == BATCH]
+    if len(loads) < 2 or loads[-1].value != RATE or [point.machine for point in batches] != [loads[-1].machine]:
         return f"Not measured yet: `make bench-curves ARGS='--only {LOAD} {STAGE}'` does it."
     taken, share = _seen(loads[-1])
-    stages = {name: figure(batches[0].figures, f"stages/{name}") or 0.0 for name in STAGES}
+    stages: dict[str, float] = batches[0].figures["stages"]
     rows = [
         ("all that the process takes", share / taken * 1e6),
         *((f"stage {name}", us) for name, us in stages.items()),
@@ -52,4 +51,4 @@ def line(points: Sequence[Measured]) -> tuple[float, float]:
 
 def _seen(load: Measured) -> tuple[float, float]:
     """Events taken a second, and the share of a core that it took."""
-    return figure(load.figures, TAKEN) or 0.0, figure(load.figures, SHARE) or 0.0
+    return load.figures[TAKEN], load.figures[SHARE]

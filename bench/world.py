@@ -20,14 +20,18 @@ Sent = Callable[[Record], None]
 ID = b'"id":"'
 
 
-def originals(count: int, seed: int = 7, rate: float = 10_000.0) -> list[Message]:
+def recent(count: int, dice: Dice, rate: float = 10_000.0) -> Iterator[Record]:
     """Events of both domains, as `millrace load --domain both` would send them half an hour ago.
 
     Nearer than WATERMARK_SKEW_SECONDS: a topic that falls idle goes by the clock, and would then wait for the others.
     """
     start = time.time() - 1800
-    world = events(("rides", "ticketing"), Dice(seed), "bench", clock.live(start, rate), rate)
-    return [(record.topic, record.key, record.value or b"") for record in islice(world, count)]
+    return islice(events(("rides", "ticketing"), dice, "bench", clock.live(start, rate), rate), count)
+
+
+def originals(count: int, seed: int = 7, rate: float = 10_000.0) -> list[Message]:
+    """Such events as they are sent."""
+    return [(record.topic, record.key, record.value or b"") for record in recent(count, Dice(seed), rate)]
 
 
 def clones(messages: list[Message], count: int, run: str) -> Iterator[Message]:

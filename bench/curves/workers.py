@@ -1,20 +1,16 @@
 """Points of curves about workers: `bench.ingest` with other settings, and with other events."""
 
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import islice
 
 from bench import ingest
 from bench.curves.curve import Figures, Size
 from bench.ingest import Asked
-from bench.world import Message, originals
+from bench.world import Message, originals, recent
 from deploy.local import tools
-from streams.world import clock
 from streams.world.dice import Dice
 from streams.world.faults import spoiled
-from streams.world.traffic import events
 
 EVENTS: dict[Size, int] = {"small": 100_000, "full": 300_000}
 """The backlog of a point."""
@@ -74,10 +70,8 @@ def lag(events: float, size: Size) -> Figures:
 def mixed(share: float, count: int) -> list[Message]:
     """Events of the world, of which so large a share is spoiled; evenly, so that every batch has its part."""
     dice = Dice(7)
-    start = time.time() - 3600
-    world = islice(events(("rides", "ticketing"), dice, "bench", clock.live(start, 10_000.0), 10_000.0), count)
     made: list[Message] = []
-    for number, record in enumerate(world):
+    for number, record in enumerate(recent(count, dice)):
         if int((number + 1) * share) > int(number * share):
             bad = spoiled(record, f"bad-{number}", dice)
             made.append((bad.topic, bad.key, bad.value or b""))

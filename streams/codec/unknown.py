@@ -9,16 +9,13 @@ import msgspec
 from streams.codec.structs import EnvelopeStruct
 from streams.codec.verdict import Refusal
 
-SAMPLED = 100
-"""One event of so many is looked at, unless the caller says otherwise."""
-
 _object = msgspec.json.Decoder(dict[str, Any])
 
 
 def unknown_fields(
     values: Sequence[bytes | None],
     results: Sequence[EnvelopeStruct | Refusal],
-    every: int = SAMPLED,
+    every: int = 100,
     start: int = 0,
 ) -> Counter[tuple[str, str]]:
     """How many events carry a field that their class lacks, by (event type, path of the field).

@@ -229,6 +229,10 @@ def test_what_a_steady_worker_spends_is_taken_apart(tmp_path: Path) -> None:
     for rows, each in ((500, 9.0), (spent.BATCH, 2.0)):
         journal.add(parts, "full", rows, {"stages": dict.fromkeys(STAGES, each)}, 1.0)
     said = spent.spent(journal)
+    elsewhere = Journal(journal.path, HERE | {"processor": "another"})
+    for rate in (5_000, spent.RATE):
+        elsewhere.add(load, "full", rate, seen, 1.0)
+    assert "Not measured yet" in spent.spent(elsewhere)  # stages of one machine say nothing of loads of another
     assert "| all that the process takes | 23.0 | 23% |" in said
     assert "| stage render | 2.0 | 2% |" in said
     assert "| everything else | 13.0 | 13% |" in said
