@@ -230,8 +230,8 @@ def test_what_a_steady_worker_spends_is_taken_apart(tmp_path: Path) -> None:
         journal.add(parts, "full", rows, {"stages": dict.fromkeys(STAGES, each)}, 1.0)
     said = spent.spent(journal)
     elsewhere = Journal(journal.path, HERE | {"processor": "another"})
-    for rate in (5_000, spent.RATE):
-        elsewhere.add(load, "full", rate, seen, 1.0)
+    for sent in (5_000, spent.RATE):
+        elsewhere.add(load, "full", sent, seen, 1.0)
     assert "Not measured yet" in spent.spent(elsewhere)  # stages of one machine say nothing of loads of another
     assert "| all that the process takes | 23.0 | 23% |" in said
     assert "| stage render | 2.0 | 2% |" in said
