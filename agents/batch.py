@@ -49,8 +49,8 @@ class Batch:
             words[reason] = words.get(reason, set()) | chosen
             verdict[topic] = runs_by_topic(words)
         tables = {
-            table: [part.only(set(part.offsets) - offsets.get(part.topic, set())) for part in parts]
-            for table, parts in self.content.tables.items()
+            table: rows.only({topic: all_ - offsets.get(topic, set()) for topic, all_ in rows.by_topic().items()})
+            for table, rows in self.content.tables.items()
         }
         accepted = [part.only(set(part.offsets) - offsets.get(part.topic, set())) for part in self.judged.accepted]
         judged = Judged(accepted, self.judged.dead + letters, verdict, left_out=self.judged.left_out)

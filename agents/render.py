@@ -1,13 +1,14 @@
 """Render what a batch delivers: rows per table, and dead-letter rows; pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from agents.judge import Accepted, DeadLetter, Judged
+from agents.judge import DeadLetter, Judged
 from agents.locate import Locate
-from agents.rows import Rendering, Rows, bounded
+from agents.part import Part, Rendering, bounded
+from agents.rows import Rows
 from streams import headers
 from streams.batch import Runs, from_runs, runs_by_topic
 from streams.events import EventSpec
@@ -21,23 +22,20 @@ DEAD_LETTERS = "dead_letters"
 class Content:
     """All that one batch delivers."""
 
-    tables: dict[str, list[Rows]] = field(default_factory=dict)
+    tables: dict[str, Rows] = field(default_factory=dict)
     dead: list[DeadLetter] = field(default_factory=list)
     days: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def rows(self) -> dict[str, int]:
         """Rows per table; tables without rows are left out."""
-        counts = {table: sum(len(part.offsets) for part in parts) for table, parts in self.tables.items()}
+        counts = {table: len(rows) for table, rows in self.tables.items()}
         counts[DEAD_LETTERS] = len(self.dead)
         return {table: count for table, count in counts.items() if count}
 
     def offsets(self) -> dict[str, dict[str, set[int]]]:
         """Per table and topic the offsets that make a row."""
-        wanted: dict[str, dict[str, set[int]]] = {}
-        for table, parts in self.tables.items():
-            for part in parts:
-                wanted.setdefault(table, {}).setdefault(part.topic, set()).update(part.offsets)
+        wanted = {table: rows.by_topic() for table, rows in self.tables.items()}
         for letter in self.dead:
             wanted.setdefault(DEAD_LETTERS, {}).setdefault(letter.topic, set()).add(letter.record.offset)
         return {table: topics for table, topics in wanted.items() if any(topics.values())}
@@ -47,11 +45,7 @@ class Content:
         wanted = {
             table: {topic: _as_set(offsets) for topic, offsets in topics.items()} for table, topics in missing.items()
         }
-        tables: dict[str, list[Rows]] = {}
-        for table, parts in self.tables.items():
-            kept = [part.only(wanted.get(table, {}).get(part.topic, set())) for part in parts]
-            if found := [part for part in kept if part.offsets]:
-                tables[table] = found
+        tables = {table: kept for table, rows in self.tables.items() if len(kept := rows.only(wanted.get(table, {})))}
         dead = wanted.get(DEAD_LETTERS, {})
         letters = [letter for letter in self.dead if letter.record.offset in dead.get(letter.topic, ())]
         return Content(tables, letters, self.days)
@@ -71,22 +65,15 @@ class Render:
 
     def __call__(self, judged: Judged, rate: float, ingested_at: int) -> Content:
         """The content of a batch whose record says this sampling rate and `ingested_at`."""
-        content = Content(dead=judged.dead)
-        days: dict[str, set[str]] = {}
-        for part in judged.accepted:
-            for rows in self._rows(part, rate):
-                table = raw_table(part.topic)
-                content.tables.setdefault(table, []).append(rows)
-                days.setdefault(table, set()).update(rows.days)
+        parts: dict[str, list[Part]] = {}
+        for accepted in judged.accepted:
+            for kind in accepted.kinds(self._locate.place):
+                parts.setdefault(raw_table(accepted.topic), []).append(self._rendering(kind.columns.spec)(kind, rate))
+        tables = {table: Rows.of(table, found) for table, found in parts.items()}
+        days = {table: rows.days for table, rows in tables.items()}
         if judged.dead:
-            days[DEAD_LETTERS] = {datetime.fromtimestamp(ingested_at / 1000, UTC).date().isoformat()}
-        content.days = {table: sorted(values) for table, values in days.items()}
-        return content
-
-    def _rows(self, part: Accepted, rate: float) -> Iterator[Rows]:
-        """The rows of a topic, event type by event type."""
-        for kind in part.kinds(self._locate.place):
-            yield self._rendering(kind.columns.spec)(kind, rate)
+            days[DEAD_LETTERS] = [datetime.fromtimestamp(ingested_at / 1000, UTC).date().isoformat()]
+        return Content(tables, judged.dead, days)
 
     def _rendering(self, spec: EventSpec) -> Rendering:
         known = self._renderings.get(spec.name)

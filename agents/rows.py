@@ -1,122 +1,90 @@
-"""The rows of accepted events as columns, by topic and event type; what a whole batch shares is put to them last.
+"""The rows of accepted events as columns, table by table; what a whole batch shares is put to them last.
 
 What differs from event to event is made before the intent is appended. What the batch shares (chain, seq, nonce, the
 intent's log offset ...) is known only after, and costs nothing a row.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import chain, compress
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from agents.device import describe
-from agents.judge import Kind
-from agents.locate import Locate
+from agents.part import Part
 from clickhouse import arrow
 from clickhouse.columns import tables
-from streams.events import EventSpec
 from streams.events.columns import ENVELOPE
 from streams.intent import Intent
-from streams.sampling import SAMPLED_TYPE
 
-LATEST = 10_413_791_999_999
-"""The last millisecond of the year 2299."""
 DAY = 86_400_000
 """Milliseconds."""
 
 _ENVELOPE = {column.name: arrow.arrow_type(column.clickhouse_type) for column in ENVELOPE}
-_USER_AGENT = "user_agent"
-_DEVICE = ("device_type", "browser", "os")
 
 
 @dataclass(slots=True)
 class Rows:
-    """Rows of one topic and event type, without what their batch shares."""
+    """Rows of one table, without what their batch shares."""
 
-    topic: str
-    offsets: list[int]
+    offsets: Sequence[tuple[str, Sequence[int]]]
+    """Topics with their offsets, stretch after stretch as the rows lie; a topic has one for each of its types."""
     columns: dict[str, arrow.Array]
 
-    def only(self, offsets: set[int]) -> "Rows":
-        """The rows with these offsets."""
-        kept = [i for i, offset in enumerate(self.offsets) if offset in offsets]
-        if len(kept) == len(self.offsets):
+    @classmethod
+    def of(cls, table: str, parts: Sequence[Part]) -> "Rows":
+        """The rows of these parts, one after the other. One array a column, for an array costs by its beginning."""
+        layout = arrow.Layout([len(part.offsets) for part in parts])
+        kinds = _kinds(table)
+        said: dict[str, dict[int, Sequence[Any]]] = {}
+        for place, part in enumerate(parts):
+            for name, values in part.values.items():
+                said.setdefault(name, {})[place] = values
+        columns = {name: layout.column(pieces, kinds[name]) for name, pieces in said.items()}
+        columns |= {name: layout.of_parts([part.same[name] for part in parts], kinds[name]) for name in parts[0].same}
+        columns |= {
+            "occurred_at": arrow.stamped(np.concatenate([part.occurred_at for part in parts])),
+            "appended_at": arrow.stamped(np.concatenate([part.appended_at for part in parts])),
+            "offset": arrow.array([*chain.from_iterable(part.offsets for part in parts)], kinds["offset"]),
+        }
+        return cls([(part.topic, part.offsets) for part in parts], columns)
+
+    def __len__(self) -> int:
+        return sum(len(offsets) for _, offsets in self.offsets)
+
+    def by_topic(self) -> dict[str, set[int]]:
+        """The offsets of each topic."""
+        found: dict[str, set[int]] = {}
+        for topic, offsets in self.offsets:
+            found.setdefault(topic, set()).update(offsets)
+        return found
+
+    def only(self, wanted: Mapping[str, Iterable[int]]) -> "Rows":
+        """The rows with these offsets of these topics."""
+        chosen = {topic: set(offsets) for topic, offsets in wanted.items()}
+        flags = [[offset in chosen.get(topic, ()) for offset in offsets] for topic, offsets in self.offsets]
+        at = np.flatnonzero(np.fromiter(chain.from_iterable(flags), bool, len(self)))
+        if len(at) == len(self):
             return self
-        at = pa.array(kept, pa.int64())
-        columns = {name: column.take(at) for name, column in self.columns.items()}
-        return Rows(self.topic, [self.offsets[i] for i in kept], columns)
+        kept = ((topic, [*compress(offsets, some)]) for (topic, offsets), some in zip(self.offsets, flags, strict=True))
+        columns = {name: column.take(pa.array(at)) for name, column in self.columns.items()}
+        return Rows([(topic, offsets) for topic, offsets in kept if offsets], columns)
 
     @property
-    def days(self) -> set[str]:
-        """The UTC days that the events lie in, as YYYY-MM-DD."""
+    def days(self) -> list[str]:
+        """The UTC days that the events lie in, as YYYY-MM-DD, ascending."""
         stamps = self.columns["occurred_at"].view(pa.int64()).to_numpy()
-        return {str(np.datetime64(int(day), "D")) for day in np.unique(stamps // DAY)}
+        return [str(np.datetime64(int(day), "D")) for day in np.unique(stamps // DAY)]
 
 
-class Rendering:
-    """Makes the columns of one event type."""
-
-    def __init__(self, spec: EventSpec, locate: Locate) -> None:
-        self._spec = spec
-        self._locate = locate
-        known = {column.name: column for column in tables()[spec.domain.raw_table]}
-        self._kinds = {
-            column.name: arrow.arrow_type(known[column.name].clickhouse_type)
-            for column in spec.columns
-            if column.name in spec.fields or not column.name.endswith(("_latitude", "_longitude"))
-        }
-
-    def __call__(self, kind: Kind, rate: float) -> Rows:
-        """The rows of these records; `rate`: share of sampled events kept."""
-        spec, made, events = self._spec, kind.columns, kind.columns.events
-        count = len(events)
-        columns = {name: arrow.array(made[name], as_type) for name, as_type in self._kinds.items()}
-        for name in spec.positions:
-            columns |= self._points(name, events)
-        if _USER_AGENT in spec.fields:
-            columns |= self._devices(events)
-        share = rate if spec.name == SAMPLED_TYPE else 1.0
-        columns |= {
-            "event_id": pa.array([event.id for event in events], pa.string()),
-            "source": pa.array([event.source for event in events], pa.string()),
-            "event_type": _same("event_type", spec.name, count),
-            "event_version": _same("event_version", spec.version, count),
-            "occurred_at": arrow.stamped(made.stamps),
-            "appended_at": arrow.stamped(np.clip(np.asarray(kind.stamps, np.int64), 0, LATEST)),
-            "offset": pa.array(kind.offsets, pa.uint64()),
-            "sample_rate": _same("sample_rate", share, count),
-        }
-        return Rows(spec.topic, kind.offsets, columns)
-
-    def _points(self, name: str, events: Sequence[Any]) -> dict[str, arrow.Array]:
-        points = [self._locate.point(getattr(event.data, name)) for event in events]
-        return {
-            f"{name}_latitude": pa.array([latitude for latitude, _ in points], pa.float64()),
-            f"{name}_longitude": pa.array([longitude for _, longitude in points], pa.float64()),
-        }
-
-    @staticmethod
-    def _devices(events: Sequence[Any]) -> dict[str, arrow.Array]:
-        devices = [describe(event.data.user_agent) for event in events]
-        parts = zip(*devices, strict=True)
-        return {name: pa.array(part, pa.string()) for name, part in zip(_DEVICE, parts, strict=True)}
-
-
-def body(parts: Sequence[Rows], intent: Intent, log_offset: int, shard: int) -> tuple[list[str], bytes]:
+def body(rows: Rows, intent: Intent, log_offset: int, shard: int) -> tuple[list[str], bytes]:
     """The rows of one table, complete with what their batch shares: names of the columns, and Arrow of one block."""
-    counts = [len(part.offsets) for part in parts]
-    whole = [
-        part.columns | {"topic": _same("topic", part.topic, count)} for part, count in zip(parts, counts, strict=True)
-    ]
-    shared = {name: _same(name, value, sum(counts)) for name, value in _shared(intent, log_offset, shard).items()}
-    return arrow.stream(whole, counts, shared)
-
-
-def bounded(stamp: int) -> int:
-    """A timestamp as a DateTime64 can hold it: a producer may send any number."""
-    return min(max(stamp, 0), LATEST)
+    count = len(rows)
+    shared = _shared(intent, log_offset, shard)
+    whole = rows.columns | {name: arrow.constant(value, _ENVELOPE[name], count) for name, value in shared.items()}
+    return [*whole], arrow.stream(whole)
 
 
 def _shared(intent: Intent, log_offset: int, shard: int) -> dict[str, Any]:
@@ -133,5 +101,6 @@ def _shared(intent: Intent, log_offset: int, shard: int) -> dict[str, Any]:
     }
 
 
-def _same(name: str, value: Any, count: int) -> arrow.Array:
-    return arrow.constant(value, _ENVELOPE[name], count)
+@cache
+def _kinds(table: str) -> Mapping[str, Any]:
+    return {column.name: arrow.arrow_type(column.clickhouse_type) for column in tables()[table]}

@@ -178,8 +178,8 @@ class Settler:
     async def _bisect(
         self, scratch: str, table: str, intent: Intent, batch: Batch, topic: str, offsets: list[int]
     ) -> set[int]:
-        parts = [part.only(set(offsets)) for part in batch.content.tables[table] if part.topic == topic]
-        if not await self._store.sink.refuses(scratch, *body(parts, intent, 0, self._shard)):
+        rows = batch.content.tables[table].only({topic: offsets})
+        if not await self._store.sink.refuses(scratch, *body(rows, intent, 0, self._shard)):
             return set()
         if len(offsets) == 1:
             return set(offsets)

@@ -120,8 +120,8 @@ class Inserts:
             ranges={},
             ingested_at=int(time.time() * 1000),
         )
-        for table, parts in self._content.tables.items():
-            columns, block = body(parts, record, 0, 0)
+        for table, rows in self._content.tables.items():
+            columns, block = body(rows, record, 0, 0)
             await self._client.raw_insert(
                 prefix + table,
                 column_names=columns,

@@ -167,8 +167,8 @@ class Job:
                 verdict=judged.verdict,
             )
             record.encode()
-            for parts in content.tables.values():
-                body(parts, record, 0, 0)
+            for rows in content.tables.values():
+                body(rows, record, 0, 0)
         spent.events += sum(len(chunk.records) for chunk in chunks)
         spent.rows += sum(content.rows.values())
 

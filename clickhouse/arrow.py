@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from importlib.abc import MetaPathFinder
+from itertools import chain, groupby
 from typing import Any, Final
 
 import numpy as np
@@ -82,38 +83,45 @@ def _scalar(value: Any, kind: Any) -> Any:
     return pa.scalar(value, kind)
 
 
-def stream(
-    parts: Sequence[Mapping[str, Array]], counts: Sequence[int], shared: Mapping[str, Array]
-) -> tuple[list[str], bytes]:
-    """Names of the columns, and one record batch of all parts in Arrow's stream format, compressed with lz4.
+class Layout:
+    """How the rows of a table lie: part after part, so many rows each."""
 
-    `counts`: rows of each part. A column that a part lacks is NULL in its rows. `shared`: columns of all parts at once.
+    def __init__(self, counts: Sequence[int]) -> None:
+        self._counts = counts
+
+    def column(self, pieces: Mapping[int, Sequence[Any]], kind: Any) -> Array:
+        """A column that some parts have: values by the place of the part, ascending; NULL in the rows of the others."""
+        few = [*pieces.values()]
+        made = array([*chain.from_iterable(few)] if len(few) != 1 else few[0], kind)
+        if len(pieces) == len(self._counts):
+            return made
+        stretches: list[Array] = []
+        begin = 0
+        for there, places in groupby(range(len(self._counts)), pieces.__contains__):
+            count = sum(self._counts[place] for place in places)
+            if there:
+                stretches.append(made.slice(begin, count))
+                begin += count
+            else:
+                stretches.append(pa.nulls(count, kind))
+        return pa.concat_arrays(stretches)
+
+    def of_parts(self, values: Sequence[Any], kind: Any) -> Array:
+        """A column that says the same in all rows of a part: one value for each part."""
+        return pa.array(values, kind).take(pa.array(np.repeat(np.arange(len(values)), self._counts)))
+
+
+def stream(columns: Mapping[str, Array]) -> bytes:
+    """One record batch of these columns in Arrow's stream format, compressed with lz4.
+
     One batch, so that the insert is one block (R9).
     """
-    kinds = {name: column.type for part in parts for name, column in part.items()}
-    columns = {name: _joined(name, kind, parts, counts) for name, kind in kinds.items()} | dict(shared)
     batch = pa.RecordBatch.from_arrays([*columns.values()], names=[*columns])
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, batch.schema, options=_LZ4) as writer:
         writer.write_batch(batch)
-    return [*columns], sink.getvalue().to_pybytes()
-
-
-def _joined(name: str, kind: Any, parts: Sequence[Mapping[str, Array]], counts: Sequence[int]) -> Array:
-    """One column of all parts; parts that lack it, one after the other, are one stretch of NULL."""
-    pieces, lacking = [], 0
-    for part, count in zip(parts, counts, strict=True):
-        column = part.get(name)
-        if column is None:
-            lacking += count
-            continue
-        if lacking:
-            pieces.append(pa.nulls(lacking, kind))
-            lacking = 0
-        pieces.append(column)
-    if lacking:
-        pieces.append(pa.nulls(lacking, kind))
-    return pa.concat_arrays(pieces)
+    whole: bytes = sink.getvalue().to_pybytes()
+    return whole
 
 
 def without_pandas() -> None:

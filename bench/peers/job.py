@@ -7,7 +7,7 @@ what they fetched of one topic partition; those that work by the record call `on
 import gc
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -23,6 +23,7 @@ from clickhouse import arrow
 from clickhouse.columns import tables
 from streams import codec, skew
 from streams.codec import EnvelopeStruct, Refusal, spec_of
+from streams.topics import raw_table
 from streams.world import zones
 
 BATCH_ROWS = 50_000
@@ -192,11 +193,12 @@ class Job:
     def blocks(self, batch: Batch) -> list[Block]:
         """Enrich, and make the rows: one insert a table."""
         now = int(time.time() * 1000)
-        found: dict[str, list[tuple[Rows, int]]] = {}
-        for part in batch.parts.values():
-            for table, rows in self._render(Judged([part]), 1.0, now).tables.items():
-                found.setdefault(table, []).extend((each, part.partition) for each in rows)
-        return [_block(table, parts, now) for table, parts in found.items()]
+        parts = [*batch.parts.values()]
+        content = self._render(Judged(parts), 1.0, now)
+        return [
+            _block(table, rows, [part for part in parts if raw_table(part.topic) == table], now)
+            for table, rows in content.tables.items()
+        ]
 
     def minutes(self, batch: Batch) -> Counter[tuple[int, str, int]]:
         """The batch's events by minute (seconds since 1970), event type and partition."""
@@ -249,14 +251,11 @@ def _skewed(events: Sequence[Any]) -> dict[int, Any]:
     return dict(skew.verdicts(events, now, SKEW_SECONDS, now - COLD))
 
 
-def _block(table: str, parts: Iterable[tuple[Rows, int]], now: int) -> Block:
+def _block(table: str, rows: Rows, parts: Sequence[Accepted], now: int) -> Block:
+    """The rows of these parts, in their order."""
     kinds = {column.name: arrow.arrow_type(column.clickhouse_type) for column in tables()[table]}
-    whole, counts = [], []
-    for rows, shard in parts:
-        count = len(rows.offsets)
-        own = {"topic": rows.topic, "shard": shard}
-        whole.append(rows.columns | {name: arrow.constant(value, kinds[name], count) for name, value in own.items()})
-        counts.append(count)
+    shards = np.repeat([part.partition for part in parts], [len(part.offsets) for part in parts])
     same = {"ingested_at": now, "app_version": "peer"}
-    shared = {name: arrow.constant(value, kinds[name], sum(counts)) for name, value in same.items()}
-    return Block(table, *arrow.stream(whole, counts, shared))
+    shared = {name: arrow.constant(value, kinds[name], len(rows)) for name, value in same.items()}
+    whole = rows.columns | shared | {"shard": arrow.array(shards.tolist(), kinds["shard"])}
+    return Block(table, [*whole], arrow.stream(whole))

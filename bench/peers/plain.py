@@ -14,7 +14,7 @@ from typing import Any
 from agents import places
 from agents.device import describe
 from agents.locate import Locate
-from agents.rows import bounded
+from agents.part import bounded
 from bench.peers.job import COLD, SKEW_SECONDS, Batch, Block, Job, Refused, minute_of, type_of
 from bench.peers.place import Place
 from clickhouse.arrow import EPOCH

@@ -10,8 +10,9 @@ from agents.decode import decode
 from agents.deduplicate import Memory
 from agents.judge import Policy, judge
 from agents.locate import Locate
+from agents.part import LATEST
 from agents.render import Content, Render, dead_letter_rows, missing_runs
-from agents.rows import LATEST, body
+from agents.rows import body
 from clickhouse.columns import tables
 from clickhouse.sink import DEAD_LETTER_COLUMNS
 from streams.batch import Chunk, Decoded

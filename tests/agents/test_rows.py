@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
+from hypothesis.strategies import booleans, lists, none, text, tuples
 
 from agents import places
 from agents.judge import Accepted, Judged
@@ -33,11 +34,12 @@ def _render() -> Render:
     return Render(Locate(zones.points(), places.load()))
 
 
-def rendered(events: list[Any]) -> list[Rows]:
+def rendered(events: list[Any]) -> Rows:
     """The rows of events of one topic, each at its place in the list."""
     part = Accepted(events[0].spec.topic, 0, list(range(len(events))), [1] * len(events), events)
     content = _render()(Judged(accepted=[part]), 1.0, 0)
-    return [rows for parts in content.tables.values() for rows in parts]
+    (rows,) = content.tables.values()
+    return rows
 
 
 @given(valid_events())
@@ -45,7 +47,7 @@ def rendered(events: list[Any]) -> list[Rows]:
 def test_a_row_holds_what_the_event_says(drawn: tuple[EventSpec, dict[str, Any]]) -> None:
     spec, whole = drawn
     model = spec.model.model_validate(whole["data"])
-    (rows,) = rendered(decoded([whole]))
+    rows = rendered(decoded([whole]))
     row = {name: column.to_pylist()[0] for name, column in rows.columns.items()}
     for column in spec.columns:
         value = getattr(model, column.name, None)
@@ -63,20 +65,27 @@ def test_a_row_holds_what_the_event_says(drawn: tuple[EventSpec, dict[str, Any]]
 def test_rows_of_several_types_keep_their_offsets(topic: str) -> None:
     rng = Random(4)
     events = decoded([sample(spec, rng) for _ in range(3) for spec in registry.topics[topic]])
-    found: dict[int, str] = {}
-    for rows in rendered(events):
-        assert rows.offsets == rows.columns["offset"].to_pylist()
-        found |= dict(zip(rows.offsets, rows.columns["event_id"].to_pylist(), strict=True))
-    assert found == {place: event.id for place, event in enumerate(events)}
+    rows = rendered(events)
+    offsets = [offset for _, stretch in rows.offsets for offset in stretch]
+    assert offsets == rows.columns["offset"].to_pylist()
+    assert sorted(offsets) == [*range(len(events))]
+    assert rows.columns["event_id"].to_pylist() == [events[offset].id for offset in offsets]
+    assert rows.columns["event_type"].to_pylist() == [events[offset].spec.name for offset in offsets]
 
 
 def test_a_part_of_the_rows_is_that_part_of_every_column() -> None:
     rng = Random(5)
-    (rows,) = rendered(decoded([sample(registry.events["booking.created"], rng) for _ in range(5)]))
-    part = rows.only({1, 3})
-    assert part.offsets == part.columns["offset"].to_pylist() == [1, 3]
-    assert all(len(column) == 2 for column in part.columns.values())
-    assert rows.only(set(range(5))) is rows
+    names = ("booking.created", "booking.cancelled", "booking.created", "booking.completed", "booking.created")
+    rows = rendered(decoded([sample(registry.events[name], rng) for name in names]))
+    part = rows.only({"rides.booking": {1, 4}, "rides.trip": {0}})
+    assert part.columns["offset"].to_pylist() == [4, 1]
+    assert part.by_topic() == {"rides.booking": {1, 4}}
+    assert len(part) == 2
+    for name, column in rows.columns.items():
+        said = dict(zip(rows.columns["offset"].to_pylist(), column.to_pylist(), strict=True))
+        assert part.columns[name].to_pylist() == [said[4], said[1]], name
+    assert rows.only({"rides.booking": set(range(5))}) is rows
+    assert len(rows.only({})) == 0
 
 
 def test_times_are_cut_to_the_millisecond_in_utc() -> None:
@@ -95,11 +104,31 @@ def test_every_millisecond_stays_what_it_is() -> None:
 
 
 def test_columns_that_a_part_lacks_are_null_in_its_rows() -> None:
-    parts = [{"a": pa.array([1, 2])}, {"b": pa.array(["x"])}, {"b": pa.array(["y"])}, {"a": pa.array([3])}]
-    names, block = arrow.stream(parts, [2, 1, 1, 1], {"c": pa.array([True] * 5)})
-    (batch,) = pa.ipc.open_stream(block)
-    assert names == ["a", "b", "c"]
-    assert batch.to_pydict() == {"a": [1, 2, None, None, 3], "b": [None, None, "x", "y", None], "c": [True] * 5}
+    layout = arrow.Layout([2, 1, 1, 1])
+    made = {
+        "a": layout.column({0: [1, 2], 3: [3]}, pa.int64()),
+        "b": layout.column({1: "x", 2: ["y"]}, pa.string()),
+        "c": layout.column({0: [True, None], 1: [False], 2: [True], 3: [True]}, pa.bool_()),
+        "d": layout.column({0: [EPOCH, None], 3: [EPOCH]}, arrow.MILLISECONDS),
+        "e": layout.of_parts(["p", "q", "p", None], pa.string()),
+    }
+    (batch,) = pa.ipc.open_stream(arrow.stream(made))
+    assert batch.to_pydict() == {
+        "a": [1, 2, None, None, 3],
+        "b": [None, None, "x", "y", None],
+        "c": [True, None, False, True, True],
+        "d": [EPOCH, None, None, None, EPOCH],
+        "e": ["p", "p", "q", "p", None],
+    }
+
+
+@given(lists(tuples(lists(none() | text(max_size=3), max_size=4), booleans()), max_size=8))
+def test_a_column_is_its_parts_one_after_the_other(drawn: list[tuple[list[str | None], bool]]) -> None:
+    layout = arrow.Layout([len(values) for values, _ in drawn])
+    pieces = {place: values for place, (values, has) in enumerate(drawn) if has}
+    wanted = [value if has else None for values, has in drawn for value in values]
+    assert layout.column(pieces, pa.string()).to_pylist() == wanted
+    assert layout.column(pieces, pa.string()).to_pylist() == wanted, "also when the places are known"
 
 
 def test_a_type_without_a_way_to_clickhouse_is_named() -> None:

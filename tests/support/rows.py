@@ -92,7 +92,7 @@ def bodies(events: Sequence[Any], record: Intent, first: int = 0, shard: int = 1
         part.stamps.append(record.ingested_at - 50)
         part.events.append(event)
     content = _render()(Judged(accepted=list(parts.values())), 1.0, record.ingested_at)
-    return {table: Block(*body(parts, record, 7, shard)) for table, parts in content.tables.items()}
+    return {table: Block(*body(rows, record, 7, shard)) for table, rows in content.tables.items()}
 
 
 def samples(domain: Domain, count: int, days: int = 1, apart: int = 1, seed: int = 7) -> list[Any]:
