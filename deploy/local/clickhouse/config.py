@@ -70,6 +70,9 @@ _CONFIG = """<clickhouse>
     <!-- Small parts count alike, whatever they weigh: by the usual 5 a month of a rollup is written again every fifth
          insert. ClickHouse lowers it by itself as parts grow old or many. -->
     <merge_selector_base>20</merge_selector_base>
+    <!-- A part below 10 MB is one file instead of fourteen: each batch makes some twenty parts, merges remove them, and
+         ext4 looks through all inodes that were freed of late before it gives one away. -->
+    <min_bytes_for_full_part_storage>10485760</min_bytes_for_full_part_storage>
     <number_of_free_entries_in_pool_to_execute_mutation>2</number_of_free_entries_in_pool_to_execute_mutation>
     <number_of_free_entries_in_pool_to_lower_max_size_of_merge>2</number_of_free_entries_in_pool_to_lower_max_size_of_merge>
     <number_of_free_entries_in_pool_to_execute_optimize_entire_partition>2</number_of_free_entries_in_pool_to_execute_optimize_entire_partition>
