@@ -1,5 +1,6 @@
 """The statements that answer a funnel, by either path."""
 
+from dataclasses import replace
 from typing import Any
 
 from clickhouse.analytics import journey, step
@@ -10,6 +11,7 @@ from clickhouse.analytics.moments import by_moment
 from clickhouse.analytics.passes import Passes
 from clickhouse.analytics.step import ROOM
 from clickhouse.analytics.template import IN_PARTS, fill
+from streams.events import registry
 
 P50, P90 = 0.5, 0.9
 _Values = dict[str, Any]
@@ -77,11 +79,14 @@ def _last_entry(funnel: Funnel) -> int:
 
 def _read(funnel: Funnel) -> tuple[dict[str, str], _Values]:
     """What is read of which events, as expressions, and the parameters."""
-    span = funnel.span
+    span, is_strict = funnel.span, funnel.order is Order.STRICT
+    if not is_strict:
+        looked_at = (registry.events[one.event] for one in (*funnel.classes, *funnel.exclude))
+        span = replace(span, actor=span.actor.in_all(looked_at))
     condition, values = journey.rows(span, span.begin, funnel.until)
     number, is_step = step.numbered(span.domain, funnel.classes, funnel.exclude, values)
     # Where nothing may lie between, everything that a person did counts.
-    kept = condition if funnel.order is Order.STRICT else f"{condition} AND {is_step}"
+    kept = condition if is_strict else f"{condition} AND {is_step}"
     split = step.value_of(span.domain, funnel.by) if funnel.by else "''"
     events = fill("events", person=span.actor.expression, step=number, split=split)
     return {"events": events, "table": span.domain.raw_table, "condition": kept}, values

@@ -88,6 +88,7 @@ def compose(question: Question, source: Source, most: int, only: Sequence[Names]
         counts=rank.counts,
         kept=f"[{names}] IN {{only:Array(Array(String))}}" if only else "1",
         ties=rank.ties,
+        each="BY board" if rank.per_currency else "",  # BY puts all rows in order, where only the first are wanted
     )
     return sql, values
 

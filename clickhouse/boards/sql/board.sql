@@ -16,4 +16,4 @@ FROM
 )
 WHERE $kept
 ORDER BY board, value DESC, $ties, $names
-LIMIT {offset:UInt32}, {most:UInt32} BY board
+LIMIT {offset:UInt32}, {most:UInt32} $each

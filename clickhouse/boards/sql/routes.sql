@@ -2,13 +2,12 @@
 -- of those that have an id.
 SELECT
     route AS route_id,
-    origin AS from_zone,
-    target AS to_zone,
-    sum(booked) AS bookings,
-    sum(taken) AS seats,
-    sum(ended) AS trips,
-    sum(offered) AS seats_offered,
+    toString(origin) AS from_zone,
+    toString(target) AS to_zone,
+    booked AS bookings,
+    taken AS seats,
+    ended AS trips,
+    offered AS seats_offered,
     if(seats_offered = 0, NULL, seats / seats_offered) AS utilization
 FROM ($lines)
 WHERE route != '' OR (origin != '' AND target != '')
-GROUP BY route, origin, target

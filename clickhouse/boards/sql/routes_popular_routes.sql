@@ -1,8 +1,8 @@
 -- Grain: a route, from the rollup.
 SELECT
     route_id AS route,
-    toString(pickup_zone) AS origin,
-    toString(dropoff_zone) AS target,
+    pickup_zone AS origin,
+    dropoff_zone AS target,
     sumIf(events, event_type = 'booking.created') AS booked,
     sumIf(seats, event_type = 'booking.created') AS taken,
     sumIf(events, event_type = 'trip.completed') AS ended,
