@@ -14,7 +14,6 @@ import multiprocessing
 import os
 import sys
 import tempfile
-import time
 from collections import Counter
 from multiprocessing.queues import Queue
 from pathlib import Path
@@ -43,8 +42,6 @@ from streams.topics import raw_table
 RESULTS = Path(__file__).parent / "results"
 RESULT = RESULTS / "volume.json"
 LOOK_SECONDS = 5.0
-MERGE_SECONDS = 120.0
-"""Merges may go on for so long before the tables are weighed."""
 PARTS = """
 SELECT table, count() AS made, sum(rows) / made AS rows_a_part,
     made / greatest(1, dateDiff('second', min(event_time), max(event_time)) / 60) AS parts_a_minute
@@ -82,15 +79,6 @@ def fill(settings: Settings, home: Path, events: int, days: float, client: Clien
         "parts_in_the_fullest_partition": fullest,
         "peak_megabytes": round(usage.peak / 2**20),
     }, weights
-
-
-def settle(client: Client) -> None:
-    """Wait until nothing is merged any more, or for as long as is stated."""
-    pause, until = Event(), time.monotonic() + MERGE_SECONDS
-    while time.monotonic() < until:
-        pause.wait(LOOK_SECONDS)
-        if not client.query("SELECT count() FROM system.merges").result_rows[0][0]:
-            return
 
 
 def sent_to(weights: dict[str, int]) -> dict[str, int]:
@@ -138,7 +126,7 @@ def run(events: int, days: float, home: Path) -> dict[str, Any]:
         client = connect_sync(running)
         console.print(f"sending {events:,} events over {days:g} days")
         seen, weights = fill(running, home, events, days, client)
-        settle(client)
+        kept.settle(client)
         sizes = weighed(client, sent_to(weights))
         return {"events": events, "days": days, **seen, **sizes, "parts": made_parts(client)}
 

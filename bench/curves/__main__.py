@@ -5,6 +5,7 @@ file and do not count as measured. At the end pictures and tables of docs/perfor
 """
 
 import argparse
+import os
 import sys
 import time
 import traceback
@@ -20,6 +21,7 @@ from bench.curves.curve import SIZES, Curve, Size, chosen, figure
 from bench.curves.declared import CURVES
 from bench.curves.journal import Journal, Measured
 from bench.curves.pictures import JOURNAL, draw
+from bench.curves.stores import STORES
 from deploy.local import tools
 from streams.errors import ConfigurationError
 
@@ -89,6 +91,8 @@ def main() -> None:
     names = [curve.name for curve in CURVES]
     parser.add_argument("--only", nargs="+", metavar="NAME", choices=names, help=f"these alone: {', '.join(names)}")
     parser.add_argument("--anew", action="store_true", help="measure again what is measured already")
+    stores = "folder that the stores of `rows` stay in: not filled again, and there for `bench endpoints --home`"
+    parser.add_argument("--stores", type=Path, metavar="FOLDER", help=stores)
     parser.add_argument("--draw", action="store_true", help="measure nothing: write pictures and page again")
     parser.add_argument("--output", type=Path, default=JOURNAL, help="file of the points (default: %(default)s)")
     arguments = parser.parse_args()
@@ -98,6 +102,8 @@ def main() -> None:
         run = Run(Journal(arguments.output, machine.described()), arguments.size)
     except ConfigurationError as error:
         sys.exit(str(error))
+    if arguments.stores:
+        os.environ[STORES] = str(arguments.stores)
     curves = [*chosen(CURVES, arguments.only)]
     if arguments.anew and not arguments.draw:
         run.journal.forget(curves, arguments.size)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bench import performance_page, query, spent, store_page
-from bench.curves import declared, pictures, stages, svg, viewers, workers
+from bench.curves import declared, pictures, stages, stores, svg, viewers, workers
 from bench.curves.__main__ import Run, table
 from bench.curves.curve import SIZES, Curve, Figures, Plot, Size, chosen, figure
 from bench.curves.journal import Journal
@@ -198,6 +198,16 @@ def test_settings_of_a_point_end_with_it(monkeypatch: pytest.MonkeyPatch) -> Non
         assert (os.environ["BATCH_ROWS"], os.environ["KAFKA_PARTITIONS"]) == ("10", "4")
     assert os.environ["BATCH_ROWS"] == "7"
     assert "KAFKA_PARTITIONS" not in os.environ
+
+
+def test_a_store_that_is_kept_whole_is_not_filled_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(stores.STORES, str(tmp_path))
+    home = tmp_path / "5"
+    home.mkdir()
+    (home / stores.FULL).touch()
+    with stores.store(5) as found:
+        assert found == home
+    assert [each.name for each in home.iterdir()] == [stores.FULL]
 
 
 def test_a_board_asks_every_group_once() -> None:
