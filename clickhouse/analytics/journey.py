@@ -41,7 +41,7 @@ class Actor:
     def in_all(self, events: Iterable[EventSpec]) -> "Actor":
         """The same where only these events are looked at: if each must have the first field, no other is read.
 
-        A third of what funnels of rides took was reading the ids of drivers, which no booking needs.
+        Reading ids is most of what a funnel costs, and no booking needs those of drivers.
         """
         name = self.fields[0]
         has = all(name in spec.fields and spec.fields[name].is_required() for spec in events)
