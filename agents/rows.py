@@ -37,7 +37,7 @@ class Rows:
     def of(cls, table: str, parts: Sequence[Part]) -> "Rows":
         """The rows of these parts, one after the other. One array a column, for an array costs by its beginning."""
         layout = arrow.Layout([len(part.offsets) for part in parts])
-        kinds = _kinds(table)
+        kinds = kinds_of(table)
         said: dict[str, dict[int, Sequence[Any]]] = {}
         for place, part in enumerate(parts):
             for name, values in part.values.items():
@@ -102,5 +102,6 @@ def _shared(intent: Intent, log_offset: int, shard: int) -> dict[str, Any]:
 
 
 @cache
-def _kinds(table: str) -> Mapping[str, Any]:
+def kinds_of(table: str) -> Mapping[str, Any]:
+    """The Arrow type of each column of a table, by its name."""
     return {column.name: arrow.arrow_type(column.clickhouse_type) for column in tables()[table]}

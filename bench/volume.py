@@ -41,7 +41,6 @@ from streams.topics import raw_table
 
 RESULTS = Path(__file__).parent / "results"
 RESULT = RESULTS / "volume.json"
-LOOK_SECONDS = 5.0
 PARTS = """
 SELECT table, count() AS made, sum(rows) / made AS rows_a_part,
     made / greatest(1, dateDiff('second', min(event_time), max(event_time)) / 60) AS parts_a_minute
@@ -68,7 +67,7 @@ def fill(settings: Settings, home: Path, events: int, days: float, client: Clien
                 console.print(f"{taken:,.0f} of {events:,} events, {fullest} parts in the fullest partition")
             if producer.exitcode not in (None, 0):
                 raise RuntimeError("the producer failed")
-            pause.wait(LOOK_SECONDS)
+            pause.wait(kept.LOOK_SECONDS)
         weights = told.get()
     finally:
         producer.kill()

@@ -18,9 +18,8 @@ from agents import places
 from agents.judge import Accepted, Judged
 from agents.locate import Locate
 from agents.render import Render
-from agents.rows import Rows
+from agents.rows import Rows, kinds_of
 from clickhouse import arrow
-from clickhouse.columns import tables
 from streams import codec, skew
 from streams.codec import EnvelopeStruct, Refusal, spec_of
 from streams.topics import raw_table
@@ -253,7 +252,7 @@ def _skewed(events: Sequence[Any]) -> dict[int, Any]:
 
 def _block(table: str, rows: Rows, parts: Sequence[Accepted], now: int) -> Block:
     """The rows of these parts, in their order."""
-    kinds = {column.name: arrow.arrow_type(column.clickhouse_type) for column in tables()[table]}
+    kinds = kinds_of(table)
     shards = np.repeat([part.partition for part in parts], [len(part.offsets) for part in parts])
     same = {"ingested_at": now, "app_version": "peer"}
     shared = {name: arrow.constant(value, kinds[name], len(rows)) for name, value in same.items()}
