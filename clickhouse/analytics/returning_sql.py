@@ -12,8 +12,6 @@ from clickhouse.metrics.question import FIRST
 
 _ROOM: Final = 2**17
 """Numbers of periods: of days, for 350 years."""
-_MOMENTS: Final = 2**42
-"""Milliseconds since 1970 until the year 2109."""
 _NO_AMOUNT: Final = "toDecimal64(0, 4)"
 _Values = dict[str, Any]
 
@@ -21,18 +19,17 @@ _Values = dict[str, Any]
 def retention(asked: Retention) -> tuple[str, _Values]:
     """The statement and its parameters: columns value, number of the period, offset (-1: all), people."""
     common = asked.asked
-    steps = tuple(dict.fromkeys((common.start, asked.back)))
+    marks = _Marks(common, asked.back)
     since = common.span.begin if asked.is_recurring else FIRST
-    read, values = _read(common, steps, since)
-    begin_ms, is_start = _begin_ms(common), _is_start(common)
+    read, values = _read(common, marks.steps, since, marks.stamp)
     sql = fill(
         "retention",
         value=_value(common),
-        cohorts=_each_period(is_start) if asked.is_recurring else _first_period(is_start, begin_ms),
-        offsets=_offsets(common.periods, len(steps) == 1, asked.is_rolling),
-        period_of_cohort=_period("cohort"),
-        is_start=is_start,
-        is_back=f"step = {len(steps)} AND ms >= {begin_ms}",
+        is_marked=marks.is_marked,
+        marks=marks.in_order,
+        has_started=_has_started(common, asked.is_recurring),
+        cohorts=marks.starts if asked.is_recurring else f"arraySlice({marks.starts}, 1, 1)",
+        offsets=_offsets(common.periods, marks, asked.is_rolling),
         settings=IN_PARTS,
         **read,
     )
@@ -46,7 +43,7 @@ def cohorts(asked: Cohorts) -> tuple[str, _Values]:
     # What is started with may be counted too, and then the two may be one event.
     amount = f"toDecimal64(ifNull({asked.sum}, {_NO_AMOUNT}), 4)" if asked.sum else _NO_AMOUNT
     currency = "toString(ifNull(currency, ''))" if asked.sum else "''"
-    read, values = _read(common, steps, FIRST, amount, currency)
+    read, values = _read(common, steps, FIRST, f"ms * {_ROOM} + period", amount, currency)
     sql = fill(
         "cohorts",
         value=_value(common),
@@ -67,29 +64,44 @@ def _period(stamp: str) -> str:
     return f"bitAnd({stamp}, {_ROOM - 1})"
 
 
-def _first_period(is_start: str, begin_ms: int) -> str:
-    """The period of a person's first start of all, if that lies in the time."""
-    return f"arrayFilter(c -> c >= {begin_ms * _ROOM}, [minIf(stamp, {is_start})])"
+class _Marks:
+    """A person's events as small numbers, in order of time: the period, and more by `_ROOM` if it is no start.
+
+    In one millisecond a start stands before what is not one, for someone may have come back at the same moment.
+    """
+
+    def __init__(self, common: Returning, back: Step) -> None:
+        self.steps = tuple(dict.fromkeys((common.start, back)))
+        begin, end = _begin_ms(common), common.span.end_ms
+        if len(self.steps) == 1:  # where each start is a return, marks by themselves are in order of time
+            self.stamp = f"toUInt32(period + {_ROOM} * (ms >= {end}))"
+            self.is_marked = f"ms >= {begin}"
+            self.in_order = "arraySort(stamps)"
+            self.returns = "marks"
+            self.is_soon = f"arrayCount(m -> {_period('m')} = number, marks) > 1"
+        else:
+            self.stamp = f"(ms * 2 + (step = 2)) * {_ROOM} + period"
+            self.is_marked = f"ms >= {begin} AND (step = 2 OR ms < {end})"
+            self.in_order = f"arrayCompact(arrayMap(s -> toUInt32(bitAnd(s, {2 * _ROOM - 1})), arraySort(stamps)))"
+            self.returns = f"arrayFilter(m -> m >= {_ROOM}, marks)"
+            self.is_soon = f"arrayLastIndex(m -> m = number + {_ROOM}, marks) > indexOf(marks, number)"
+        self.starts = f"arrayDistinct(arrayFilter(m -> m < {_ROOM}, marks))"
 
 
-def _each_period(is_start: str) -> str:
-    """Each period in which a person started, with the first start in it."""
-    by_period = f"arrayMap(c -> {_period('c')} * {_MOMENTS} + intDiv(c, {_ROOM}), groupArrayIf(stamp, {is_start}))"
-    starts = f"arraySort({by_period})"
-    before = f"arrayPushFront(arrayPopBack({starts}), toInt64(-{_MOMENTS}))"
-    firsts = f"arrayFilter((c, before) -> intDiv(c, {_MOMENTS}) != intDiv(before, {_MOMENTS}), {starts}, {before})"
-    return f"arrayMap(c -> c % {_MOMENTS} * {_ROOM} + intDiv(c, {_MOMENTS}), {firsts})"
+def _has_started(common: Returning, is_recurring: bool) -> str:
+    """Whether a person is counted; if a start before the time speaks against it, those are read as well."""
+    is_start = _is_start(common)
+    return f"countIf({is_start}) > 0" if is_recurring else f"minIf(ms, {is_start}) >= {_begin_ms(common)}"
 
 
-def _offsets(count: int, is_same: bool, is_rolling: bool) -> str:
+def _offsets(count: int, marks: _Marks, is_rolling: bool) -> str:
     """The periods after a cohort's in which a person came back, and -1.
 
     In the period of the start itself only what is not before it counts, and not the start itself.
     """
-    least = 2 if is_same else 1
-    soon = f"arrayCount(b -> b >= cohort AND {_period('b')} = number, backs) >= {least}"
-    later = f"arrayFilter(n -> n BETWEEN 1 AND {count}, arrayMap(b -> {_period('b')} - number, backs))"
-    found = f"arrayDistinct(arrayConcat(if({soon}, [toInt64(0)], emptyArrayInt64()), {later}))"
+    later = f"arrayMap(m -> toInt64({_period('m')}) - number, {marks.returns})"
+    later = f"arrayFilter(n -> n BETWEEN 1 AND {count}, {later})"
+    found = f"arrayDistinct(arrayConcat(if({marks.is_soon}, [toInt64(0)], emptyArrayInt64()), {later}))"
     if is_rolling:
         until = f"arrayMap(n -> toInt64(n), range(toUInt64(arrayMax({found}) + 1)))"
         found = f"if(empty({found}), emptyArrayInt64(), {until})"
@@ -110,7 +122,12 @@ def _value(common: Returning) -> str:
 
 
 def _read(
-    common: Returning, steps: Sequence[Step], since: datetime, amount: str = _NO_AMOUNT, currency: str = "''"
+    common: Returning,
+    steps: Sequence[Step],
+    since: datetime,
+    stamp: str,
+    amount: str = _NO_AMOUNT,
+    currency: str = "''",
 ) -> tuple[dict[str, str], _Values]:
     """What is read of which events, as expressions, and the parameters."""
     span = common.span
@@ -120,8 +137,8 @@ def _read(
     events = fill(
         "returning_events",
         person=span.actor.expression,
-        room=f"{_ROOM}",
         period=calendar.number_of(common.length),
+        stamp=stamp,
         step=number,
         split=step.value_of(span.domain, common.by) if common.by else "''",
         amount=amount,

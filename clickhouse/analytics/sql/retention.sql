@@ -1,20 +1,26 @@
 -- Grain: a period that people belong to, a value to break down by, an offset in periods; -1 is all who belong there.
--- A cohort is the stamp of the first start in it.
-SELECT value, number, offset, count() AS people
+-- Persons are counted by their marks, in order of time, and only then taken apart by period: most of them came on the
+-- same few days, so what follows goes over a twentieth of them. A number is that of a period with a start.
+SELECT value, number, offset, sum(persons) AS people
 FROM
 (
-    SELECT value, $period_of_cohort AS number, arrayJoin($offsets) AS offset
+    SELECT value, number, persons, arrayJoin($offsets) AS offset
     FROM
     (
-        SELECT value, backs, arrayJoin(cohorts) AS cohort
+        SELECT value, marks, persons, arrayJoin($cohorts) AS number
         FROM
         (
-            $events
-            SELECT person, $value AS value, $cohorts AS cohorts, groupArrayIf(stamp, $is_back) AS backs
-            FROM $table
-            WHERE $condition
-            GROUP BY person
-            HAVING countIf($is_start) > 0
+            SELECT value, $marks AS marks, count() AS persons
+            FROM
+            (
+                $events
+                SELECT person, $value AS value, groupArrayIf(stamp, $is_marked) AS stamps
+                FROM $table
+                WHERE $condition
+                GROUP BY person
+                HAVING $has_started
+            )
+            GROUP BY value, marks
         )
     )
 )
