@@ -56,9 +56,9 @@ class Rendering:
         }
         values |= {name: made[name] for name in self._names}
         for name in spec.positions:
-            values |= self._points(name, events)
+            values |= self._points(name, made.field(name))
         if _USER_AGENT in spec.fields:
-            values |= self._devices(events)
+            values |= self._devices(made[_USER_AGENT])
         return Part(
             spec.topic,
             kind.offsets,
@@ -73,14 +73,14 @@ class Rendering:
             },
         )
 
-    def _points(self, name: str, events: Sequence[Any]) -> dict[str, Sequence[Any]]:
-        points = [self._locate.point(getattr(event.data, name)) for event in events]
+    def _points(self, name: str, found: Sequence[Any]) -> dict[str, Sequence[Any]]:
+        points = map(self._locate.point, found)
         latitudes, longitudes = zip(*points, strict=True)
         return {f"{name}_latitude": latitudes, f"{name}_longitude": longitudes}
 
     @staticmethod
-    def _devices(events: Sequence[Any]) -> dict[str, Sequence[Any]]:
-        devices = [describe(event.data.user_agent) for event in events]
+    def _devices(agents: Sequence[Any]) -> dict[str, Sequence[Any]]:
+        devices = map(describe, agents)
         return dict(zip(_DEVICE, zip(*devices, strict=True), strict=True))
 
 

@@ -27,7 +27,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from rich.console import Console
 from rich.table import Table
 
-from bench.ranks import percentile
+from bench.freshness import Buckets, between, buckets
 from bench.world import Message, clones, originals, records, send, send_steadily
 from clickhouse import migrate
 from deploy.local import tools
@@ -93,8 +93,8 @@ class Samples:
 
     points: list[tuple[float, float, float]] = field(default_factory=list)
     """(clock, events taken, CPU seconds of the workers)."""
-    freshness: list[tuple[float, float]] = field(default_factory=list)
-    """(clock, seconds from record to queryable row, p95 of a worker's last batch)."""
+    freshness: list[tuple[float, Buckets]] = field(default_factory=list)
+    """(clock, records by the seconds until their rows could be asked for)."""
     stages: dict[str, float] = field(default_factory=dict)
     keys: int = 0
     """Keys of windows and sessions in memory, at most."""
@@ -114,15 +114,15 @@ def read(workers: Sequence[Part], usage: Usage, samples: Samples) -> float:
     """Take one sample; returns the events taken so far."""
     taken, keys = 0.0, 0.0
     stages: dict[str, float] = {}
-    for sample in (sample for worker in workers for family in families(worker.url) for sample in family.samples):
+    told = [sample for worker in workers for family in families(worker.url) for sample in family.samples]
+    samples.freshness.append((time.monotonic(), buckets(told)))
+    for sample in told:
         if sample.name == "millrace_events_total":
             taken += sample.value
         elif sample.name in ("millrace_windows_lines", "millrace_sessions"):
             keys += sample.value
         elif sample.name == "millrace_stage_seconds_total":
             stages[sample.labels["stage"]] = stages.get(sample.labels["stage"], 0.0) + sample.value
-        elif sample.name == "millrace_batch_freshness_p95_seconds":
-            samples.freshness.append((time.monotonic(), sample.value))
     samples.stages |= stages
     samples.keys = max(samples.keys, int(keys))
     usage.look()
@@ -223,13 +223,9 @@ def _steady(
     sender.join()
     began = steady.points[0][0]
     elapsed = steady.points[-1][0] - began
-    settled = [(at - began, value) for at, value in steady.freshness if at - began > SETTLE * elapsed]
-    # What is older than this load belongs to the backlog before it.
-    late = sorted(value for since, value in settled if value < since)
+    settled = [seen for at, seen in steady.freshness if at - began > SETTLE * elapsed]
     return {
-        "freshness_p99_seconds": round(percentile(late, 0.99), 3),
-        "freshness_p95_seconds": round(percentile(late, 0.95), 3),
-        "freshness_median_seconds": round(statistics.median(late), 3),
+        **between(settled[0], settled[-1]),
         "steady_events_per_second": round(asked.rate * asked.seconds / elapsed),
         "steady_cpu_share": round((usage.cpu() - before) / elapsed, 3),
         "peak_megabytes_steady": round(usage.peak / 2**20),

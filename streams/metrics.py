@@ -9,11 +9,13 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from streams import http_metrics, job_metrics
 from streams.errors import Invariant
+from streams.records_histogram import RecordsHistogram
 
 REGISTRY = CollectorRegistry()
 
 _STAGE_BUCKETS = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 _INSERT_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_FRESHNESS_BUCKETS = (0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 _SIZE_BUCKETS = (1, 10, 100, 1_000, 5_000, 10_000, 25_000, 50_000, 100_000)
 
 EVENTS = Counter(
@@ -58,10 +60,10 @@ STAGE_SECONDS = Counter(
 INSERT_SECONDS = Histogram(
     "millrace_insert_seconds", "Seconds of one insert, by table.", ["table"], buckets=_INSERT_BUCKETS, registry=REGISTRY
 )
-FRESHNESS_SECONDS = Histogram(
+FRESHNESS_SECONDS = RecordsHistogram(
     "millrace_freshness_seconds",
-    "Record timestamp to queryable row: the p95 record of each batch.",
-    buckets=(0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 300.0),
+    "Record timestamp to queryable row, of every record that gave a row.",
+    buckets=_FRESHNESS_BUCKETS,
     registry=REGISTRY,
 )
 FRESHNESS_P95 = Gauge(

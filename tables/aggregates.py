@@ -373,7 +373,7 @@ class Distinct(_OfColumn):
 
     def encode(self, state: set[int]) -> list[str]:
         """Hexadecimal: a reader in JavaScript has no 64-bit integers."""
-        return [f"{each:x}" for each in sketch.ordered(state)]
+        return sketch.digits(state)
 
     def decode(self, value: Any) -> set[int]:
         """As Aggregate."""

@@ -9,14 +9,32 @@ It is not a library's because three places must build the very same state: a wor
 and idempotent, so neither batches nor shards nor repeats change the result.
 """
 
+import numpy as np
+import numpy.typing as npt
+
 SIZE = 1024
 """k: below it counts are exact; from it on the relative standard error is 3.1 %."""
+FEW = 50
+"""Up to so many a list is quicker than an array; a full sketch takes a third of the time as an array."""
 _SPACE = float(2**64)
 
 
 def ordered(hashes: set[int]) -> list[int]:
     """The part of a state that counts, smallest first."""
-    return sorted(hashes)[:SIZE]  # a heap takes twice as long here
+    return _smallest(hashes).tolist() if len(hashes) > FEW else sorted(hashes)
+
+
+def digits(hashes: set[int]) -> list[str]:
+    """The same, each in hexadecimal."""
+    if len(hashes) <= FEW:
+        return [f"{each:x}" for each in sorted(hashes)]
+    return _smallest(hashes).astype(">u8").tobytes().hex(" ", 8).split(" ")
+
+
+def _smallest(hashes: set[int]) -> npt.NDArray[np.uint64]:
+    found = np.fromiter(hashes, np.uint64, len(hashes))
+    found.sort()
+    return found[:SIZE]
 
 
 def trimmed(hashes: set[int]) -> set[int]:

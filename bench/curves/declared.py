@@ -112,8 +112,8 @@ CURVES = (
             Plot("Worker CPU", "cores", {"steady_cpu_share": "one worker"}),
         ),
         {"small": 50.0, "full": 70.0},
-        "A steady load. Each batch tells the p95 of its own records, and the percentiles are over batches: records as "
-        "a whole are better off. Where fewer events are taken than are sent, it is saturated.",
+        "A steady load into topics of one partition each. Percentiles are those of records, as exact as the buckets of "
+        "`millrace_freshness_seconds`. Where fewer events are taken than are sent, it is saturated.",
     ),
     Curve(
         "lag",

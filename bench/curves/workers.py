@@ -58,8 +58,9 @@ def workers(count: float, size: Size) -> Figures:
 
 
 def load(rate: float, size: Size) -> Figures:
-    """A steady load, after a backlog that gets the worker going."""
-    return ingest.run(_asked(size, rate=int(rate), seconds=STEADY[size], events=EVENTS["small"]))
+    """A steady load on one shard, after a backlog that gets the worker going."""
+    with environment(KAFKA_PARTITIONS=1):
+        return ingest.run(_asked(size, rate=int(rate), seconds=STEADY[size], events=EVENTS["small"]))
 
 
 def lag(events: float, size: Size) -> Figures:

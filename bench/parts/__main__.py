@@ -30,6 +30,7 @@ from bench.peers.backlog import AGE
 from bench.peers.check import WrongWork
 from bench.peers.contestants import Contestant
 from bench.peers.environment import NoEnvironment
+from bench.peers.job import PARTITIONS
 from bench.peers.place import Place
 from bench.peers.site import opened, pinned
 from bench.world import send
@@ -130,7 +131,12 @@ def rounds(book: Book, count: int, chosen: list[Entrant], core: int) -> None:
             node = Kafka(home / "kafka", 1024)
             node.start()
             try:
-                settings = Settings(millrace_home=home, log_level="warning", kafka_bootstrap_servers=node.url)
+                settings = Settings(
+                    millrace_home=home,
+                    log_level="warning",
+                    kafka_bootstrap_servers=node.url,
+                    kafka_partitions=PARTITIONS,
+                )
                 asyncio.run(create(settings))
                 Round(settings, number, core, book, laps).run()
             finally:

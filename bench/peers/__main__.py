@@ -24,6 +24,7 @@ from bench.peers.backlog import AGE, Backlog
 from bench.peers.check import WrongWork
 from bench.peers.contestants import CONTESTANTS, OURS, PEERS, RAW, Contestant
 from bench.peers.environment import NoEnvironment
+from bench.peers.job import PARTITIONS
 from bench.peers.race import Figures
 from bench.peers.report import result, show
 from bench.peers.site import on_all_cores, opened, pinned
@@ -101,7 +102,12 @@ def rounds(arguments: argparse.Namespace, chosen: list[Contestant], core: int) -
             node = Kafka(home / "kafka", 1024)
             node.start()
             try:
-                given = Settings(millrace_home=home, log_level="warning", kafka_bootstrap_servers=node.url)
+                given = Settings(
+                    millrace_home=home,
+                    log_level="warning",
+                    kafka_bootstrap_servers=node.url,
+                    kafka_partitions=PARTITIONS,
+                )
                 with Stack(given, home) as settings:
                     asyncio.run(create(settings))
                     turn = Round(settings, number, core, seconds)

@@ -8,7 +8,7 @@ from itertools import islice
 
 import msgspec
 
-from bench.peers.job import MINUTE
+from bench.peers.job import MINUTE, PARTITIONS
 from bench.world import ID, Message
 from streams.topics import partition_of
 from streams.world import clock
@@ -17,7 +17,6 @@ from streams.world.faults import spoiled
 from streams.world.record import Record, rfc3339
 from streams.world.traffic import events
 
-PARTITIONS = 2
 ORIGINALS = 60_000
 """Events made for a phase at most; more are clones of these under other ids."""
 SPAN = 300.0

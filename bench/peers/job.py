@@ -25,6 +25,8 @@ from streams.codec import EnvelopeStruct, Refusal, spec_of
 from streams.topics import raw_table
 from streams.world import zones
 
+PARTITIONS = 1
+"""Of each topic: a contestant is one process on one core, so more would only make its batches smaller."""
 BATCH_ROWS = 50_000
 """Rows of one insert at most: what the product's own worker takes."""
 BATCH_SECONDS = 0.8
@@ -143,8 +145,8 @@ class Seen:
 class Job:
     """The stages with what they remember; one for each process."""
 
-    def __init__(self, partitions: int = 20) -> None:
-        """`partitions`: topic partitions that this process may have."""
+    def __init__(self, partitions: int = 10 * PARTITIONS) -> None:
+        """`partitions`: topic partitions that this process may have; all of them, if nothing is said."""
         self._spot = Locate(zones.points(), places.load())
         self._render = Render(self._spot)
         self._remembered = REMEMBERED // partitions

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,12 +12,12 @@ from pathlib import Path
 
 import psutil
 
+from bench.freshness import Buckets, between, buckets
 from bench.ingest import Usage
 from bench.peers import check
 from bench.peers.backlog import Truth
 from bench.peers.contestants import RAW
 from bench.peers.site import Site
-from bench.ranks import percentile
 from bench.world import Message, records, send_steadily
 from deploy.local.process import Process
 from deploy.local.worker import families
@@ -27,6 +26,8 @@ LOOK_SECONDS = 0.1
 PATIENCE = 900.0
 STEADY_LOOK_SECONDS = 2.0
 """Each look at a worker's pages costs it some milliseconds, which are none of the job's."""
+QUIET_SECONDS = 5.0
+"""When nothing was delivered for so long all is."""
 SETTLE = 0.2
 """The first part of the steady phase that does not count."""
 
@@ -125,26 +126,28 @@ def freshness(site: Site, usage: Usage, messages: Iterator[Message], rate: int, 
     `messages`: rate times seconds of them.
     """
     sending = send_steadily(site.place.servers, records(messages), rate)
-    found: list[float] = []
+    settled: Buckets | None = None
     began, cpu, pause = time.monotonic(), usage.cpu(), threading.Event()
     with ThreadPoolExecutor(1) as pool:
         sender = pool.submit(asyncio.run, sending)
         while not sender.done():
             pause.wait(STEADY_LOOK_SECONDS)
-            elapsed = time.monotonic() - began
-            if elapsed > SETTLE * seconds:
-                # What is older than this load belongs to the backlog before it.
-                found += [value for value in _freshness(site) if value < elapsed]
+            if settled is None and time.monotonic() - began > SETTLE * seconds:
+                settled = _freshness(site)
         sender.result()
-    found.sort()
-    return {
-        "freshness_p95_seconds": round(percentile(found, 0.95), 3),
-        "freshness_median_seconds": round(statistics.median(found), 3),
-        "steady_cpu_share": round((usage.cpu() - cpu) / (time.monotonic() - began), 3),
-    }
+    share = (usage.cpu() - cpu) / (time.monotonic() - began)
+    return {**between(settled or Buckets(), _in_the_end(site)), "steady_cpu_share": round(share, 3)}
 
 
-def _freshness(site: Site) -> list[float]:
-    """What our worker says of its last batch."""
-    samples = (sample for family in families(site.url) for sample in family.samples)
-    return [sample.value for sample in samples if sample.name == "millrace_batch_freshness_p95_seconds"]
+def _in_the_end(site: Site) -> Buckets:
+    """The same when nothing more comes: what waits the longest is delivered last."""
+    last, pause = Buckets(), threading.Event()
+    while (found := _freshness(site)) != last:
+        last = found
+        pause.wait(QUIET_SECONDS)
+    return last
+
+
+def _freshness(site: Site) -> Buckets:
+    """What our worker says of all that it has delivered."""
+    return buckets(sample for family in families(site.url) for sample in family.samples)

@@ -47,6 +47,7 @@ class Site:
         """The contestant on one core; `words`: more arguments."""
         own = (
             {
+                "KAFKA_PARTITIONS": str(self.settings.kafka_partitions),
                 "KAFKA_INTENTS_TOPIC": self.settings.kafka_intents_topic,
                 "KAFKA_DEAD_LETTER_TOPIC": self.settings.kafka_dead_letter_topic,
                 "KAFKA_ALERT_TOPIC": self.settings.kafka_alert_topic,

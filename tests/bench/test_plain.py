@@ -8,8 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from bench.peers.backlog import AGE, PARTITIONS, Backlog
-from bench.peers.job import Batch, Block, Job, Tp
+from bench.peers.backlog import AGE, Backlog
+from bench.peers.job import PARTITIONS, Batch, Block, Job, Tp
 from bench.peers.plain import Plain
 from bench.world import Message
 from clickhouse.arrow import EPOCH

@@ -3,10 +3,12 @@
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from xxhash import xxh64_intdigest
 
 from tables.aggregates import Distinct
-from tables.sketch import SIZE, estimate, trimmed, union
+from tables.sketch import FEW, SIZE, digits, estimate, ordered, trimmed, union
 
 ERROR = 1 / math.sqrt(SIZE - 2)
 """The stated relative standard error."""
@@ -53,3 +55,15 @@ def test_a_state_that_is_sent_carries_the_smallest_hashes_alone() -> None:
     sent = riders.encode(state)
     assert len(sent) == SIZE
     assert riders.answer(riders.decode(sent), 60) == riders.answer(state, 60)
+
+
+@given(st.sets(st.integers(0, 2**64 - 1), max_size=3 * FEW))
+def test_few_and_many_are_written_alike(state: set[int]) -> None:
+    assert ordered(state) == sorted(state)
+    assert [int(each, 16) for each in digits(state)] == sorted(state)
+
+
+def test_a_full_state_is_its_smallest_hashes() -> None:
+    state = hashes(2 * SIZE)
+    assert ordered(state) == sorted(state)[:SIZE] == [int(each, 16) for each in digits(state)]
+    assert trimmed(state) == set(sorted(state)[:SIZE])

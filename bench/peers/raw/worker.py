@@ -11,11 +11,9 @@ import uvloop
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from bench.peers import place as places
-from bench.peers.job import FETCH_RECORDS, settle
+from bench.peers.job import FETCH_RECORDS, PARTITIONS, settle
 from streams import codec
 from streams.topics import source_topics
-
-PARTITIONS = 2
 
 
 async def main(count: int) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import faust
 
 from bench.peers import place as places
-from bench.peers.job import BATCH_ROWS, BATCH_SECONDS, MINUTE, REASON, Batch, Job, Line, Tp, settle
+from bench.peers.job import BATCH_ROWS, BATCH_SECONDS, MINUTE, PARTITIONS, REASON, Batch, Job, Line, Tp, settle
 from bench.peers.store import AsyncStore
 from streams.topics import source_topics
 
@@ -23,7 +23,7 @@ app = faust.App(
     datadir=place.home,
     web_enabled=False,
     topic_disable_leader=True,
-    topic_partitions=2,
+    topic_partitions=PARTITIONS,
     consumer_auto_offset_reset="earliest",
     broker_max_poll_records=5000,
     stream_buffer_maxsize=BATCH_ROWS,
