@@ -25,8 +25,8 @@ from streams.codec import EnvelopeStruct, Refusal, spec_of
 from streams.topics import raw_table
 from streams.world import zones
 
-PARTITIONS = 1
-"""Of each topic: a contestant is one process on one core, so more would only make its batches smaller."""
+PARTITIONS = 2
+"""Of each topic."""
 BATCH_ROWS = 50_000
 """Rows of one insert at most: what the product's own worker takes."""
 BATCH_SECONDS = 0.8

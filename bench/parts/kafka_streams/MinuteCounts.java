@@ -46,7 +46,7 @@ public final class MinuteCounts {
     private static final long GRACE = 10 * MINUTE;
     /** How often results are told and offsets committed: as often as the benchmark's other contestants do. */
     private static final int COMMIT_MILLISECONDS = 800;
-    private static final int PARTITIONS = 1;
+    private static final int PARTITIONS = 2;
     private static final byte[] NOTHING = new byte[0];
     private static final JsonFactory JSON = new JsonFactory();
 
