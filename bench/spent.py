@@ -10,7 +10,7 @@ from bench.store_page import markdown
 
 RATE = 10_000.0
 """Events a second that are sent: what is looked into, and the highest rate that the line is drawn through."""
-BATCH = 2_500.0
+BATCH = 10_000.0
 """Rows of the batches whose stages are told: about what one of two shards sends at that rate."""
 LOAD, STAGE = "load", "stages"
 TAKEN, SHARE = "steady_events_per_second", "steady_cpu_share"
