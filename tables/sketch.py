@@ -25,9 +25,9 @@ def ordered(hashes: set[int]) -> list[int]:
 
 
 def digits(hashes: set[int]) -> list[str]:
-    """The same, each in hexadecimal."""
+    """The same, each as sixteen hexadecimal digits."""
     if len(hashes) <= FEW:
-        return [f"{each:x}" for each in sorted(hashes)]
+        return [f"{each:016x}" for each in sorted(hashes)]
     return _smallest(hashes).astype(">u8").tobytes().hex(" ", 8).split(" ")
 
 

@@ -60,7 +60,7 @@ def test_a_state_that_is_sent_carries_the_smallest_hashes_alone() -> None:
 @given(st.sets(st.integers(0, 2**64 - 1), max_size=3 * FEW))
 def test_few_and_many_are_written_alike(state: set[int]) -> None:
     assert ordered(state) == sorted(state)
-    assert [int(each, 16) for each in digits(state)] == sorted(state)
+    assert digits(state) == [f"{each:016x}" for each in sorted(state)]
 
 
 def test_a_full_state_is_its_smallest_hashes() -> None:
