@@ -100,7 +100,7 @@ class Columns:
         if not self._fields and self._data:
             names = type(self._data[0]).__struct_fields__
             self._fields = dict(zip(names, zip(*map(astuple, self._data), strict=True), strict=True))
-        return self._fields.get(name, ())
+        return self._fields[name] if self._data else ()
 
     def _make(self, name: str) -> Values:
         spec = self.spec

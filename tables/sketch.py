@@ -15,7 +15,7 @@ import numpy.typing as npt
 SIZE = 1024
 """k: below it counts are exact; from it on the relative standard error is 3.1 %."""
 FEW = 50
-"""Up to so many a list is quicker than an array; a full sketch takes a third of the time as an array."""
+"""Up to so many a list is quicker than an array; a full sketch is much quicker as an array."""
 _SPACE = float(2**64)
 
 

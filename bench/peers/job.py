@@ -22,11 +22,12 @@ from agents.rows import Rows, kinds_of
 from clickhouse import arrow
 from streams import codec, skew
 from streams.codec import EnvelopeStruct, Refusal, spec_of
-from streams.topics import raw_table
+from streams.topics import raw_table, source_topics
 from streams.world import zones
 
 PARTITIONS = 2
 """Of each topic."""
+ALL_PARTITIONS = PARTITIONS * len(source_topics())
 BATCH_ROWS = 50_000
 """Rows of one insert at most: what the product's own worker takes."""
 BATCH_SECONDS = 0.8
@@ -145,7 +146,7 @@ class Seen:
 class Job:
     """The stages with what they remember; one for each process."""
 
-    def __init__(self, partitions: int = 10 * PARTITIONS) -> None:
+    def __init__(self, partitions: int = ALL_PARTITIONS) -> None:
         """`partitions`: topic partitions that this process may have; all of them, if nothing is said."""
         self._spot = Locate(zones.points(), places.load())
         self._render = Render(self._spot)

@@ -15,7 +15,7 @@ from agents import places
 from agents.device import describe
 from agents.locate import Locate
 from agents.part import bounded
-from bench.peers.job import COLD, PARTITIONS, SKEW_SECONDS, Batch, Block, Job, Refused, minute_of, type_of
+from bench.peers.job import ALL_PARTITIONS, COLD, SKEW_SECONDS, Batch, Block, Job, Refused, minute_of, type_of
 from bench.peers.place import Place
 from clickhouse.arrow import EPOCH
 from clickhouse.columns import tables
@@ -42,7 +42,7 @@ def stages(place: Place) -> Job:
 class Plain(Job):
     """What `Job` does, one event after the other."""
 
-    def __init__(self, partitions: int = 10 * PARTITIONS) -> None:
+    def __init__(self, partitions: int = ALL_PARTITIONS) -> None:
         super().__init__(partitions)
         self._decoder = Decoder(registry)
         locate = Locate(zones.points(), places.load())

@@ -1,6 +1,6 @@
 -- Grain: a period that people belong to, a value to break down by, an offset in periods; -1 is all who belong there.
 -- Persons are counted by their marks, in order of time, and only then taken apart by period: most of them came on the
--- same few days, so what follows goes over a twentieth of them. A number is that of a period with a start.
+-- same few days, so what follows goes over a small part of them. A number is that of a period with a start.
 SELECT value, number, offset, sum(persons) AS people
 FROM
 (
