@@ -26,10 +26,10 @@ from agents.pressure import Pressure
 from agents.recover import Beginning
 from agents.render import Render
 from agents.rules import rules_of
-from agents.shard import Sizes, Surroundings
 from agents.shards import Positions, Shards, every
 from agents.source import Source
 from agents.suppress import Suppressed, pseudonyms_of
+from agents.surroundings import Sizes, Surroundings
 from agents.watch import Watch
 from agents.webhook import Webhook, open_webhook
 from agents.windows import Realtime

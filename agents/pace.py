@@ -25,9 +25,13 @@ class Pace:
     stretch: Callable[[], float]
     """How many times that age, by the number of parts in ClickHouse."""
 
+    def is_full(self, buffer: Buffer) -> bool:
+        """Whether the buffer holds a whole batch."""
+        return buffer.rows >= self.rows or buffer.size >= self.size
+
     def due(self, buffer: Buffer, intake: Intake, first_at: float, now: float) -> float:
         """When the batch that began at `first_at` is to be sent, by the clock of both, in seconds; then ask again."""
-        if buffer.rows >= self.rows or buffer.size >= self.size:
+        if self.is_full(buffer):
             return first_at
         usual = self.seconds * self.stretch()
         is_old = now >= first_at + usual

@@ -4,37 +4,32 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from enum import StrEnum
 
 import structlog
 
 from agents import account
 from agents.batch import Batch
-from agents.buffer import Buffer, by_topic, ranges_of
+from agents.beside import beside
+from agents.buffer import Buffer
 from agents.decode import decode, misplaced
-from agents.deduplicate import Memory
-from agents.deliver import Delivery, Limits, Store
-from agents.flow import Flow, Intake
-from agents.gate import Gate
-from agents.judge import Policy, follow, judge
+from agents.deliver import Delivery
+from agents.flow import Intake
+from agents.judge import follow
 from agents.kill_point import Step, step
-from agents.log import IntentLog
+from agents.make import Made, Maker
 from agents.outage import Outages
-from agents.pace import Pace
 from agents.propose import Proposer
 from agents.pulse import Pulse
-from agents.recover import Beginning, check_starts, read_chain
+from agents.recover import check_starts, read_chain
 from agents.remember import remember
-from agents.render import Render
 from agents.settle import Settler
 from agents.share import DeadShare
-from agents.source import Source
-from agents.windows import Realtime
+from agents.surroundings import Surroundings
 from streams import metrics
 from streams.backoff import Backoff, was_asked_to_end
-from streams.batch import Chunk, Decoded
+from streams.batch import Chunk
 from streams.errors import IntentConflict, InvariantBroken, MillraceError, SinkUnavailable
 from streams.intent import Intent
 
@@ -42,6 +37,10 @@ log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 30.0
 """A shard that waits for a time looks at the clock so often, and so is known to be alive."""
+HEAD_START = 0.1
+"""So many seconds the inserts of a batch have for themselves, to be sent, before the shard works on beside them."""
+AHEAD_SECONDS = 0.05
+"""While a batch is on its way it is looked so often whether the next one is full."""
 DOUBTFUL = 5
 """After so many seeks back to one offset in vain it is looked at whether the topic still has it."""
 
@@ -59,53 +58,6 @@ class State(StrEnum):
     """A part is away; it is tried again."""
     STOPPED = "stopped"
     """A person has to look; the log says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """Limits of what a shard takes and waits for."""
-
-    buffer_bytes: int
-    event_bytes: int
-    idle_seconds: float
-    repeat_seconds: float
-    dead_share: float
-    dead_records: int
-    partitions: int
-    idle_topic_seconds: float
-    skew_seconds: float
-    """How far the events of a topic may be ahead of the slowest one's."""
-    seconds_a_part: float
-    """Least time from one batch of a shard to the next, for each part that it made in a table (R8)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """All that the shards of a worker share."""
-
-    group: str
-    version: str
-    topics: frozenset[str]
-    flow: Flow
-    stores: Sequence[Store]
-    """One a ClickHouse shard."""
-    memory: Memory
-    memory_seconds: float
-    render: Render
-    policy: Policy
-    sizes: Sizes
-    limits: Limits
-    beginning: Beginning
-    gate: Gate
-    realtime: Realtime
-    counted: asyncio.Event
-    """Set whenever the windows of a shard have counted a batch."""
-    page: str
-    """Address of this worker's pages; empty if it has none."""
-    intent_log: Callable[[int], IntentLog]
-    source: Callable[[int], Source]
-    pace: Pace
-    """When batches are sent."""
 
 
 class Shard:
@@ -127,6 +79,9 @@ class Shard:
         self._store = around.stores[number % len(around.stores)]
         self._delivery = delivery = Delivery(number, around.group, around.version, self._store, limits, self.pulse)
         self._settler = Settler(delivery, self.proposer)
+        self._make = Maker(around.memory, around.policy, around.render)
+        self._ahead: Made | None = None
+        """The next batch, made while the one before is on its way."""
         self.windows = around.realtime.of(number)
         self.freshness: float | None = None
         """Seconds from record to queryable row, p95 of the newest batch."""
@@ -209,6 +164,7 @@ class Shard:
             finally:
                 self._accepting = self.is_recovered = False
                 self._let_go()
+                self._ahead = None
                 self.buffer.reset({})
 
     async def _hold(self, error: SinkUnavailable, backoff: Backoff) -> None:
@@ -317,7 +273,7 @@ class Shard:
             decoded = decode(fitting, sizes.event_bytes)
         misplaced(decoded, sizes.partitions)
         self.buffer.add(decoded)
-        self._intake.filled(self.buffer.size)
+        self._intake.filled(self._gathered)
         self._wake.set()
 
     def audit(self, positions: Mapping[str, int | None]) -> None:
@@ -349,7 +305,7 @@ class Shard:
 
     async def _due(self) -> bool:
         """Wait until a batch is due (True), or the shard leaves or has been idle for long (False)."""
-        sizes = self._around.sizes
+        around, sizes = self._around, self._around.sizes
         while not self._leaving:
             self._wake.clear()
             if self._doubts:
@@ -357,8 +313,9 @@ class Shard:
                 self._doubts = False
                 check_starts(self.number, self.proposer.chain, await self._source.bounds())
             now = time.monotonic()
-            if self.buffer.chunks:
-                due = self._around.pace.due(self.buffer, self._intake, self._first_at, now)
+            if self._ahead is not None or self.buffer.chunks:
+                is_made = self._ahead is not None
+                due = 0.0 if is_made else around.pace.due(self.buffer, self._intake, self._first_at, now)
                 due = max(due, self._not_before)
                 if now >= due:
                     return True
@@ -383,7 +340,7 @@ class Shard:
                 is_due = await self._due()
             if is_due:
                 self._enter(State.RUNNING)
-                await self._send(self.buffer.take(self._around.pace.rows, self._around.pace.size))
+                await self._send()
             elif self._leaving and self.proposer.last.is_empty and self._around.gate.reason is None:
                 return
             else:
@@ -391,27 +348,41 @@ class Shard:
                 if self._leaving:
                     return
 
-    async def _send(self, chunks: list[Decoded]) -> None:
+    async def _now(self) -> int:
+        """What a batch that is made now is ingested at."""
+        with step(Step.CLOCK):
+            return await self._store.clock.now()
+
+    @property
+    def _starts(self) -> dict[str, int]:
+        """Where the next batch begins, by topic."""
+        return self._new_topics | self.proposer.last.ends
+
+    def _taken(self, now: int) -> Made:
+        """The oldest chunks as a batch that is ingested `now` (ms)."""
+        pace, self._first_at = self._around.pace, time.monotonic()
+        chunks = self.buffer.take(pace.rows, pace.size)
+        return self._make(chunks, self._starts, now)
+
+    async def _next(self) -> Made:
+        """The batch whose turn it is: made ahead, or made now."""
+        now = await self._now()
+        ahead, self._ahead = self._ahead, None
+        if ahead is None:
+            return self._taken(now)
+        return ahead if ahead.is_young(now) else self._make(ahead.chunks, self._starts, now)
+
+    async def _send(self) -> None:
         around = self._around
         around.gate.check()
-        self._in_flight = {decoded.chunk.topic for decoded in chunks}
-        self._first_at = time.monotonic()
-        with metrics.timed("judge"):
-            with step(Step.CLOCK):
-                at = await self._store.clock.now()
-            draft = around.memory.draft()
-            judged = judge(by_topic(chunks), around.policy, at, draft)
-        starts = self._new_topics | self.proposer.last.ends
-        with metrics.timed("render"):
-            batch = Batch.of(
-                ranges_of(chunks, starts), by_topic(chunks), judged, around.render, around.policy.sample_rate, at
-            )
+        made = await self._next()
+        self._in_flight, batch = made.topics, made.batch
         intent = self.proposer.successor(
             ranges=batch.ranges,
             rows=batch.content.rows,
             days=batch.content.days,
             rate=around.policy.sample_rate,
-            ingested_at=at,
+            ingested_at=made.ingested_at,
             watermark=self.windows.watermark.value,
             kept=self.windows.kept,
             verdict=batch.verdict,
@@ -419,16 +390,37 @@ class Shard:
         self._judged_by = intent.watermark
         with metrics.timed("intent"):
             offset = await self.proposer.propose(intent)
-        draft.enter(at / 1000)
+        made.draft.enter(made.ingested_at / 1000)
         # The valid record decides what is accepted, so the numbers need not wait for the rows (R12).
         with metrics.timed("windows"):
             self._count(batch, intent)
-        with metrics.timed("deliver"):
-            delivered = await self._settler.finish(intent, offset, batch)
+        delivered = await self._deliver(batch, intent, offset)
         if delivered is not batch:
             await self._count_again(delivered, intent)
         self._let_go()
         await self._delivered(delivered)
+
+    async def _deliver(self, batch: Batch, intent: Intent, offset: int) -> Batch:
+        """Step 4; while ClickHouse works the next batch is made, if all of it is here."""
+        async with beside(self._settler.finish(intent, offset, batch), f"deliver-{self.number}") as delivering:
+            pause = HEAD_START
+            while True:
+                with metrics.timed("deliver"):
+                    await asyncio.wait([delivering], timeout=pause)
+                if delivering.done():
+                    return delivering.result()
+                await self._look_ahead()
+                pause = AHEAD_SECONDS
+
+    async def _look_ahead(self) -> None:
+        is_wanted = self._ahead is None and not self._leaving and not self._delivery.held
+        if is_wanted and self._around.pace.is_full(self.buffer):
+            self._ahead = self._taken(await self._now())
+
+    @property
+    def _gathered(self) -> int:
+        """Source bytes of what is still to be proposed."""
+        return self.buffer.size + (self._ahead.size if self._ahead is not None else 0)
 
     async def _count_again(self, batch: Batch, record: Intent) -> None:
         """ClickHouse refused rows that the windows have counted: they begin anew, as after a restart."""
@@ -452,7 +444,7 @@ class Shard:
         self._not_before = self._moved_at + parts * around.sizes.seconds_a_part
         self.freshness = account.delivered(batch)
         self._tell(batch)
-        self._intake.drained(self.buffer.size)
+        self._intake.drained(self._gathered)
         self._align()
         with step(Step.COMMIT):
             await around.flow.commit(self.number, self.proposer.last.ends)
@@ -476,6 +468,7 @@ class Shard:
         if not self._accepting:
             return []
         held = {decoded.chunk.topic for decoded in self.buffer.chunks} | self._in_flight
+        held |= self._ahead.topics if self._ahead is not None else set()
         done = {topic: offset for topic, offset in self.buffer.expected.items() if topic not in held}
         silent = time.monotonic() - self._around.sizes.idle_topic_seconds
         return self._intake.idle(done, [topic for topic in done if self._arrived.get(topic, 0.0) < silent])

@@ -13,7 +13,8 @@ from agents.live import status_of
 from agents.memory import give_back_beside
 from agents.outage import Outages
 from agents.pressure import Pressure
-from agents.shard import Shard, Surroundings
+from agents.shard import Shard
+from agents.surroundings import Surroundings
 from streams import metrics
 from streams.backoff import was_asked_to_end
 from streams.batch import Chunk

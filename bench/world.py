@@ -12,12 +12,25 @@ from streams.topics import source_topics
 from streams.world import clock
 from streams.world.dice import Dice
 from streams.world.record import Record
-from streams.world.traffic import events
+from streams.world.traffic import OPEN_MOST, OPEN_SECONDS, events
 
 Message = tuple[str, bytes, bytes]
 """Topic, key and value."""
 Sent = Callable[[Record], None]
 ID = b'"id":"'
+BEFORE = 35
+"""Events, for each journey that is open at once, after which as many end as begin, and a third are pings."""
+
+
+def under_way(start: float, rate: float, dice: Dice) -> Iterator[Record]:
+    """Events of both domains from `start` (seconds since 1970) on, `rate` a second, of a world that is not new.
+
+    One that has just begun has no pings yet, and no journey in it ends: its first events are left out.
+    """
+    before = round(BEFORE * min(OPEN_MOST, OPEN_SECONDS * rate))
+    return islice(
+        events(("rides", "ticketing"), dice, "bench", clock.live(start - before / rate, rate), rate), before, None
+    )
 
 
 def recent(count: int, dice: Dice, rate: float = 10_000.0) -> Iterator[Record]:
@@ -25,8 +38,7 @@ def recent(count: int, dice: Dice, rate: float = 10_000.0) -> Iterator[Record]:
 
     Nearer than WATERMARK_SKEW_SECONDS: a topic that falls idle goes by the clock, and would then wait for the others.
     """
-    start = time.time() - 1800
-    return islice(events(("rides", "ticketing"), dice, "bench", clock.live(start, rate), rate), count)
+    return islice(under_way(time.time() - 1800, rate, dice), count)
 
 
 def originals(count: int, seed: int = 7, rate: float = 10_000.0) -> list[Message]:

@@ -23,14 +23,13 @@ from bench.parts.check import task
 from bench.parts.entrants import ENTRANTS, NAMES, Entrant
 from bench.parts.feed import Feed
 from bench.parts.kafka_streams.java import Missing
-from bench.parts.order import Part
+from bench.parts.order import PARTITIONS, Part
 from bench.parts.race import lap
 from bench.parts.report import Lap
 from bench.peers.backlog import AGE
 from bench.peers.check import WrongWork
 from bench.peers.contestants import Contestant
 from bench.peers.environment import NoEnvironment
-from bench.peers.job import PARTITIONS
 from bench.peers.place import Place
 from bench.peers.site import opened, pinned
 from bench.world import send

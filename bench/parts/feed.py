@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from bench.parts.order import Order, Part
+from bench.parts.order import PARTITIONS, Order, Part
 from bench.parts.work import REFUSED, Found, consumed, told
 from bench.peers.backlog import CLOSING, PHASE, Backlog
 from bench.peers.job import MINUTE
@@ -74,7 +74,7 @@ class Feed(Backlog):
     """The race's events."""
 
     def __init__(self, start: float, seed: int = 7) -> None:
-        super().__init__(start, seed)
+        super().__init__(start, seed, PARTITIONS)
         self.plain = Plain()
 
     def phase(self, number: int, count: int) -> Iterator[Message]:

@@ -5,6 +5,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 PREFIX = "PART_"
+PARTITIONS = 2
+"""Of each topic."""
 
 
 class Part(StrEnum):

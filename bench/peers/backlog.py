@@ -52,9 +52,10 @@ class Truth:
 class Backlog:
     """Makes the events of one round, phase by phase; in each phase time goes on from the last one."""
 
-    def __init__(self, start: float, seed: int = 7) -> None:
+    def __init__(self, start: float, seed: int = 7, partitions: int = PARTITIONS) -> None:
         """`start`: event time of the first event, seconds since 1970; `AGE` ago for two phases."""
         self._start = start
+        self._partitions = partitions
         self._dice = Dice(seed)
         self._truth = Truth()
         self._open: Counter[tuple[int, str]] = Counter()
@@ -112,7 +113,7 @@ class Backlog:
         """One event of each type in each partition that has it, late enough to close every window before it."""
         at = self._start + number * PHASE + CLOSING
         for record in made:
-            self._firsts.setdefault((record.type, partition_of(record.key, PARTITIONS)), record)
+            self._firsts.setdefault((record.type, partition_of(record.key, self._partitions)), record)
         self._open = Counter()
         for (kind, partition), record in self._firsts.items():
             whole = msgspec.json.decode(record.value or b"")

@@ -25,7 +25,7 @@ from streams.codec import EnvelopeStruct, Refusal, spec_of
 from streams.topics import raw_table, source_topics
 from streams.world import zones
 
-PARTITIONS = 2
+PARTITIONS = 1
 """Of each topic."""
 ALL_PARTITIONS = PARTITIONS * len(source_topics())
 BATCH_ROWS = 50_000

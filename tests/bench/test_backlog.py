@@ -6,17 +6,18 @@ from collections import Counter, defaultdict
 import pytest
 
 from bench.peers.backlog import AGE, CLOSING, Backlog, Truth
-from bench.peers.job import GRACE, PARTITIONS, Batch, Job, Refused, Tp, minute_of, type_of
+from bench.peers.job import GRACE, Batch, Job, Refused, Tp, minute_of, type_of
 from bench.world import Message
 from streams.topics import partition_of
 
 COUNT = 3000
+PARTITIONS = 2
 
 
 @pytest.fixture
 def backlog() -> Backlog:
     """Events of the time before now: what is judged by the clock must be in the past."""
-    return Backlog(time.time() - AGE)
+    return Backlog(time.time() - AGE, partitions=PARTITIONS)
 
 
 def by_partition(messages: list[Message]) -> dict[Tp, list[bytes]]:

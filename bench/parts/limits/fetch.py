@@ -4,8 +4,8 @@ import socket
 
 from bench.parts import lap as laps
 from bench.parts.limits.wire import Place, batches, receive, request
+from bench.parts.order import PARTITIONS
 from bench.parts.work import Found
-from bench.peers.job import PARTITIONS
 from streams.topics import source_topics
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from bench.peers.job import PARTITIONS
+from bench.parts.order import PARTITIONS
 from streams.topics import source_topics
 
 
