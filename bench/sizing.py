@@ -15,7 +15,7 @@ WORKER_USE = 0.6
 STORE_USE = 0.5
 """Share of ClickHouse's cores that inserts may take: the rest answers questions, and merges large parts."""
 SHARDS_A_WORKER = 2
-"""One shard works while the other one waits for its insert."""
+"""One would do; two leave room for twice as many workers."""
 NODE_CORES = 32
 REPLICAS = 2
 BROKER_BYTES = 100e6

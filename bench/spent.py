@@ -11,7 +11,7 @@ from bench.store_page import markdown
 RATE = 10_000.0
 """Events a second that are sent: what is looked into, and the highest rate that the line is drawn through."""
 BATCH = 10_000.0
-"""Rows of the batches whose stages are told: about what one of two shards sends at that rate."""
+"""Rows of the batches whose stages are told: about what one shard sends at that rate."""
 LOAD, STAGE = "load", "stages"
 TAKEN, SHARE = "steady_events_per_second", "steady_cpu_share"
 

@@ -1,6 +1,7 @@
 """The next batch is made while ClickHouse takes the one before: sent in its turn, made anew, or dropped."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -12,7 +13,7 @@ from agents.shard import State
 from streams.errors import SinkUnavailable
 from streams.intent import Intent
 from streams.settings import Settings
-from tests.support.feed import Pipeline, pipeline, produce, state_of
+from tests.support.feed import TOPICS, Pipeline, pipeline, produce, state_of
 from tests.support.proxy import Proxy
 from tests.support.store import Answers, exactly
 from tests.support.waiting import eventually
@@ -77,6 +78,31 @@ async def test_the_next_batch_is_made_beside_the_one_on_its_way(line: tuple[Prox
         assert shard.proposer.last.ingested_at == made.ingested_at
         assert shard._ahead is None
         assert shard._gathered == 0
+
+
+async def test_what_waits_for_its_turn_keeps_its_topic_from_being_idle(
+    line: tuple[Proxy, Settings], ask: Answers
+) -> None:
+    way, settings = line
+    settings = few(settings).model_copy(update={"watermark_idle_seconds": 0.2})
+    async with pipeline(settings, [0]) as worker:
+        await begun(way, settings, worker)
+        shard = worker.shards[0]
+        # R8 keeps the next batch back.
+        shard._around = replace(shard._around, sizes=replace(shard._around.sizes, seconds_a_part=600))
+        way.passes.set()
+        await exactly(ask, ROWS)
+
+        async def others_are_idle() -> bool:
+            return len(shard.idle_topics()) == len(TOPICS) - 1
+
+        await eventually("all other topics are idle", others_are_idle)
+        assert not shard._in_flight
+        assert shard._ahead is not None
+        assert "rides.user" not in shard.idle_topics()
+        shard._not_before = 0.0
+        shard._wake.set()
+        await exactly(ask, ROWS + ROWS // 2)
 
 
 async def test_one_that_waited_long_is_judged_anew(
