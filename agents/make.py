@@ -11,7 +11,11 @@ from streams import metrics
 from streams.batch import Decoded
 
 YOUNG = 20_000
-"""A batch made so many milliseconds ago is judged anew: by its `ingested_at` events are too early, and it ages."""
+"""A batch made so many milliseconds ago is judged anew: by its `ingested_at` events are too early, and it ages.
+
+Also, no hold is so short (`gate.seconds_to_wait`): what was judged before one is never proposed after it, when persons
+may have been erased meanwhile.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import pytest
 
 from agents import make
 from agents.batch import Batch
+from agents.gate import seconds_to_wait
 from agents.make import Made
 from agents.settle import Settler
 from agents.shard import State
@@ -61,6 +62,10 @@ async def begun(way: Proxy, settings: Settings, worker: Pipeline) -> Made:
 def few(settings: Settings) -> Settings:
     """Batches of so few rows."""
     return settings.model_copy(update={"batch_rows": ROWS, "batch_seconds": 0.3})
+
+
+def test_none_that_was_judged_before_a_hold_is_proposed_after_it() -> None:
+    assert seconds_to_wait(age=0, settle=0) * 1000 > make.YOUNG
 
 
 async def test_the_next_batch_is_made_beside_the_one_on_its_way(line: tuple[Proxy, Settings], ask: Answers) -> None:
