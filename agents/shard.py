@@ -273,7 +273,7 @@ class Shard:
             decoded = decode(fitting, sizes.event_bytes)
         misplaced(decoded, sizes.partitions)
         self.buffer.add(decoded)
-        self._intake.filled(self._gathered)
+        self._intake.filled(self.gathered)
         self._wake.set()
 
     def audit(self, positions: Mapping[str, int | None]) -> None:
@@ -418,7 +418,7 @@ class Shard:
             self._ahead = self._taken(await self._now())
 
     @property
-    def _gathered(self) -> int:
+    def gathered(self) -> int:
         """Source bytes of what is still to be proposed."""
         return self.buffer.size + (self._ahead.size if self._ahead is not None else 0)
 
@@ -444,7 +444,7 @@ class Shard:
         self._not_before = self._moved_at + parts * around.sizes.seconds_a_part
         self.freshness = account.delivered(batch)
         self._tell(batch)
-        self._intake.drained(self._gathered)
+        self._intake.drained(self.gathered)
         self._align()
         with step(Step.COMMIT):
             await around.flow.commit(self.number, self.proposer.last.ends)

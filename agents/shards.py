@@ -139,7 +139,7 @@ class Shards:
         positions = await self._positions(list(self.running))
         for number, shard in list(self.running.items()):
             shard.audit(positions.get(number, {}))
-        metrics.BUFFERED.set(sum(shard.buffer.size for shard in self.running.values()))
+        metrics.BUFFERED.set(sum(shard.gathered for shard in self.running.values()))
 
     async def _publish_next(self) -> None:
         """Publish when a batch is counted, or after a while: the watermark moves on, and so does the clock."""

@@ -82,7 +82,7 @@ async def test_the_next_batch_is_made_beside_the_one_on_its_way(line: tuple[Prox
         await exactly(ask, ROWS + ROWS // 2)
         assert shard.proposer.last.ingested_at == made.ingested_at
         assert shard._ahead is None
-        assert shard._gathered == 0
+        assert shard.gathered == 0
 
 
 async def test_what_waits_for_its_turn_keeps_its_topic_from_being_idle(
