@@ -154,7 +154,7 @@ def describe(shards: Shards | None, group: Ends) -> list[dict[str, Any]]:
                 "state": str(State.WAITING if shard.is_waiting else shard.state),
                 "problem": shard.problem,
                 "buffered_rows": shard.buffer.rows,
-                "buffered_bytes": shard.gathered,
+                "buffered_bytes": shard.buffer.size,
                 "lag": lag(shard, group),
                 "recent": [{name: getattr(each, name) for name in SHOWN} for each in shard.proposer.recent],
                 "intent": None

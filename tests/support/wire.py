@@ -28,3 +28,9 @@ def mixed(count: int, first: int = 0, partitions: int = 2, ago: float = 0.0) -> 
         topic, value = event(names[number % len(names)], number, ago=ago)
         records.append((topic, number % partitions, value))
     return records
+
+
+def users(count: int, first: int = 0, ago: float = 0.0) -> list[tuple[str, int, bytes | None]]:
+    """(topic, partition, value) of events of one topic in shard 0; `ago` is in seconds."""
+    made = [event("user.registered", number, ago=ago) for number in range(first, first + count)]
+    return [(topic, 0, value) for topic, value in made]

@@ -18,18 +18,12 @@ from tests.support.feed import TOPICS, Pipeline, pipeline, produce, state_of
 from tests.support.proxy import Proxy
 from tests.support.store import Answers, exactly
 from tests.support.waiting import eventually
-from tests.support.wire import event
+from tests.support.wire import users
 
 pytestmark = pytest.mark.slow
 
 ROWS = 40
-"""Of a batch: the feed gives no more than that at once."""
-
-
-def users(count: int, first: int = 0) -> list[tuple[str, int, bytes | None]]:
-    """(topic, partition, value) of events of one topic in shard 0."""
-    made = [event("user.registered", number) for number in range(first, first + count)]
-    return [(topic, 0, value) for topic, value in made]
+"""Of a batch at most."""
 
 
 async def ahead_of(worker: Pipeline) -> Made:
@@ -59,18 +53,19 @@ async def begun(way: Proxy, settings: Settings, worker: Pipeline) -> Made:
     return await ahead_of(worker)
 
 
-def few(settings: Settings) -> Settings:
-    """Batches of so few rows."""
-    return settings.model_copy(update={"batch_rows": ROWS, "batch_seconds": 0.3})
+@pytest.fixture
+def few(line: tuple[Proxy, Settings]) -> tuple[Proxy, Settings]:
+    """A line to ClickHouse, and settings of a worker behind it whose batches have few rows."""
+    way, settings = line
+    return way, settings.model_copy(update={"batch_rows": ROWS, "batch_seconds": 0.3})
 
 
 def test_none_that_was_judged_before_a_hold_is_proposed_after_it() -> None:
     assert seconds_to_wait(age=0, settle=0) * 1000 > make.YOUNG
 
 
-async def test_the_next_batch_is_made_beside_the_one_on_its_way(line: tuple[Proxy, Settings], ask: Answers) -> None:
-    way, settings = line
-    settings = few(settings)
+async def test_the_next_batch_is_made_beside_the_one_on_its_way(few: tuple[Proxy, Settings], ask: Answers) -> None:
+    way, settings = few
     async with pipeline(settings, [0]) as worker:
         made = await begun(way, settings, worker)
         shard = worker.shards[0]
@@ -86,10 +81,10 @@ async def test_the_next_batch_is_made_beside_the_one_on_its_way(line: tuple[Prox
 
 
 async def test_what_waits_for_its_turn_keeps_its_topic_from_being_idle(
-    line: tuple[Proxy, Settings], ask: Answers
+    few: tuple[Proxy, Settings], ask: Answers
 ) -> None:
-    way, settings = line
-    settings = few(settings).model_copy(update={"watermark_idle_seconds": 0.2})
+    way, settings = few
+    settings = settings.model_copy(update={"watermark_idle_seconds": 0.2})
     async with pipeline(settings, [0]) as worker:
         await begun(way, settings, worker)
         shard = worker.shards[0]
@@ -111,11 +106,10 @@ async def test_what_waits_for_its_turn_keeps_its_topic_from_being_idle(
 
 
 async def test_one_that_waited_long_is_judged_anew(
-    line: tuple[Proxy, Settings], ask: Answers, monkeypatch: pytest.MonkeyPatch
+    few: tuple[Proxy, Settings], ask: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(make, "YOUNG", 300)
-    way, settings = line
-    settings = few(settings)
+    way, settings = few
     async with pipeline(settings, [0]) as worker:
         made = await begun(way, settings, worker)
         await asyncio.sleep(0.5)
@@ -125,10 +119,9 @@ async def test_one_that_waited_long_is_judged_anew(
 
 
 async def test_one_that_is_made_when_the_shard_leaves_is_the_next_owners(
-    line: tuple[Proxy, Settings], ask: Answers
+    few: tuple[Proxy, Settings], ask: Answers
 ) -> None:
-    way, settings = line
-    settings = few(settings)
+    way, settings = few
     async with pipeline(settings, [0]) as worker:
         await begun(way, settings, worker)
         shard = worker.shards[0]
@@ -144,10 +137,9 @@ async def test_one_that_is_made_when_the_shard_leaves_is_the_next_owners(
 
 
 async def test_one_that_is_made_when_the_shard_is_cut_off_is_the_next_owners(
-    line: tuple[Proxy, Settings], ask: Answers
+    few: tuple[Proxy, Settings], ask: Answers
 ) -> None:
-    way, settings = line
-    settings = few(settings)
+    way, settings = few
     async with pipeline(settings, [0]) as worker:
         await begun(way, settings, worker)
         worker.crash()
@@ -161,10 +153,9 @@ async def test_one_that_is_made_when_the_shard_is_cut_off_is_the_next_owners(
 
 
 async def test_a_shard_that_recovers_meanwhile_makes_it_anew(
-    line: tuple[Proxy, Settings], ask: Answers, monkeypatch: pytest.MonkeyPatch
+    few: tuple[Proxy, Settings], ask: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    way, settings = line
-    settings = few(settings)
+    way, settings = few
     real = Settler.finish
     broken: list[int] = []
 
@@ -184,9 +175,8 @@ async def test_a_shard_that_recovers_meanwhile_makes_it_anew(
         assert not worker.shards[0].problem
 
 
-async def test_while_clickhouse_takes_nothing_no_batch_is_made(line: tuple[Proxy, Settings], ask: Answers) -> None:
-    way, settings = line
-    settings = few(settings)
+async def test_while_clickhouse_takes_nothing_no_batch_is_made(few: tuple[Proxy, Settings], ask: Answers) -> None:
+    way, settings = few
     async with pipeline(settings, [0]) as worker:
         await state_of(worker, State.RUNNING)
         way.refuse()

@@ -19,19 +19,13 @@ from tests.faults.topics import create_anew
 from tests.support.feed import TOPICS, pipeline, produce, state_of
 from tests.support.store import FAMILIES, Answers, exactly, short, shorten_age
 from tests.support.waiting import eventually
-from tests.support.wire import event, mixed
+from tests.support.wire import event, mixed, users
 
 pytestmark = pytest.mark.slow
 
 AGE = 3
 """Seconds after which a batch has aged, where that is wanted."""
 Wire = list[tuple[str, int, bytes | None]]
-
-
-def users(count: int, first: int = 0, ago: float = 0.0) -> Wire:
-    """(topic, partition, value) of events of one topic in shard 0."""
-    made = [event("user.registered", number, ago=ago) for number in range(first, first + count)]
-    return [(topic, 0, value) for topic, value in made]
 
 
 async def test_r1_a_shard_that_is_not_whole_is_not_started(ready: Settings) -> None:
