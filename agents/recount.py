@@ -48,7 +48,7 @@ class Recount:
         rows = await self._partials.rows(rebuild.statement(slices), self._bounds(since).parameters())
         async for portion in portions(rebuild.read(slices, rows)):
             for start, key, states, revision in portion:
-                self._panes.put(slices, start, key, states, revision)
+                self._panes.put(slices, start, {key: states}, revision)
 
     async def sessions(self, into: Sessions, slices: Slices) -> None:
         """Put whole sessions into memory: those still needed, and those that `slices` sums up. Raises SinkUnavailable.

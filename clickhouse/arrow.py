@@ -5,7 +5,7 @@ ClickHouse reads a row of Arrow for a sixth of the CPU that the same row costs a
 
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache, lru_cache
 from importlib.abc import MetaPathFinder
 from itertools import chain, groupby
@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 
 from streams.errors import ConfigurationError
 from streams.events.columns import TIME, base_type
-from streams.moments import Stamps, milliseconds
+from streams.moments import EPOCH, Stamps, milliseconds
 
 Array = Any
 """A `pyarrow.Array`; pyarrow says nothing of its types."""
 
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECONDS: Final = pa.timestamp("ms", tz="UTC")
 _TYPES: Final[Mapping[str, Any]] = {
     "String": pa.string(),

@@ -24,6 +24,7 @@ SCALE = 4
 WEIGHT = 1_000_000
 """One event, in the integer weights of sampled counts."""
 _ONE: int = 10**SCALE
+_ZERO = Decimal()
 K = TypeVar("K")
 
 
@@ -191,11 +192,12 @@ class Money(_OfColumn):
 
     def fold(self, columns: Sequence[Values], weight: int) -> dict[str, int] | None:
         """As Aggregate."""
-        sums: dict[str, int] = {}
+        sums: dict[str, Decimal] = {}
         for amount, currency in zip(*columns, strict=True):
             if amount is not None:
-                sums[currency] = sums.get(currency, 0) + int(amount.scaleb(SCALE))
-        return _nonzero(sums)
+                sums[currency] = sums.get(currency, _ZERO) + amount
+        # An amount has 18 digits at most, so a sum of ten thousand million of them is exact in the 28 that are kept.
+        return _nonzero({currency: int(total.scaleb(SCALE)) for currency, total in sums.items()})
 
     def merge(self, state: dict[str, int], other: dict[str, int]) -> dict[str, int] | None:
         """As Aggregate; a currency whose sum is zero is left out, as ClickHouse does."""
@@ -351,7 +353,7 @@ class Distinct(_OfColumn):
             *counted, others = columns
             hashes = {value for each in counted for value, other in zip(each, others, strict=True) if not other}
         else:
-            hashes = set().union(*columns)
+            hashes = set(columns[0]).union(*columns[1:])
         hashes.discard(None)
         return sketch.trimmed(hashes) or None
 

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec.structs import astuple
 from xxhash import xxh64_intdigest
@@ -18,6 +18,17 @@ Spotter = Callable[[Any], Any]
 """Tells zone, city, state, country and cell of a position field, as the columns of the row will have them."""
 Places = Sequence[tuple[int, Aggregate]]
 """Measures that look at one event type, with their places among all."""
+Members = list[int]
+"""Positions of some events."""
+Groups = dict[tuple[Any, ...], Members]
+"""Which events share a key."""
+
+
+class Folder(Protocol):
+    """Counts events of one type and batch."""
+
+    def __call__(self, members: Members, states: list[Any] | None = None) -> list[Any]:
+        """The states of these events; the ones given, changed, if there are some."""
 
 
 class Columns:
@@ -35,7 +46,8 @@ class Columns:
         self._fields: dict[str, Values] = {}
         self._made: dict[str, Values] = {}
         self._spots: dict[str, list[Any]] = {}
-        self._groups: dict[tuple[int, tuple[str, ...], str], dict[tuple[Any, ...], list[int]]] = {}
+        self._panes: dict[int, dict[int, Members]] = {}
+        self._groups: dict[tuple[int, tuple[str, ...], str], dict[int, Groups]] = {}
 
     def __getitem__(self, name: str) -> Values:
         """Values, None where an event has none. A column that the type lacks is None everywhere."""
@@ -50,37 +62,29 @@ class Columns:
         empty: Any = 0 if name.endswith("_cell") else ""
         return [empty if value is None else value for value in values] if None in values else values
 
-    def groups(self, pane: int, key: tuple[str, ...], where: str) -> dict[tuple[Any, ...], list[int]]:
-        """Which events share a pane and a key: positions by (start, *key), without those that `where` leaves out."""
+    def groups(self, pane: int, key: tuple[str, ...], where: str) -> dict[int, Groups]:
+        """Which events share a pane of so many seconds and a key, by its start; none that `where` leaves out."""
         found = self._groups.get((pane, key, where))
         if found is None:
-            found = self._groups[pane, key, where] = defaultdict(list)
-            starts = self._starts(pane)
-            if not key and not where and min(starts) == max(starts):
-                found[starts[0],] = list(range(len(starts)))
-                return found
-            lines = zip(starts, *(self.key(name) for name in key), strict=True)
-            if where:
-                for index, (line, wanted) in enumerate(zip(lines, self[where], strict=True)):
-                    if wanted:
-                        found[line].append(index)
-            else:
-                for index, line in enumerate(lines):
-                    found[line].append(index)
+            columns = [self.key(name) for name in key]
+            wanted = self[where] if where else None
+            panes = {start: _by_key(columns, wanted, members) for start, members in self._by_pane(pane).items()}
+            found = self._groups[pane, key, where] = {start: groups for start, groups in panes.items() if groups}
         return found
 
-    def owners(self, key: tuple[str, ...]) -> dict[tuple[str | int, ...], list[int]]:
+    def owners(self, key: tuple[str, ...]) -> dict[tuple[str | int, ...], Members]:
         """Positions of the events by key, of which only the first part that has a value is given; the others are ''."""
-        found: dict[tuple[str | int, ...], list[int]] = {}
+        found: dict[tuple[str | int, ...], Members] = {}
         left: Iterable[int] = range(len(self.events))
         for place, name in enumerate(key):
-            groups: dict[Any, list[int]] = defaultdict(list)
+            groups: dict[Any, Members] = defaultdict(list)
             values = self[name]
             for index in left:
                 groups[values[index] or ""].append(index)
             left = groups.pop("", ())
+            before, after = ("",) * place, ("",) * (len(key) - place - 1)
             for value, members in groups.items():
-                found[("",) * place + (value,) + ("",) * (len(key) - place - 1)] = members
+                found[*before, value, *after] = members
         return found
 
     @property
@@ -90,10 +94,21 @@ class Columns:
             self._stamps = milliseconds([event.time for event in self.events])
         return self._stamps
 
-    def _starts(self, pane: int) -> list[int]:
-        seconds = self.stamps // 1000
-        starts: list[int] = (seconds - seconds % pane).tolist()
-        return starts
+    def _by_pane(self, pane: int) -> dict[int, Members]:
+        """The events of each pane, by its start. Most batches lie in one."""
+        found = self._panes.get(pane)
+        if found is None:
+            seconds = self.stamps // 1000
+            starts = seconds - seconds % pane
+            first = int(starts[0])
+            if (starts == first).all():
+                found = {first: [*range(len(starts))]}
+            else:
+                found = defaultdict(list)
+                for place, start in enumerate(starts.tolist()):
+                    found[start].append(place)
+            self._panes[pane] = found
+        return found
 
     def field(self, name: str) -> Values:
         """Values of a field as events have it. An event is taken apart once for all fields, which is much faster."""
@@ -106,8 +121,7 @@ class Columns:
         spec = self.spec
         if name.startswith(self.HASHED):
             values = self[name.removeprefix(self.HASHED)]
-            hashes = {each: xxh64_intdigest(each.encode("utf-8", "surrogatepass")) for each in set(values) if each}
-            return [hashes.get(each) for each in values]
+            return [xxh64_intdigest(value.encode()) if value else None for value in values]
         if name == "event_type":
             return [spec.name] * len(self.events)
         if name in spec.fields and name not in spec.positions:
@@ -134,17 +148,51 @@ def by_type(events: Sequence[Any], spot: Spotter) -> list[tuple[Columns, list[in
     return [(Columns(spec_of(kind), [events[i] for i in places], spot), places) for kind, places in kinds.items()]
 
 
-def folder(measures: Places, size: int, columns: Columns, weight: int) -> Callable[[list[int]], list[Any]]:
-    """Makes the states of some of these events: a list of `size`, None where no measure looks."""
-    looks = [(place, measure.fold, [columns[name] for name in measure.columns]) for place, measure in measures]
+def folder(measures: Places, size: int, columns: Columns, weight: int) -> Folder:
+    """Counts some of these events into states: a list of `size`, None where no measure has looked."""
+    looks = [(place, measure, [columns[name] for name in measure.columns]) for place, measure in measures]
+    counts = [(place, measure) for place, measure, chosen in looks if not chosen]
+    reads = [(place, measure.fold, measure.merge, chosen) for place, measure, chosen in looks if chosen]
+    counted: dict[int, list[Any]] = {}
     whole = len(columns.events)
 
-    def fold(members: list[int]) -> list[Any]:
-        states: list[Any] = [None] * size
-        for place, folded, chosen in looks:
-            if chosen and len(members) < whole:
-                chosen = [[column[i] for i in members] for column in chosen]
-            states[place] = folded(chosen or [members], weight)
+    def count(many: int) -> list[Any]:
+        """What measures say that see nothing but how many events there are."""
+        states = counted[many] = [None] * size
+        for place, measure in counts:
+            states[place] = measure.fold([range(many)], weight)
+        return states
+
+    def fold(members: Members, states: list[Any] | None = None) -> list[Any]:
+        many = len(members)
+        known = counted.get(many) or count(many)
+        if states is None:
+            states = known.copy()
+        else:
+            for place, measure in counts:
+                state = states[place]
+                states[place] = known[place] if state is None else measure.merge(state, known[place])
+        for place, folded, merge, chosen in reads:
+            state = states[place]
+            more = folded(chosen if many == whole else [[column[i] for i in members] for column in chosen], weight)
+            states[place] = more if state is None else state if more is None else merge(state, more)
         return states
 
     return fold
+
+
+def _by_key(columns: Sequence[Values], wanted: Values | None, members: Members) -> Groups:
+    """Which of these events share a key of columns, without those whose `wanted` is empty."""
+    if wanted is not None:
+        members = [place for place in members if wanted[place]]
+    if not columns:
+        return {(): members} if members else {}
+    found: dict[Any, Members] = defaultdict(list)
+    if len(columns) > 1:
+        for place in members:
+            found[tuple([column[place] for column in columns])].append(place)
+        return found
+    (values,) = columns
+    for place in members:
+        found[values[place]].append(place)
+    return {(value,): group for value, group in found.items()}

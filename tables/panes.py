@@ -7,7 +7,7 @@ from typing import Any
 
 from streams.sampling import SAMPLED_TYPE
 from tables.aggregates import WEIGHT, Aggregate
-from tables.columns import Columns, folder
+from tables.columns import Columns, Groups, folder
 from tables.window import Declared, Slices
 from tables.wire import Key, merge_states, without_states
 
@@ -27,8 +27,8 @@ class Line:
 Pane = dict[Key, Line]
 Table = MutableMapping[Place, dict[Key, Any]]
 """Panes, and beside them what `tables.sessions` keeps."""
-Gathered = dict[tuple[Any, ...], list[Any]]
-"""States of one batch by pane start and key."""
+States = dict[Key, list[Any]]
+"""States of one batch in one pane."""
 Touched = dict[tuple[str, int], set[Key]]
 """Keys by slices and pane start."""
 
@@ -73,28 +73,30 @@ class Panes:
 
         The states of all its event types are put together first, so that each touched line is written once.
         """
-        gathered: dict[str, Gathered] = {}
+        gathered: dict[str, dict[int, States]] = {}
         for columns in batch:
             kind = columns.spec.name
             weight = round(WEIGHT / rate) if kind == SAMPLED_TYPE else WEIGHT
             for feed in self._feeds_of(kind):
                 self._count(feed, columns, weight, watermark, gathered.setdefault(feed.slices.name, {}))
-        for name, lines in gathered.items():
-            slices = self.declared.slices[name]
-            for (start, *key), states in lines.items():
-                self.put(slices, start, tuple(key), states, seq)
+        for name, panes in gathered.items():
+            for start, lines in panes.items():
+                self.put(self.declared.slices[name], start, lines, seq)
 
-    def put(self, slices: Slices, start: int, key: Key, states: Sequence[Any], seq: int) -> None:
-        """Merge states into a line, and write it."""
+    def put(self, slices: Slices, start: int, lines: States, seq: int) -> None:
+        """Merge states into the lines of a pane, and write them."""
         place = (slices.name, start)
         if place not in self._starts:
             self._starts.add(place)
             self.table[slices.name, self.shard, start] = {}
         pane = self.table[slices.name, self.shard, start]
-        line = pane.get(key)
-        merged = merge_states(slices, line.states if line else None, states)
-        pane[key] = Line(merged, max(seq, line.revision if line else 0))
-        self.changed.setdefault(place, set()).add(key)
+        for key, states in lines.items():
+            line = pane.get(key)
+            if line is None:
+                pane[key] = Line(states, seq)
+            else:
+                pane[key] = Line(merge_states(slices, line.states, states), max(seq, line.revision))
+        self.changed.setdefault(place, set()).update(lines)
 
     def take_back(self, slices: Slices, start: int, key: Key, states: Sequence[Any]) -> None:
         """Take states out of the line that they were merged into; a line without any is no line."""
@@ -143,15 +145,18 @@ class Panes:
             self._feeds[event_type] = feeds
         return feeds
 
-    def _count(self, feed: _Feed, columns: Columns, weight: int, watermark: int, lines: Gathered) -> None:
+    def _count(self, feed: _Feed, columns: Columns, weight: int, watermark: int, panes: dict[int, States]) -> None:
         slices = feed.slices
         fold = folder(feed.measures, len(slices.over.measures), columns, weight)
-        for place, members in columns.groups(feed.pane, slices.over.key, slices.over.where).items():
-            if self._in_time(feed, place[0], len(members), watermark):
-                lines[place] = merge_states(slices, lines.get(place), fold(members))
+        for start, groups in columns.groups(feed.pane, slices.over.key, slices.over.where).items():
+            if not self._in_time(feed, start, groups, watermark):
+                continue
+            lines = panes.setdefault(start, {})
+            for key, members in groups.items():
+                lines[key] = fold(members, lines.get(key))
 
-    def _in_time(self, feed: _Feed, start: int, count: int, watermark: int) -> bool:
+    def _in_time(self, feed: _Feed, start: int, groups: Groups, watermark: int) -> bool:
         if (start + feed.pane + feed.slices.over.lateness) * 1000 > watermark:
             return True
-        self.late[feed.slices.name] += count
+        self.late[feed.slices.name] += sum(map(len, groups.values()))
         return False

@@ -16,11 +16,11 @@ be taken back (`Span.written`, `Sessions.retracted`).
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
+from operator import attrgetter
 from typing import Any
 
 from tables.aggregates import WEIGHT, Aggregate
-from tables.columns import Columns, folder
+from tables.columns import Columns, Folder, folder
 from tables.panes import Panes
 from tables.window import DURATION, Session
 from tables.wire import Key, merge_states
@@ -54,8 +54,16 @@ class Span:
 
 
 Places = dict[str, list[tuple[int, Aggregate]]]
-Piece = tuple[int, int, list[Any]]
-"""First and last event (ms) and states of some events of one key that belong together."""
+
+
+@dataclass(slots=True)
+class Piece:
+    """Some events of one key and batch that belong together."""
+
+    start: int
+    """Its first event, and its last one; milliseconds since 1970."""
+    last: int
+    states: list[Any]
 
 
 class Sessions:
@@ -120,11 +128,11 @@ class Sessions:
             for key, members in columns.owners(self.session.key).items():
                 if some_late:
                     members = self._in_time(members, times, bound)
-                for part in self._parts(members, times) if len(members) > 1 else (members,) if members else ():
-                    pieces.setdefault(key, []).append((times[part[0]], times[part[-1]], fold(part)))
+                if members:
+                    self._gather(pieces.setdefault(key, []), members, times, fold)
         for key, found in pieces.items():
-            for start, last, states in self._together(found) if len(found) > 1 else found:
-                self._join(key, start, last, states, seq)
+            for piece in self._together(found) if len(found) > 1 else found:
+                self._join(key, piece, seq)
 
     def put(self, spans: Iterable[Span]) -> None:
         """Take whole sessions of one key, sorted by time: what was counted again."""
@@ -138,6 +146,24 @@ class Sessions:
         self._panes.late[self.session.name] += len(members) - len(left)
         return left
 
+    def _gather(self, pieces: list[Piece], members: list[int], times: list[int], fold: Folder) -> None:
+        """Count events of one key and type: into a piece that they touch, or as pieces of their own."""
+        start = last = times[members[0]]
+        if len(members) > 1:
+            at = [times[index] for index in members]
+            start, last = min(at), max(at)
+            if last - start > self._gap:
+                for part in self._parts(members, times):
+                    pieces.append(Piece(times[part[0]], times[part[-1]], fold(part)))
+                return
+        if pieces:
+            piece = pieces[-1]
+            if start - self._gap <= piece.last and piece.start <= last + self._gap:
+                piece.start, piece.last = min(piece.start, start), max(piece.last, last)
+                fold(members, piece.states)
+                return
+        pieces.append(Piece(start, last, fold(members)))
+
     def _parts(self, members: list[int], times: list[int]) -> Iterator[list[int]]:
         """Events of one key by time, cut where the gap parts them."""
         members = sorted(members, key=times.__getitem__)
@@ -149,20 +175,22 @@ class Sessions:
         yield members[begin:]
 
     def _together(self, pieces: list[Piece]) -> Iterator[Piece]:
-        """Pieces of one key and different event types, merged where they belong together."""
-        pieces.sort(key=itemgetter(0))
-        start, last, states = pieces[0]
-        for begin, end, more in pieces[1:]:
-            if begin - last > self._gap:
-                yield start, last, states
-                start, last, states = begin, end, more
+        """Pieces of one key, merged where they belong together."""
+        pieces.sort(key=attrgetter("start"))
+        held = pieces[0]
+        for piece in pieces[1:]:
+            if piece.start - held.last > self._gap:
+                yield held
+                held = piece
             else:
-                last, states = max(last, end), merge_states(self.session, states, more)
-        yield start, last, states
+                held = Piece(
+                    held.start, max(held.last, piece.last), merge_states(self.session, held.states, piece.states)
+                )
+        yield held
 
-    def _join(self, key: Key, start: int, last: int, states: list[Any], seq: int) -> None:
+    def _join(self, key: Key, piece: Piece, seq: int) -> None:
         """Merge events that belong together with all sessions of their key that they touch."""
-        spans = self.by_key.get(key)
+        spans, start, last = self.by_key.get(key), piece.start, piece.last
         if spans is None:
             spans = self.by_key[key] = []
         first, gap = 0, self._gap
@@ -172,7 +200,7 @@ class Sessions:
         while end < len(spans) and spans[end].start <= last + gap:
             end += 1
         if first == end:
-            span = Span(key, start, last, states, seq)
+            span = Span(key, start, last, piece.states, seq)
             spans.insert(first, span)
         else:
             for span in spans[first:end]:
@@ -183,7 +211,7 @@ class Sessions:
                     self._retract(key, other.second, seq)
                 self._extend(span, other.start, other.last, other.states, seq)
             del spans[first + 1 : end]
-            self._extend(span, start, last, states, seq)
+            self._extend(span, start, last, piece.states, seq)
         self._enter(span)
 
     def _extend(self, span: Span, start: int, last: int, states: list[Any], seq: int) -> None:
@@ -242,7 +270,7 @@ class Sessions:
             self._past.setdefault(pane, set()).update(spans)
             if (pane + self._slices.pane + self._slices.keep) * 1000 > watermark:
                 # Revision 0: the sums are not kept in ClickHouse, each session is.
-                self._panes.put(self._slices, pane, (), self._sums(spans), 0)
+                self._panes.put(self._slices, pane, {(): self._sums(spans)}, 0)
 
     def expire(self, settled: int) -> None:
         """Drop the written sessions that no event can join any more; no later batch has a watermark below `settled`."""

@@ -17,13 +17,13 @@ from agents.locate import Locate
 from agents.part import bounded
 from bench.peers.job import ALL_PARTITIONS, COLD, SKEW_SECONDS, Batch, Block, Job, Refused, minute_of, type_of
 from bench.peers.place import Place
-from clickhouse.arrow import EPOCH
 from clickhouse.columns import tables
 from streams import codec
 from streams.codec import Decoder, EnvelopeStruct, Refusal
 from streams.errors import Reject
 from streams.events import EventSpec, registry
 from streams.events.columns import LABEL, TIME, is_nullable
+from streams.moments import EPOCH
 from streams.world import zones
 
 _SPOT = ("zone", "city", "state", "country", "cell")

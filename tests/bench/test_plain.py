@@ -12,9 +12,9 @@ from bench.peers.backlog import AGE, Backlog
 from bench.peers.job import PARTITIONS, Batch, Block, Job, Tp
 from bench.peers.plain import Plain
 from bench.world import Message
-from clickhouse.arrow import EPOCH
 from clickhouse.columns import tables
 from streams.events.columns import is_nullable
+from streams.moments import EPOCH
 from streams.topics import partition_of
 
 COUNT = 4000

@@ -14,7 +14,7 @@ def test_a_window_that_is_being_written_is_still_needed() -> None:
     declared = Declared()
     declared.tumbling("1m", Measures("trips", RIDES, ("trip.completed",), (Count("n"),)), size=60)
     panes = Panes(0, declared, {})
-    panes.put(declared.slices["trips"], START, (), [1], seq=1)
+    panes.put(declared.slices["trips"], START, {(): [1]}, seq=1)
     closing = Closing(panes)
     closing.note(panes.take_changes()[0])
     assert closing.due(LATER) == [PLACE]

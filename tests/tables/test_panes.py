@@ -213,9 +213,9 @@ def test_a_line_is_written_once_a_batch_whatever_types_it_counts(monkeypatch: py
     written: list[tuple[int, Any]] = []
     put = Panes.put
 
-    def counting(self: Panes, slices: Any, start: int, key: Any, states: Any, seq: int) -> None:
-        written.append((start, key))
-        put(self, slices, start, key, states, seq)
+    def counting(self: Panes, slices: Any, start: int, lines: Any, seq: int) -> None:
+        written.extend((start, key) for key in lines)
+        put(self, slices, start, lines, seq)
 
     monkeypatch.setattr(Panes, "put", counting)
     members = [POOL[kind][number] for kind in TYPES for number in range(3)]

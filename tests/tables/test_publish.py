@@ -49,7 +49,7 @@ async def test_a_status_tells_when_everything_was_sent_again(client: Redis, grou
 def filled(panes: Panes, lines: int, pings: int, seq: int) -> tuple[Touched, list[tuple[str, int]]]:
     """Count so many pings in each of so many cells, and tell what that changes."""
     for cell in range(1, lines + 1):
-        panes.put(declared.slices[CELLS], START, (cell,), [pings, {cell}, None], seq)
+        panes.put(declared.slices[CELLS], START, {(cell,): [pings, {cell}, None]}, seq)
     return panes.take_changes()
 
 
