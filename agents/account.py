@@ -26,17 +26,15 @@ def taken(batch: Batch) -> None:
 def delivered(batch: Batch) -> float | None:
     """Measure a batch whose rows ClickHouse has acknowledged; its freshness, p95 in seconds, None without rows."""
     now = time.time()
-    stamps: list[int] = []
-    times: list[float] = []
-    for part in batch.judged.accepted:
-        stamps += part.stamps
-        times += [event.time.timestamp() for event in part.events[:: max(1, len(part.events) // 200)]]
+    tables = batch.content.tables.values()
+    count = sum(map(len, tables))
     metrics.BATCHES.labels("new").inc()
-    metrics.BATCH_ROWS.observe(sum(len(part.events) for part in batch.judged.accepted))
+    metrics.BATCH_ROWS.observe(count)
     metrics.BATCH_BYTES.inc(sum(decoded.size for chunks in batch.decoded.values() for decoded in chunks))
-    if not stamps:
+    if not count:
         return None
-    ages = now - np.asarray(stamps) / 1000
+    ages = now - np.concatenate([rows.stamps("appended_at") for rows in tables]) / 1000
+    times = np.concatenate([rows.stamps("occurred_at") for rows in tables]) / 1000
     p95 = float(np.percentile(ages, 95))
     metrics.FRESHNESS_SECONDS.observe_all(np.maximum(ages, 0.0))
     metrics.FRESHNESS_P95.set(p95)

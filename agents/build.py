@@ -189,7 +189,7 @@ async def open_worker(
         beginning=Beginning(settings.kafka_reset, settings.kafka_forgets, version, len(clients)),
         gate=Gate(Holds(clients[0], settings.clickhouse_cluster), suppressed),
         page=page,
-        realtime=_realtime(settings, clients, redis, names, {} if table is None else table, locate.place),
+        realtime=_realtime(settings, clients, redis, names, {} if table is None else table, locate),
         counted=asyncio.Event(),
         intent_log=lambda shard: IntentLog(settings.kafka_intents_topic, shard, producer, consumer),
         source=lambda shard: Source(shard, names, consumer),

@@ -60,7 +60,7 @@ class Accepted:
         """The records by event type, kept from the first call on: `spot` must always say the same."""
         if self._kinds is None:
             self._kinds = [
-                Kind(columns, [self.offsets[i] for i in places], [self.stamps[i] for i in places])
+                Kind(columns, _at(self.offsets, places), _at(self.stamps, places))
                 for columns, places in by_type(self.events, spot)
             ]
         return self._kinds
@@ -308,6 +308,11 @@ def _drop(part: Accepted, indexes: Iterable[int]) -> list[int]:
     part.events = list(compress(part.events, kept))
     part._kinds = None
     return offsets
+
+
+def _at(values: list[int], places: list[int] | None) -> list[int]:
+    """The values at these places; None: all."""
+    return values if places is None else [values[place] for place in places]
 
 
 def _all_but(indexes: Iterable[int], count: int) -> bytearray:

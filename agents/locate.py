@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import h3.api.basic_int as h3
 
@@ -16,18 +16,16 @@ ZONES_WITHIN_KM = 50
 """A city named beside a zone must be this near to it, else another city's zone of that name is meant."""
 
 
-class Spot(NamedTuple):
-    """Where a position is, as the columns say it; empty texts and cell 0 where that is not known."""
+Words = tuple[str | None, ...]
+"""Zone, city, state and country as an event names them."""
+Around = tuple[str, str, str, str, int]
+"""Zone, city, state, country and cell."""
+Spot = tuple[float | None, float | None, str, str, str, str, int]
+"""A position as its columns say it: latitude, longitude, and what is around.
 
-    zone: str
-    city: str
-    state: str
-    country: str
-    cell: int
-
-
-UNKNOWN = Spot("", "", "", "", 0)
-NO_POINT = (None, None)
+No point, empty texts and cell 0 where that is not known.
+"""
+UNKNOWN: Spot = (None, None, "", "", "", "", 0)
 
 
 class Locate:
@@ -45,25 +43,17 @@ class Locate:
         self._resolved_named = lru_cache(POSITIONS_CACHED)(self._resolve_named)
         self._resolved_rest = lru_cache(POSITIONS_CACHED)(self._resolve_rest)
 
-    def point(self, position: Any) -> tuple[float | None, float | None]:
-        """Latitude and longitude in degrees: as given, or those of the zone or city; None where neither is known."""
-        if position is None:
-            return NO_POINT
-        latitude, longitude = position.latitude, position.longitude
-        if latitude is None or longitude is None:
-            return self._resolved_named(_words(position))[0] or NO_POINT
-        return latitude, longitude
-
-    def place(self, position: Any) -> Spot:
-        """What the columns of a position say of where it is."""
+    def __call__(self, position: Any) -> Spot:
+        """What the columns of a position say. Degrees are as given, or those of the zone or city."""
         if position is None:
             return UNKNOWN
-        latitude, longitude = position.latitude, position.longitude
+        point = latitude, longitude = position.latitude, position.longitude
+        given = (position.zone, position.city, position.state, position.country)
         if latitude is None or longitude is None:
-            return self._resolved_named(_words(position))[1]
-        return self._resolved_rest(h3.latlng_to_cell(latitude, longitude, CELL_RESOLUTION), _words(position))
+            return self._resolved_named(given)
+        return point + self._resolved_rest(h3.latlng_to_cell(latitude, longitude, CELL_RESOLUTION), given)
 
-    def _resolve_named(self, given: tuple[str | None, ...]) -> tuple[tuple[float, float] | None, Spot]:
+    def _resolve_named(self, given: Words) -> Spot:
         """A position without coordinates: the zone's point, else the city's, else none."""
         zone, city, state, country = given
         if zone is not None and country in (None, COUNTRY):
@@ -76,10 +66,10 @@ class Locate:
                 latitude, longitude, place = found
                 filled = (zone, city, state or place.state, country or place.country)
                 return self._at((latitude, longitude), filled)
-        return None, Spot(zone or "", city or "", state or "", country or "", 0)
+        return None, None, zone or "", city or "", state or "", country or "", 0
 
-    def _at(self, point: tuple[float, float], given: tuple[str | None, ...]) -> tuple[tuple[float, float] | None, Spot]:
-        return point, self._resolved_rest(h3.latlng_to_cell(*point, CELL_RESOLUTION), given)
+    def _at(self, point: tuple[float, float], given: Words) -> Spot:
+        return point + self._resolved_rest(h3.latlng_to_cell(*point, CELL_RESOLUTION), given)
 
     def _agree(self, point: tuple[float, float], city: str | None, state: str | None) -> bool:
         """Whether the zone at `point` may be the one meant, though the event names a city or state."""
@@ -91,15 +81,10 @@ class Locate:
         found = self._places.point(city, place.state, place.country)
         return found is not None and h3.great_circle_distance(point, found[:2]) < ZONES_WITHIN_KM
 
-    def _resolve_rest(self, cell: int, given: tuple[str | None, ...]) -> Spot:
+    def _resolve_rest(self, cell: int, given: Words) -> Around:
         zone, city, state, country = given
         place = self._places.at(cell)
         if country is not None and country.upper() != place.country:
             # Coordinates and country contradict each other: nothing is made up between them.
             place = NOWHERE
-        return Spot(zone or "", city or place.city, state or place.state, country or place.country, cell)
-
-
-def _words(position: Any) -> tuple[str | None, ...]:
-    """What the event says of the place in words."""
-    return (position.zone, position.city, position.state, position.country)
+        return zone or "", city or place.city, state or place.state, country or place.country, cell

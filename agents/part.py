@@ -8,7 +8,6 @@ import numpy as np
 
 from agents.device import describe
 from agents.judge import Kind
-from agents.locate import Locate
 from streams.events import EventSpec
 from streams.moments import Stamps
 from streams.sampling import SAMPLED_TYPE
@@ -38,14 +37,9 @@ class Part:
 class Rendering:
     """Makes the parts of one event type."""
 
-    def __init__(self, spec: EventSpec, locate: Locate) -> None:
+    def __init__(self, spec: EventSpec) -> None:
         self._spec = spec
-        self._locate = locate
-        self._names = [
-            column.name
-            for column in spec.columns
-            if column.name in spec.fields or not column.name.endswith(("_latitude", "_longitude"))
-        ]
+        self._names = [column.name for column in spec.columns]
 
     def __call__(self, kind: Kind, rate: float) -> Part:
         """The rows of these records; `rate`: share of sampled events kept."""
@@ -55,8 +49,6 @@ class Rendering:
             "source": [event.source for event in events],
         }
         values |= {name: made[name] for name in self._names}
-        for name in spec.positions:
-            values |= self._points(name, made.field(name))
         if _USER_AGENT in spec.fields:
             values |= self._devices(made[_USER_AGENT])
         return Part(
@@ -72,11 +64,6 @@ class Rendering:
                 "sample_rate": rate if spec.name == SAMPLED_TYPE else 1.0,
             },
         )
-
-    def _points(self, name: str, found: Sequence[Any]) -> dict[str, Sequence[Any]]:
-        points = map(self._locate.point, found)
-        latitudes, longitudes = zip(*points, strict=True)
-        return {f"{name}_latitude": latitudes, f"{name}_longitude": longitudes}
 
     @staticmethod
     def _devices(agents: Sequence[Any]) -> dict[str, Sequence[Any]]:

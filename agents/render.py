@@ -67,7 +67,7 @@ class Render:
         """The content of a batch whose record says this sampling rate and `ingested_at`."""
         parts: dict[str, list[Part]] = {}
         for accepted in judged.accepted:
-            for kind in accepted.kinds(self._locate.place):
+            for kind in accepted.kinds(self._locate):
                 parts.setdefault(raw_table(accepted.topic), []).append(self._rendering(kind.columns.spec)(kind, rate))
         tables = {table: Rows.of(table, found) for table, found in parts.items()}
         days = {table: rows.days for table, rows in tables.items()}
@@ -78,7 +78,7 @@ class Render:
     def _rendering(self, spec: EventSpec) -> Rendering:
         known = self._renderings.get(spec.name)
         if known is None:
-            known = self._renderings[spec.name] = Rendering(spec, self._locate)
+            known = self._renderings[spec.name] = Rendering(spec)
         return known
 
 

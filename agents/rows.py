@@ -18,6 +18,7 @@ from clickhouse import arrow
 from clickhouse.columns import tables
 from streams.events.columns import ENVELOPE
 from streams.intent import Intent
+from streams.moments import Stamps
 
 DAY = 86_400_000
 """Milliseconds."""
@@ -75,8 +76,12 @@ class Rows:
     @property
     def days(self) -> list[str]:
         """The UTC days that the events lie in, as YYYY-MM-DD, ascending."""
-        stamps = self.columns["occurred_at"].view(pa.int64()).to_numpy()
-        return [str(np.datetime64(int(day), "D")) for day in np.unique(stamps // DAY)]
+        return [str(np.datetime64(int(day), "D")) for day in np.unique(self.stamps("occurred_at") // DAY)]
+
+    def stamps(self, name: str) -> Stamps:
+        """A column of times, milliseconds since 1970."""
+        found: Stamps = self.columns[name].view(pa.int64()).to_numpy()
+        return found
 
 
 def body(rows: Rows, intent: Intent, log_offset: int, shard: int) -> tuple[list[str], bytes]:

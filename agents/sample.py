@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from streams.sampling import SAMPLED_TYPE, threshold, ticket
+from streams.moments import milliseconds
+from streams.sampling import SAMPLED_TYPE, SLOT_SECONDS, threshold, ticket_of
 
 
 def kept(events: Sequence[Any], rate: float) -> list[bool] | None:
@@ -14,15 +15,13 @@ def kept(events: Sequence[Any], rate: float) -> list[bool] | None:
     if rate >= 1:
         return None
     bound = threshold(rate)
-    sampled: dict[type, bool] = {}
+    kinds: set[Any] = set(map(type, events))
+    sampled = {kind for kind in kinds if kind.__struct_config__.tag == SAMPLED_TYPE}
+    if not sampled:
+        return None
     verdicts = [True] * len(events)
-    dropped = False
-    for index, event in enumerate(events):
-        kind = type(event)
-        applies = sampled.get(kind)
-        if applies is None:
-            applies = sampled[kind] = kind.__struct_config__.tag == SAMPLED_TYPE
-        if applies and ticket(event.data.driver_id, event.time.timestamp()) >= bound:
-            verdicts[index] = False
-            dropped = True
-    return verdicts if dropped else None
+    chosen = [index for index, event in enumerate(events) if type(event) in sampled]
+    slots = milliseconds([events[index].time for index in chosen]) // (SLOT_SECONDS * 1000)
+    for index, slot in zip(chosen, slots.tolist(), strict=True):
+        verdicts[index] = ticket_of(events[index].data.driver_id, slot) < bound
+    return None if all(verdicts) else verdicts

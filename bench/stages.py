@@ -119,7 +119,7 @@ class Job:
     def __init__(self) -> None:
         settings = Settings.model_construct()  # the defaults, whatever the environment says
         locate = Locate(zones.points(), places.load())
-        self._spot = locate.place
+        self._spot = locate
         self._render = Render(locate)
         self._policy = Policy.of(settings)
         self._limit = settings.event_bytes_limit

@@ -53,7 +53,7 @@ def main() -> None:
     records = list(islice(events(("rides", "ticketing"), Dice(1), "bench", live(START, RATE), RATE), EVENTS))
     decoded = codec.decode_values([record.value for record in records])
     batches = [decoded[first : first + BATCH] for first in range(0, EVENTS, BATCH)]
-    spot = Locate(zones.points(), places.load()).place
+    spot = Locate(zones.points(), places.load())
     rounds = [_round(batches, spot) for _ in range(ROUNDS)]
     seconds, of_sessions, lines, sessions = min(rounds)
     figures = {

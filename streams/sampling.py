@@ -18,5 +18,9 @@ def ticket(driver_id: str, seconds: float) -> int:
 
     `seconds`: the event's time since 1970; slots begin at multiples of ten seconds.
     """
-    slot = int(seconds // SLOT_SECONDS)
+    return ticket_of(driver_id, int(seconds // SLOT_SECONDS))
+
+
+def ticket_of(driver_id: str, slot: int) -> int:
+    """The same by the number of the slot."""
     return xxh3_64_intdigest(f"{driver_id}\n{slot}".encode("utf-8", "surrogatepass"))

@@ -84,7 +84,7 @@ class Aggregate(ABC):
         return value or None
 
     def encode(self, state: Any) -> Any:
-        """The state as JSON can hold it."""
+        """The state as JSON can hold it, names of objects in any order. An integer is not asked: it stays as it is."""
         return state
 
     def decode(self, value: Any) -> Any:
@@ -211,10 +211,6 @@ class Money(_OfColumn):
     def load(self, value: Any) -> dict[str, int] | None:
         """As Aggregate."""
         return {key: int(amount) for key, amount in zip(*value, strict=True)} or None
-
-    def encode(self, state: dict[str, int]) -> dict[str, int]:
-        """As Aggregate."""
-        return dict(sorted(state.items()))
 
     def answer(self, state: dict[str, int] | None, seconds: int) -> dict[str, Decimal]:
         """Amount by currency."""
@@ -461,10 +457,6 @@ class Top(_OfColumn):
     def load(self, value: Any) -> dict[str, int] | None:
         """As Aggregate."""
         return frequent.trimmed({str(key): int(count) for key, count in value}) or None
-
-    def encode(self, state: dict[str, int]) -> dict[str, int]:
-        """As Aggregate."""
-        return dict(sorted(state.items()))
 
     def answer(self, state: dict[str, int] | None, seconds: int) -> list[tuple[str, int]]:
         """The most frequent first; equals in the order of their names."""

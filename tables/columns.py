@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from operator import attrgetter
 from typing import Any, Protocol
 
 from msgspec.structs import astuple
@@ -11,17 +10,21 @@ from xxhash import xxh64_intdigest
 from streams.codec import spec_of
 from streams.errors import ConfigurationError
 from streams.events import EventSpec
+from streams.events.columns import POSITION
 from streams.moments import Stamps, milliseconds
 from tables.aggregates import Aggregate, Values
 
-Spotter = Callable[[Any], Any]
-"""Tells zone, city, state, country and cell of a position field, as the columns of the row will have them."""
+Spotter = Callable[[Any], tuple[Any, ...]]
+"""Tells what `streams.events.columns.POSITION` names of a position field, as the row will have it."""
 Places = Sequence[tuple[int, Aggregate]]
 """Measures that look at one event type, with their places among all."""
 Members = list[int]
 """Positions of some events."""
 Groups = dict[tuple[Any, ...], Members]
 """Which events share a key."""
+
+
+_SPOT = tuple(name for name, _, _ in POSITION)
 
 
 class Folder(Protocol):
@@ -45,7 +48,7 @@ class Columns:
         self._stamps: Stamps | None = None
         self._fields: dict[str, Values] = {}
         self._made: dict[str, Values] = {}
-        self._spots: dict[str, list[Any]] = {}
+        self._spots: dict[str, dict[str, Values]] = {}
         self._panes: dict[int, dict[int, Members]] = {}
         self._groups: dict[tuple[int, tuple[str, ...], str], dict[int, Groups]] = {}
 
@@ -130,21 +133,21 @@ class Columns:
         if prefix in spec.positions:
             spots = self._spots.get(prefix)
             if spots is None:
-                spots = list(map(self._spot, self.field(prefix)))
+                spots = dict(zip(_SPOT, zip(*map(self._spot, self.field(prefix)), strict=True), strict=True))
                 self._spots[prefix] = spots
-            return list(map(attrgetter(part), spots))
+            return spots[part]
         if name in {column.name for column in spec.domain.derived}:
             raise ConfigurationError(f"column {name!r} is added after windows have counted; count another one")
         return [None] * len(self.events)
 
 
-def by_type(events: Sequence[Any], spot: Spotter) -> list[tuple[Columns, list[int]]]:
-    """Decoded events as columns, one set for each type among them, with their places in `events`."""
-    kinds: dict[type, list[int]] = {}
+def by_type(events: Sequence[Any], spot: Spotter) -> list[tuple[Columns, Members | None]]:
+    """Decoded events as columns, one set for each type among them, with their places in `events`; None where in all."""
+    if len(found := set(map(type, events))) == 1:
+        return [(Columns(spec_of(kind), events, spot), None) for kind in found]
+    kinds: dict[type, Members] = {}
     for place, event in enumerate(events):
         kinds.setdefault(type(event), []).append(place)
-    if len(kinds) == 1:
-        return [(Columns(spec_of(kind), events, spot), places) for kind, places in kinds.items()]
     return [(Columns(spec_of(kind), [events[i] for i in places], spot), places) for kind, places in kinds.items()]
 
 

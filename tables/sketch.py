@@ -9,6 +9,8 @@ It is not a library's because three places must build the very same state: a wor
 and idempotent, so neither batches nor shards nor repeats change the result.
 """
 
+import struct
+
 import numpy as np
 import numpy.typing as npt
 
@@ -27,8 +29,8 @@ def ordered(hashes: set[int]) -> list[int]:
 def digits(hashes: set[int]) -> list[str]:
     """The same, each as sixteen hexadecimal digits."""
     if len(hashes) <= FEW:
-        return [f"{each:016x}" for each in sorted(hashes)]
-    return _smallest(hashes).astype(">u8").tobytes().hex(" ", 8).split(" ")
+        return struct.pack(f">{len(hashes)}Q", *sorted(hashes)).hex(" ", 8).split()
+    return _smallest(hashes).astype(">u8").tobytes().hex(" ", 8).split()
 
 
 def _smallest(hashes: set[int]) -> npt.NDArray[np.uint64]:

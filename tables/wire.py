@@ -12,6 +12,7 @@ of the slices (`tables.window`): what a version that counts otherwise has publis
 """
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -22,6 +23,10 @@ Key = tuple[str | int, ...]
 """Values of the key columns."""
 Panes = Mapping[Key, Sequence[Any]]
 """States of one pane by key; a state is None where nothing was seen."""
+KEYS_CACHED = 16_384
+"""Keys whose text is remembered, some 300 bytes each: the same ones are told again every second."""
+_json = msgspec.json.Encoder(order="sorted")
+"""Equal states are equal texts."""
 
 
 class Status(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -79,6 +84,7 @@ def pane_key(group: str, slices: Slices, shard: int, start: int) -> str:
     return f"{group}:live:pane:{slices.name}@{slices.dialect}:{shard}:{start}"
 
 
+@lru_cache(KEYS_CACHED)
 def encode_key(key: Key) -> bytes:
     """A window's key; H3 cells, which are integers, as hexadecimal."""
     return msgspec.json.encode([f"{part:x}" if isinstance(part, int) else part for part in key])
@@ -91,9 +97,11 @@ def decode_key(text: bytes) -> tuple[str, ...]:
 
 def encode_states(slices: Slices | Session, states: Sequence[Any]) -> bytes:
     """The states of one key, in the order of the measures."""
-    measures = slices.over.measures
-    return msgspec.json.encode(
-        [None if state is None else measure.encode(state) for measure, state in zip(measures, states, strict=True)]
+    return _json.encode(
+        [
+            state if state is None or type(state) is int else measure.encode(state)
+            for measure, state in zip(slices.over.measures, states, strict=True)
+        ]
     )
 
 

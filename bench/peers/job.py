@@ -206,7 +206,7 @@ class Job:
         """The batch's events by minute (seconds since 1970), event type and partition."""
         counts: Counter[tuple[int, str, int]] = Counter()
         for part in batch.parts.values():
-            for kind in part.kinds(self._spot.place):
+            for kind in part.kinds(self._spot):
                 starts, events = np.unique(kind.columns.stamps // 60_000 * MINUTE, return_counts=True)
                 for start, count in zip(starts.tolist(), events.tolist(), strict=True):
                     counts[start, kind.columns.spec.name, part.partition] += count

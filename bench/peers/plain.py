@@ -139,10 +139,7 @@ class _Kind:
             value = field(data)
             row[number] = empty if value is None else value
         for part, numbers in self._parts:
-            position = part(data)
-            for number, value in zip(
-                numbers, (*self._locate.point(position), *self._locate.place(position)), strict=True
-            ):
+            for number, value in zip(numbers, self._locate(part(data)), strict=True):
                 row[number] = value
         if self._device:
             for number, value in zip(self._device, describe(data.user_agent), strict=True):

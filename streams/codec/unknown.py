@@ -39,12 +39,9 @@ def unknown_fields(
 
 
 def _extra(given: dict[str, Any], struct: msgspec.Struct, path: str) -> list[str]:
-    known = set(struct.__struct_fields__)
-    if not path:
-        known.add("type")
-    extra = [f"{path}{name}" for name in given if name not in known]
-    for name in known & given.keys():
-        inner = getattr(struct, name, None)
-        if isinstance(inner, msgspec.Struct) and isinstance(given[name], dict):
-            extra.extend(_extra(given[name], inner, f"{path}{name}."))
+    known = struct.__struct_fields__
+    extra = [f"{path}{name}" for name in given if name not in known and (path or name != "type")]
+    for name, value in given.items():
+        if isinstance(value, dict) and isinstance(inner := getattr(struct, name, None), msgspec.Struct):
+            extra += _extra(value, inner, f"{path}{name}.")
     return extra

@@ -35,14 +35,11 @@ def locate() -> Locate:
 
 def _columns(position: Position) -> dict[str, Any]:
     """Point and place under the names of the columns; no coordinates where none are known."""
-    latitude, longitude = locate().point(position)
-    point = {} if latitude is None else {"latitude": latitude, "longitude": longitude}
-    return point | locate().place(position)._asdict()
+    return {name: value for name, value in zip(PARTS, locate()(position), strict=True) if value is not None}
 
 
 def test_no_position_is_nowhere() -> None:
-    assert locate().point(None) == (None, None)
-    assert locate().place(None) == UNKNOWN
+    assert locate()(None) == UNKNOWN
 
 
 def test_coordinates_give_the_rest() -> None:

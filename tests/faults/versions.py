@@ -44,8 +44,8 @@ NARROWER = Version(
         # Fills another word into the columns of a position.
         Change(
             "agents/locate.py",
-            'return Spot(zone or "", city or place.city,',
-            'return Spot(zone or "", (city or place.city).upper(),',
+            'return zone or "", city or place.city, state or',
+            'return zone or "", (city or place.city).upper(), state or',
         ),
     ),
 )

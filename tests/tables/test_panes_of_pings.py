@@ -87,7 +87,7 @@ def event(ping: Ping) -> Any:
 
 def spot(position: Any) -> Spot:
     """Where such a position is."""
-    return Spot("", "", "", "", int(position.zone))
+    return None, None, "", "", "", "", int(position.zone)
 
 
 def counted(given_batches: list[Batch]) -> dict[tuple[Any, ...], dict[str, Any]]:

@@ -102,7 +102,7 @@ def columns_of(kinds: dict[str, list[Happened]]) -> list[Columns]:
     return [Columns(registry.events[kind], events, _nowhere) for kind, events in kinds.items()]
 
 
-def _nowhere(position: Any) -> Any:
+def _nowhere(position: Any) -> tuple[Any, ...]:
     raise AssertionError(f"the window of the benchmark asks for no position, but was asked for {position!r}")
 
 
