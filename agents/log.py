@@ -67,7 +67,8 @@ class IntentLog:
     async def read_to(self, end: int) -> AsyncIterator[tuple[int, bytes | None]]:
         """Yield (offset, value) of every record below `end`. Raises LogCut, SinkUnavailable.
 
-        A caller may stop early: the next call goes on after the record that it got last.
+        A caller may stop early: the next call goes on after the record that it got last. After one that got all,
+        nothing is fetched until the next: waiting for news would cost a request every 100 ms.
         """
         while True:
             try:
@@ -76,7 +77,9 @@ class IntentLog:
                     self._reader.seek(self._tp, self._next)
                     position = self._next
                 if position >= end:
+                    self._reader.pause(self._tp)
                     return
+                self._reader.resume(self._tp)
                 fetched = await self._reader.getmany(self._tp, timeout_ms=1000)
             except OffsetOutOfRangeError as error:
                 raise LogCut(
@@ -88,6 +91,7 @@ class IntentLog:
             for record in fetched.get(self._tp, ()):
                 if record.offset >= end:
                     self._next = end
+                    self._reader.pause(self._tp)
                     return
                 self._next = record.offset + 1
                 yield record.offset, record.value

@@ -349,7 +349,7 @@ class Distinct(_OfColumn):
             *counted, others = columns
             hashes = {value for each in counted for value, other in zip(each, others, strict=True) if not other}
         else:
-            hashes = set(columns[0]).union(*columns[1:])
+            hashes = set().union(*columns)
         hashes.discard(None)
         return sketch.trimmed(hashes) or None
 

@@ -1,6 +1,10 @@
-"""The reader of the log of intents goes on where its caller stopped, however far it has fetched."""
+"""The reader of the log of intents goes on where its caller stopped, however far it has fetched, and then rests."""
+
+import asyncio
+from typing import Any
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.protocol.fetch import FetchRequest
 
 from agents.build import groupless
 from agents.log import IntentLog
@@ -26,3 +30,35 @@ async def test_a_caller_that_stops_early_loses_no_record(ready: Settings) -> Non
     finally:
         await log.close()
         await producer.stop()
+
+
+async def test_a_reader_that_has_read_all_asks_for_nothing(ready: Settings) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=ready.kafka_bootstrap_servers)
+    await producer.start()
+    log = IntentLog(ready.kafka_intents_topic, 0, producer, groupless(ready))
+    await log.open()
+    try:
+        log.seek(0)
+        for number in range(2):
+            end = (await log.append(b"%d" % number) or 0) + 1
+            assert [value async for _, value in log.read_to(end)] == [b"%d" % number]
+            asked = fetches(log)
+            await asyncio.sleep(0.5)
+            assert asked == []
+    finally:
+        await log.close()
+        await producer.stop()
+
+
+def fetches(log: IntentLog) -> list[Any]:
+    """What the reader asks the broker for from now on; requests that are on their way are not among it."""
+    client, asked = log._reader._client, list[Any]()
+    send = client.send
+
+    async def telling(node: int, request: Any, **given: Any) -> Any:
+        if isinstance(request, FetchRequest):
+            asked.append(request)
+        return await send(node, request, **given)
+
+    client.send = telling
+    return asked
