@@ -108,7 +108,7 @@ class Kafka:
                 listeners=",".join(f"{name}://127.0.0.1:{port}" for name, (port, _) in ways.items()),
                 advertised=",".join(f"{name}://127.0.0.1:{port}" for name, (_, port) in ways.items()),
                 protocols=",".join(f"{name}:PLAINTEXT" for name in ways),
-                controller=free_port(),
+                controller=free_port(but={self.port, *(port for port, _ in self._ways)}),
                 data=data,
             )
         )

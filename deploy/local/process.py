@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -138,9 +138,13 @@ class Process:
             return "\n".join(log.read().decode(errors="replace").splitlines()[-lines:])
 
 
-def free_port() -> int:
-    """A port nobody listens on now. Another process may still take it first: whoever starts a part tries again."""
-    for port in random.sample(PORTS, 200):
+def free_port(but: Collection[int] = ()) -> int:
+    """A port nobody listens on now, `but` none of these.
+
+    Another process may still take it first: whoever starts a part tries again.
+    """
+    others = [port for port in PORTS if port not in but]
+    for port in random.sample(others, min(200, len(others))):
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))

@@ -131,6 +131,11 @@ def test_free_ports_lie_below_the_range_of_outgoing_connections() -> None:
     assert free_port() in PORTS
 
 
+def test_a_free_port_is_none_of_those_that_are_spoken_for() -> None:
+    port = free_port()
+    assert free_port(but={*PORTS} - {port}) == port
+
+
 def test_log_is_turned_over_when_it_has_grown(tmp_path: Path) -> None:
     log = tmp_path / "x.log"
     log.touch()
