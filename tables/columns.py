@@ -142,7 +142,7 @@ class Columns:
 
 
 def by_type(events: Sequence[Any], spot: Spotter) -> list[tuple[Columns, Members | None]]:
-    """Decoded events as columns, one set for each type among them, with their places in `events`; None where in all."""
+    """Decoded events as columns, one set for each type, with their places in `events`; None: all of them."""
     if len(found := set(map(type, events))) == 1:
         return [(Columns(spec_of(kind), events, spot), None) for kind in found]
     kinds: dict[type, Members] = {}
