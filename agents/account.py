@@ -1,21 +1,19 @@
 """What a delivered batch tells the metrics; per batch, not per event."""
 
 import time
-from collections import Counter
 
 import numpy as np
 
 from agents.batch import Batch
 from streams import metrics
-from streams.codec import spec_of
 from streams.events import registry
 
 
 def taken(batch: Batch) -> None:
     """Count the records of a batch whose rows ClickHouse holds, by type and outcome."""
     for part in batch.judged.accepted:
-        for kind, count in Counter(map(type, part.events)).items():
-            metrics.EVENTS.labels(spec_of(kind).name, "row").inc(count)
+        for name, count in part.types().items():
+            metrics.EVENTS.labels(name, "row").inc(count)
     for letter in batch.content.dead:
         name = letter.event_type if letter.event_type in registry.events else "unknown"
         metrics.EVENTS.labels(name, "dead_letter").inc()

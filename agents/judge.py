@@ -65,6 +65,12 @@ class Accepted:
             ]
         return self._kinds
 
+    def types(self) -> Counter[str]:
+        """How many records there are of each event type."""
+        if self._kinds is None:
+            return Counter(spec_of(type(event)).name for event in self.events)
+        return Counter({kind.columns.spec.name: len(kind.offsets) for kind in self._kinds})
+
     def only(self, offsets: set[int]) -> "Accepted":
         """The part with these offsets."""
         kept = [i for i, offset in enumerate(self.offsets) if offset in offsets]

@@ -114,7 +114,7 @@ class Keeper:
             shard=self._panes.shard,
             revision=closed.revision,
             values=flat(slices, closed.states, window.size),
-            states=encode_states(slices, closed.states).decode(),
+            states=encode_states(slices, closed.states),
             watermark=watermark / 1000,
         )
 
@@ -130,7 +130,7 @@ class Keeper:
             revision=span.revision,
             values={DURATION: Decimal(span.last - span.start).scaleb(-3)}
             | flat(session, span.states, seconds_of(span)),
-            states=encode_states(session, span.states).decode(),
+            states=encode_states(session, span.states),
             watermark=watermark / 1000,
         )
 

@@ -94,9 +94,9 @@ def sessions(shards: Shards | None, name: str, key: str, since: int, limit: int 
     for shard in (shards.running if shards else {}).values():
         for held in shard.windows.sessions:
             if held.session.name == name:
-                chosen = held.of(key) if key else held.newest()
-                recent = (span for span in chosen if span.second >= since)
-                found += [_session(shard.number, held.session, span) for span in islice(recent, limit)]
+                own = islice((span for span in held.of(key) if span.second >= since), limit)
+                chosen = own if key else held.newest(limit, since)
+                found += [_session(shard.number, held.session, span) for span in chosen]
     found.sort(key=lambda line: line["last"], reverse=True)
     found.sort(key=lambda line: bool(line["ended"]))
     return found[:limit]

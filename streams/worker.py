@@ -5,7 +5,7 @@ import gc
 import logging
 import socket
 import sys
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Sequence
 from typing import NoReturn
 
 import faust
@@ -94,7 +94,7 @@ app = App(
     topic_disable_leader=True,
     topic_allow_declare=False,
     stream_wait_empty=False,
-    stream_buffer_maxsize=8,  # chunks, not events
+    stream_buffer_maxsize=1,  # fetches, not events
     broker_max_poll_records=settings.kafka_fetch_records,
     consumer_max_fetch_size=settings.kafka_fetch_bytes,
     consumer_auto_offset_reset="earliest",
@@ -135,14 +135,14 @@ class Delivery(Service):
             await running.close(settings.worker_stop_seconds)
 
 
-async def ingest_chunks(chunks: AsyncIterable[Chunk]) -> None:
-    """Take each chunk of the source topics from bytes to ClickHouse, exactly once."""
+async def ingest_fetches(fetches: AsyncIterable[Sequence[Chunk]]) -> None:
+    """Take the chunks of the source topics, as fetched together, from bytes to ClickHouse, exactly once."""
     await opened.wait()
     assert Delivery.running is not None
-    await ingest(chunks, Delivery.running.shards)
+    await ingest(fetches, Delivery.running.shards)
 
 
-app.agent(source, name="ingest")(ingest_chunks)
+app.agent(source, name="ingest")(ingest_fetches)
 
 
 @app.on_partitions_assigned.connect

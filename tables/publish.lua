@@ -2,10 +2,13 @@
 --
 -- KEYS: 1 the shard's hash, 2 the set of shards, 3 the set of the shard's pane keys, 4 the channel of news
 -- ARGV: 1 shard, 2 stamp, 3 epoch (who publishes), 4 calls of this epoch so far; 0: it begins, 5 status or '',
---       6 seconds a pane key lives, then for each pane: its key, how many fields follow (-1: drop it), and the fields
---       and values
+--       6 seconds a pane key lives, 7 MessagePack of a list: for each pane its key, and a list of fields and values in
+--       turn, empty if the pane is to be dropped
 -- Returns 1 when done, 0 for an older stamp, -1 if somebody else has published since, or Redis has forgotten: all of it,
 -- or, as one that has read an old copy from its disk, the last of the calls.
+
+-- Fields and values of one call; Lua's stack holds some thousands. Even: they go in pairs.
+local AT_ONCE = 1000
 local stamp = tonumber(redis.call('HGET', KEYS[1], 'stamp') or '-1')
 if stamp > tonumber(ARGV[2]) then
   return 0
@@ -20,17 +23,14 @@ elseif redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[3] or redis.call('HGET', KEY
 end
 redis.call('HSET', KEYS[1], 'stamp', ARGV[2], 'epoch', ARGV[3], 'calls', ARGV[4] + 1)
 redis.call('SADD', KEYS[2], ARGV[1])
-local at = 7
-while at <= #ARGV do
-  local pane, count = ARGV[at], tonumber(ARGV[at + 1])
-  at = at + 2
-  if count < 0 then
+for _, told in ipairs(cmsgpack.unpack(ARGV[7])) do
+  local pane, fields = told[1], told[2]
+  if #fields == 0 then
     redis.call('DEL', pane)
     redis.call('SREM', KEYS[3], pane)
   else
-    for field = 1, count do
-      redis.call('HSET', pane, ARGV[at], ARGV[at + 1])
-      at = at + 2
+    for at = 1, #fields, AT_ONCE do
+      redis.call('HSET', pane, unpack(fields, at, math.min(at + AT_ONCE - 1, #fields)))
     end
     redis.call('EXPIRE', pane, ARGV[6])
     redis.call('SADD', KEYS[3], pane)

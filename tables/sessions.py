@@ -16,6 +16,7 @@ be taken back (`Span.written`, `Sessions.retracted`).
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from heapq import nlargest
 from operator import attrgetter
 from typing import Any
 
@@ -44,6 +45,8 @@ class Span:
     """Seq of the intent that changed it last."""
     written: int = NEVER
     """Revision of the newest row under its start, as far as is known."""
+    due: int = 0
+    """The second in which it is looked at next whether it has ended: not after it will, often before."""
     ended: bool = False
     """Whether it is among those that were summed up."""
 
@@ -84,7 +87,7 @@ class Sessions:
         """`ingested_at` of the batch at hand."""
         self._looks: Places = {kind: session.of(kind) for kind in session.on}
         self._open: dict[int, set[Span]] = {}
-        """Those that have not ended, by the second in which they will."""
+        """Those that have not ended, by the second in which they are due. A session that goes on stays where it is."""
         self._past: dict[int, set[Span]] = {}
         """Those that have, by the pane in which they did."""
         self.by_key: dict[Key, list[Span]] = {}
@@ -100,11 +103,13 @@ class Sessions:
         """Sessions that have not ended."""
         return sum(map(len, self._open.values()))
 
-    def newest(self) -> Iterator[Span]:
-        """Those that have not ended, then the others, each by the time of their last event, newest first."""
-        for spans in (self._open, self._past):
-            for at in sorted(spans, reverse=True):
-                yield from sorted(spans[at], key=lambda span: span.last, reverse=True)
+    def newest(self, count: int, since: int = 0) -> list[Span]:
+        """So many that began at `since` (s) or later, those that go on first, each by its last event, newest first."""
+        found: list[Span] = []
+        for places in (self._open, self._past):
+            spans = (span for place in places.values() for span in place if span.second >= since)
+            found += nlargest(count - len(found), spans, key=attrgetter("last"))
+        return found
 
     def of(self, owner: str) -> Iterator[Span]:
         """The sessions of whoever has this value in a column of the key."""
@@ -202,17 +207,18 @@ class Sessions:
         if first == end:
             span = Span(key, start, last, piece.states, seq)
             spans.insert(first, span)
+            self._enter(span)
         else:
             for span in spans[first:end]:
-                self._leave(span)
+                self._take_up(span)
             span = spans[first]
             for other in spans[first + 1 : end]:
+                self._remove(self._open, other.due, other)
                 if other.written != NEVER:
                     self._retract(key, other.second, seq)
                 self._extend(span, other.start, other.last, other.states, seq)
             del spans[first + 1 : end]
             self._extend(span, start, last, piece.states, seq)
-        self._enter(span)
 
     def _extend(self, span: Span, start: int, last: int, states: list[Any], seq: int) -> None:
         if start < span.start:
@@ -224,28 +230,31 @@ class Sessions:
         span.states = merge_states(self.session, span.states, states)
         span.revision = max(span.revision, seq)
 
+    def _ends(self, span: Span) -> int:
+        """The second in which it ends, if nothing comes any more."""
+        return (span.last + self._gap) // 1000
+
     def _enter(self, span: Span) -> None:
-        second = (span.last + self._gap) // 1000
+        span.due = second = self._ends(span)
         spans = self._open.get(second)
         if spans is None:
             self._open[second] = {span}
         else:
             spans.add(span)
 
-    def _leave(self, span: Span) -> None:
-        """Take a session that is about to change out of where it stands."""
-        ends = span.last + self._gap
-        if span.written == NEVER and ends < self._now:
+    def _take_up(self, span: Span) -> None:
+        """A session is about to change: if it had ended, it goes on."""
+        if span.written == NEVER and span.last + self._gap < self._now:
             # A former owner that slept may have ended it by a later watermark than ours; none is ahead of the clock.
             span.written = PERHAPS
         if not span.ended:
-            self._remove(self._open, ends // 1000, span)
             return
-        pane = self._pane_of(ends // 1000)
+        pane = self._pane_of(self._ends(span))
         self._remove(self._past, pane, span)
         self._panes.take_back(self._slices, pane, (), self._sums([span]))
         self.unwritten.discard(span)
         span.ended = False
+        self._enter(span)
 
     @staticmethod
     def _remove(where: dict[int, set[Span]], place: int, span: Span) -> None:
@@ -259,8 +268,13 @@ class Sessions:
     def end(self, watermark: int) -> None:
         """End the sessions that the watermark (ms) has passed by the gap, and sum them up."""
         ended: dict[int, list[Span]] = defaultdict(list)
-        for second in [second for second in self._open if (second + 1) * 1000 <= watermark]:
-            ended[self._pane_of(second)] += self._open.pop(second)
+        for due in [second for second in self._open if (second + 1) * 1000 <= watermark]:
+            for span in self._open.pop(due):
+                second = self._ends(span)
+                if (second + 1) * 1000 <= watermark:
+                    ended[self._pane_of(second)].append(span)
+                else:
+                    self._enter(span)
         for pane, spans in ended.items():
             for span in spans:
                 span.ended = True

@@ -85,27 +85,28 @@ def pane_key(group: str, slices: Slices, shard: int, start: int) -> str:
 
 
 @lru_cache(KEYS_CACHED)
-def encode_key(key: Key) -> bytes:
+def encode_key(key: Key) -> str:
     """A window's key; H3 cells, which are integers, as hexadecimal."""
-    return msgspec.json.encode([f"{part:x}" if isinstance(part, int) else part for part in key])
+    return msgspec.json.encode([f"{part:x}" if isinstance(part, int) else part for part in key]).decode()
 
 
-def decode_key(text: bytes) -> tuple[str, ...]:
+def decode_key(text: str | bytes) -> tuple[str, ...]:
     """As a reader sees it."""
     return tuple(msgspec.json.decode(text, type=list[str]))
 
 
-def encode_states(slices: Slices | Session, states: Sequence[Any]) -> bytes:
+def encode_states(slices: Slices | Session, states: Sequence[Any]) -> str:
     """The states of one key, in the order of the measures."""
-    return _json.encode(
+    encoded = _json.encode(
         [
             state if state is None or type(state) is int else measure.encode(state)
             for measure, state in zip(slices.over.measures, states, strict=True)
         ]
     )
+    return encoded.decode()
 
 
-def decode_states(slices: Slices | Session, text: bytes) -> list[Any]:
+def decode_states(slices: Slices | Session, text: str | bytes) -> list[Any]:
     """The states that `encode_states` wrote."""
     values = msgspec.json.decode(text)
     return [

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import threading
 from collections import Counter
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from faust.types import TP
 
 from streams.batch import Chunk
 from streams.chunks import App, Chunks, ConsumerThread, GroupConsumer, RawSchema
@@ -39,7 +40,7 @@ class Contract:
             ConsumerScheduler=Chunks,
             topic_disable_leader=True,
             stream_wait_empty=False,
-            stream_buffer_maxsize=8,
+            stream_buffer_maxsize=1,
             broker_max_poll_records=LIMIT,
             consumer_auto_offset_reset="earliest",
             broker_session_timeout=6,
@@ -51,11 +52,12 @@ class Contract:
         if tables:
             self.table: Any = self.app.Table("words", default=int, partitions=PARTITIONS)
 
-        async def collect(chunks: AsyncIterable[Chunk]) -> None:
-            async for chunk in chunks:
-                for record in chunk.records if counts else ():
-                    self.table[f"{chunk.partition}/{(record.value or b'').decode()}"] += 1
-                self.chunks.append(chunk)
+        async def collect(fetches: AsyncIterable[Sequence[Chunk]]) -> None:
+            async for chunks in fetches:
+                for chunk in chunks if counts else ():
+                    for record in chunk.records:
+                        self.table[f"{chunk.partition}/{(record.value or b'').decode()}"] += 1
+                self.chunks += chunks
 
         self.app.agent(self.app.topic(SOURCE, schema=RawSchema(), acks=False), name="collect")(collect)
 
@@ -130,6 +132,15 @@ def check_contiguous(chunks: list[Chunk]) -> list[int]:
 def test_the_contract_is_that_of_this_version() -> None:
     """Another version may keep to it too: run this file with it, then change the pin and this line."""
     assert version("faust-streaming") == "0.15.3"
+
+
+def test_what_was_fetched_together_is_one_message_for_each_shard() -> None:
+    here, there = (Chunk(topic, 0, 0, 1, []) for topic in ("a", "b"))
+    other = Chunk("a", 1, 0, 1, [])
+    single = object()
+    fetched = {TP("a", 0): here, TP("a", 1): other, TP("log", 0): [single], TP("b", 0): there}
+    told = [(tp, getattr(record, "value", record)) for tp, record in Chunks().iterate(fetched)]
+    assert told == [(TP("a", 0), [here, there]), (TP("a", 1), [other]), (TP("log", 0), single)]
 
 
 async def test_chunks_follow_each_other_without_a_gap(source: Settings, tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ class Found(NamedTuple):
     key: Key
     start: int
     last: int
-    states: bytes
+    states: str
     revision: int
 
 

@@ -172,7 +172,7 @@ def test_order_and_cuts_change_nothing(members: list[Any], dice: random.Random, 
     many = counted([(0, shuffled[i : i + cut]) for i in range(0, len(shuffled), cut)], DECLARED)
     slices = DECLARED.slices["trips"]
 
-    def encoded(panes: Panes) -> dict[tuple[int, Any], bytes]:
+    def encoded(panes: Panes) -> dict[tuple[int, Any], str]:
         return {(at, key): encode_states(slices, line.states) for _, at, pane in panes for key, line in pane.items()}
 
     assert encoded(one) == encoded(many)

@@ -149,7 +149,8 @@ async def test_more_lines_than_a_call_takes_are_all_there(client: Redis, group: 
     assert await calls(client) - before == 3
     slices = declared.slices[CELLS]
     expected = {
-        encode_key(key): encode_states(slices, line.states) for key, line in panes.table[CELLS, 0, START].items()
+        encode_key(key).encode(): encode_states(slices, line.states).encode()
+        for key, line in panes.table[CELLS, 0, START].items()
     }
     name = pane_key(group, declared.slices[CELLS], 0, START)
     assert await client.hgetall(name) == expected

@@ -124,6 +124,9 @@ def test_sessions_are_those_of_the_definition(given_batches: list[Batch], data: 
         if data.draw(st.booleans()):
             shard.move(batch.watermark)
             shard.keep()
+        spans = [span for spans in shard.sessions.by_key.values() for span in spans]
+        order = sorted((span.ended, -span.last) for span in spans)
+        assert [(span.ended, -span.last) for span in shard.sessions.newest(3)] == order[:3]
     assert shard.panes.late.total() == late_of(given_batches)
 
 

@@ -5,7 +5,7 @@
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -42,7 +42,7 @@ app = App(
     topic_disable_leader=True,
     topic_allow_declare=False,
     stream_wait_empty=False,
-    stream_buffer_maxsize=8,
+    stream_buffer_maxsize=1,
     broker_max_poll_records=settings.kafka_fetch_records,
     consumer_max_fetch_size=settings.kafka_fetch_bytes,
     consumer_auto_offset_reset="earliest",
@@ -51,10 +51,11 @@ source = app.topic(*sorted(topics), schema=RawSchema(), acks=False)
 _value = attrgetter("value")
 
 
-async def take(chunks: AsyncIterable[Chunk]) -> None:
+async def take(fetches: AsyncIterable[Sequence[Chunk]]) -> None:
     """The part's work on each chunk."""
-    async for chunk in chunks:
-        lap.take([(chunk.topic, [record.value or b"" for record in chunk.records])])
+    async for chunks in fetches:
+        for chunk in chunks:
+            lap.take([(chunk.topic, [record.value or b"" for record in chunk.records])])
 
 
 class Windows:
@@ -66,18 +67,22 @@ class Windows:
         self._shards: dict[int, Panes] = {}
         self._seq = 0
 
-    async def count(self, chunks: AsyncIterable[Chunk]) -> None:
+    async def count(self, fetches: AsyncIterable[Sequence[Chunk]]) -> None:
         """Count each chunk."""
-        async for chunk in chunks:
-            kinds: defaultdict[str, list[Happened]] = defaultdict(list)
-            for happened in map(read, map(_value, chunk.records)):
-                if happened is not None:
-                    kinds[happened.type].append(happened)
-            self._seq += 1
-            panes = self._panes(chunk.partition)
-            panes.apply(columns_of(kinds), seq=self._seq, watermark=0, rate=1.0)
-            panes.take_changes()
-            lap.seen(len(chunk.records), self.found)
+        async for chunks in fetches:
+            for chunk in chunks:
+                self._take(chunk)
+
+    def _take(self, chunk: Chunk) -> None:
+        kinds: defaultdict[str, list[Happened]] = defaultdict(list)
+        for happened in map(read, map(_value, chunk.records)):
+            if happened is not None:
+                kinds[happened.type].append(happened)
+        self._seq += 1
+        panes = self._panes(chunk.partition)
+        panes.apply(columns_of(kinds), seq=self._seq, watermark=0, rate=1.0)
+        panes.take_changes()
+        lap.seen(len(chunk.records), self.found)
 
     def found(self) -> Found:
         """What the panes say."""
