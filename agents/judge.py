@@ -195,7 +195,7 @@ def judge(decoded: Mapping[str, list[Decoded]], policy: Policy, ingested_at: int
         for letter in dead:
             words.setdefault(letter.reason, []).append(letter.record.offset)
         words[SUPPRESSED] = suppressed
-        words[SAMPLED_OUT] = judged.leave_out(SAMPLED_OUT, part, _sampled_out(part, policy.sample_rate))
+        words[SAMPLED_OUT] = judged.leave_out(SAMPLED_OUT, part, sample.left_out(part.events, policy.sample_rate))
         repeated = draft.duplicates(topic, part.partition, part.offsets, part.events, ingested_at / 1000)
         words[DUPLICATE] = judged.leave_out(DUPLICATE, part, repeated)
         judged.accepted.append(part)
@@ -295,11 +295,6 @@ def _suppressed(
         else:
             kept.append(letter)
     return offsets, kept
-
-
-def _sampled_out(part: Accepted, rate: float) -> set[int]:
-    kept = sample.kept(part.events, rate)
-    return set() if kept is None else {i for i, keep in enumerate(kept) if not keep}
 
 
 def _drop(part: Accepted, indexes: Iterable[int]) -> list[int]:

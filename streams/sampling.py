@@ -1,5 +1,7 @@
 """Which location pings are kept: a pure function of the driver, the 10-second slot and the rate."""
 
+from collections.abc import Sequence
+
 from xxhash import xxh3_64_intdigest
 
 SAMPLED_TYPE = "driver.location.updated"
@@ -18,9 +20,10 @@ def ticket(driver_id: str, seconds: float) -> int:
 
     `seconds`: the event's time since 1970; slots begin at multiples of ten seconds.
     """
-    return ticket_of(driver_id, int(seconds // SLOT_SECONDS))
+    return tickets([driver_id], [int(seconds // SLOT_SECONDS)])[0]
 
 
-def ticket_of(driver_id: str, slot: int) -> int:
-    """The same by the number of the slot."""
-    return xxh3_64_intdigest(f"{driver_id}\n{slot}".encode("utf-8", "surrogatepass"))
+def tickets(drivers: Sequence[str], slots: Sequence[int]) -> list[int]:
+    """The same of many drivers, each with the number of its slot."""
+    ends = {slot: f"\n{slot}" for slot in set(slots)}
+    return [xxh3_64_intdigest((driver + ends[slot]).encode()) for driver, slot in zip(drivers, slots, strict=True)]

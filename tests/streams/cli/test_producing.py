@@ -115,7 +115,7 @@ def _found(records: list[Got], rate: float) -> dict[str, Any]:
             dead[event.reason] += 1
         elif not 2020 < event.time.year < 2027:
             dead["in_future" if event.time.year >= 2027 else "too_old"] += 1
-        elif sample.kept([event], rate) == [False]:
+        elif sample.left_out([event], rate):
             sampled_out += 1
         elif (event.source, event.id) in seen:
             duplicates += 1
