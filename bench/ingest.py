@@ -283,7 +283,7 @@ def show(result: dict[str, Any]) -> Table:
     table.add_row("ratio to fetch and decode alone (CPU)", f"{result['ratio_to_fetch_and_decode']:.2f}")
     rate = f"at {result['steady_rate']:,} events/s: "
     table.add_row(f"{rate}record to queryable row, p95", f"{result['freshness_p95_seconds']:.2f} s")
-    table.add_row(f"{rate}worker CPU", f"{result['steady_cpu_share']:.0%} of a core")
+    table.add_row(f"{rate}worker CPU", f"{result['steady_cpu_share']:.1%} of a core")
     table.add_row(
         "memory, draining / steady",
         f"{result['peak_megabytes_draining']:.0f} / {result['peak_megabytes_steady']:.0f} MB",

@@ -22,7 +22,7 @@ FIGURES = (
     ("events a second by the clock, two cores for worker, broker and ClickHouse", "wall_events_per_second", ",.0f"),
     ("ratio to a loop that only fetches and decodes, by CPU", "ratio_to_fetch_and_decode", ".2f"),
     ("record to queryable row, p95, at {rate:,} events/s, seconds", "freshness_p95_seconds", ".2f"),
-    ("worker CPU at {rate:,} events/s, cores", "steady_cpu_share", ".2f"),
+    ("worker CPU at {rate:,} events/s, cores", "steady_cpu_share", ".3f"),
     ("worker memory while it drains, MB", "peak_megabytes_draining", ",.0f"),
     ("ClickHouse CPU, microseconds an event", "clickhouse_cpu_microseconds_per_event", ".0f"),
 )

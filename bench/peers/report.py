@@ -95,7 +95,7 @@ def markdown(told: dict[str, Any]) -> str:
             f"Python {machine['python']}, Apache Kafka {machine['kafka']}; {told['measured_at'][:10]}. "
             f"Exactly once costs {told['price_of_exactly_once_microseconds']:.1f} microseconds an event more than the "
             f"loop over aiokafka. At a steady rate: record to queryable row {told['freshness_p95_seconds']:.2f} s at "
-            f"p95, worker {told['steady_cpu_share']:.0%} of a core.",
+            f"p95, worker {told['steady_cpu_share']:.1%} of a core.",
         ]
     )
 
