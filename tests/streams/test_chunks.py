@@ -16,7 +16,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from faust.types import TP
 
 from streams.batch import Chunk
-from streams.chunks import App, Chunks, ConsumerThread, GroupConsumer, RawSchema
+from streams.chunks import App, Chunks, Consumer, ConsumerThread, GroupConsumer, RawSchema
 from streams.settings import Settings
 from tests.support import batches
 from tests.support.waiting import eventually
@@ -183,6 +183,24 @@ async def test_r1_the_group_shares_partitions_by_range(source_on_kafka: Settings
         await admin.close()
         [(_, _, state, _, protocol, _, *_)] = answer.groups
         assert (state, protocol) == ("Stable", "range")
+
+
+async def test_what_was_fetched_arrives_though_it_is_paused_meanwhile(
+    source: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Faust leaves out what is paused by the time it looks, which would be all topics of a shard for the first one."""
+    await send(source, 0, 100)
+    fetch = Consumer._getmany
+    async with running(source, tmp_path) as contract:
+
+        async def then_paused(consumer: Consumer, *given: Any, **named: Any) -> Any:
+            fetched = await fetch(consumer, *given, **named)
+            contract.group.pause(0)
+            return fetched
+
+        monkeypatch.setattr(Consumer, "_getmany", then_paused)
+        await contract.taken(100)
+        assert check_contiguous(contract.of(0)) == list(range(50))
 
 
 async def test_a_paused_shard_gets_nothing_until_it_is_resumed(source: Settings, tmp_path: Path) -> None:
