@@ -1,6 +1,7 @@
 """What a delivered batch tells the metrics: how old its records and its events were when ClickHouse had their rows."""
 
 import time
+from collections import Counter
 
 import pytest
 from prometheus_client.metrics import MetricWrapperBase
@@ -53,3 +54,11 @@ def test_the_ages_of_records_and_events_are_told(monkeypatch: pytest.MonkeyPatch
 
 def test_a_batch_without_rows_has_no_age() -> None:
     assert account.delivered(Batch({}, {}, Judged(), RENDER(Judged(), 1.0, 0))) is None
+
+
+def test_events_are_counted_by_type_before_and_after_they_are_rendered() -> None:
+    made = batch([1.0] * 101, time.time())
+    expected = Counter(event.spec.name for part in made.judged.accepted for event in part.events)
+    assert sum((part.types() for part in made.judged.accepted), Counter()) == expected
+    again = (Accepted(part.topic, 0, part.offsets, part.stamps, part.events) for part in made.judged.accepted)
+    assert sum((part.types() for part in again), Counter()) == expected
