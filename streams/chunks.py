@@ -1,6 +1,6 @@
 """Batch-native Faust: one message for all that a fetch brings of a shard. The one file that knows Faust's insides.
 
-Faust spends two asyncio tasks and some 0.2 ms on a message, so a message here is the chunks of all source topics that
+Faust spends two asyncio tasks on a message, so a message here is the chunks of all source topics that
 were fetched together. Changelog topics keep their single records. Each chunk carries the fetch positions it lies
 between, read in the consumer's thread without an await in between: that is what lets a shard see every gap
 (decision 0004).

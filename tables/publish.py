@@ -68,7 +68,7 @@ class Publisher:
         return True
 
     async def _call(self, seq: int, status: bytes, groups: list[Group]) -> Answer:
-        # One argument, because redis-py takes a microsecond for each; of texts, because Redis's Lua reads no bytes.
+        # One argument, because redis-py packs each of them in Python; of texts, because Redis's Lua reads no bytes.
         told = msgspec.msgpack.encode(groups)
         arguments: list[Any] = [self._panes.shard, seq, self._epoch, self._calls, status, self._seconds, told]
         answer = Answer(int(await self._script(keys=self._keys, args=arguments)))
